@@ -1,0 +1,217 @@
+//! What the worker reports: facts, never wishes. The state shown to people follows these, not the plan.
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::SessionId;
+
+/// From the worker to `roomd`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum FromWorker {
+    /// First message after [`crate::ToWorker::Hello`].
+    Hello(WorkerHello),
+    /// The plan of this revision is in force as far as it can be; what could not be done follows as faults.
+    Applied {
+        /// Of the plan.
+        revision: u64,
+    },
+    /// Which capture devices are really open. Sent at each change, and as soon as the last descriptor is closed.
+    Capture(CaptureState),
+    /// Something about a session.
+    Session {
+        /// Which session; stale ones are ignored.
+        session: SessionId,
+        /// What happened.
+        event: SessionEvent,
+    },
+    /// What the wall really shows. Sent at each change.
+    Wall(WallState),
+    /// Counters, every two seconds while a session exists.
+    Statistics(Statistics),
+    /// The loudspeaker or the display failed; the meeting goes on.
+    PlaybackFault {
+        /// The device as named in the plan.
+        device: String,
+        /// What is wrong.
+        fault: DeviceFault,
+    },
+}
+
+/// Who the worker is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerHello {
+    /// [`crate::VERSION`] of the worker.
+    pub version: u32,
+    /// Process id.
+    pub pid: u32,
+    /// GStreamer's version, for example `1.22.0`.
+    pub gstreamer: String,
+}
+
+/// Which capture devices are open now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaptureState {
+    /// The camera.
+    pub camera: DeviceState,
+    /// The microphone.
+    pub microphone: DeviceState,
+    /// `CLOCK_MONOTONIC` in ns at the change.
+    pub at_ns: u64,
+}
+
+/// State of a device as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum DeviceState {
+    /// No descriptor is open.
+    Closed,
+    /// Open and delivering.
+    Open,
+    /// Wanted and not to be had; tried again every two seconds.
+    Failed {
+        /// Why.
+        fault: DeviceFault,
+    },
+}
+
+/// Why a device does not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "camelCase")]
+pub enum DeviceFault {
+    /// No such device or file.
+    NotFound,
+    /// Another program holds it.
+    Busy,
+    /// The process may not open it.
+    Forbidden,
+    /// It opened and delivers nothing.
+    Silent,
+    /// A GStreamer element is missing.
+    MissingElement {
+        /// Its factory name.
+        element: String,
+    },
+    /// Anything else, in GStreamer's words.
+    Other {
+        /// For the log and the report.
+        detail: String,
+    },
+}
+
+/// Something about a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase")]
+pub enum SessionEvent {
+    /// Our half of ICE and DTLS, ready to be signalled.
+    LocalDescription(LocalDescription),
+    /// ICE and DTLS are up.
+    Connected {
+        /// `CLOCK_MONOTONIC` in ns.
+        at_ns: u64,
+    },
+    /// The bridge channel over SCTP changed.
+    BridgeChannel(BridgeChannelState),
+    /// A text frame arrived on the bridge channel.
+    BridgeMessage {
+        /// The JSON document, at most [`crate::frame::MAX_MESSAGE_BYTES`].
+        text: String,
+    },
+    /// The first packet of a kind left the box (after each start of sending).
+    FirstPacketSent {
+        /// `audio` or `video`.
+        kind: crate::MediaKind,
+        /// `CLOCK_MONOTONIC` in ns.
+        at_ns: u64,
+    },
+    /// The media watchdog: connected once, and nothing has arrived from the bridge for so long (webrtcbin never
+    /// notices a vanished peer, `specs/media-engine.md §8`).
+    Stalled {
+        /// ms since the last RTP or RTCP packet.
+        silent_ms: u64,
+    },
+    /// Packets arrive again after [`SessionEvent::Stalled`].
+    Recovered,
+    /// The session cannot work any more; a new one is needed.
+    Failed {
+        /// In the library's words.
+        reason: String,
+    },
+}
+
+/// State of the SCTP data channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BridgeChannelState {
+    /// Text can be sent.
+    Open,
+    /// It is gone.
+    Closed,
+}
+
+/// Our half of ICE and DTLS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalDescription {
+    /// ICE user fragment.
+    pub ufrag: String,
+    /// ICE password.
+    pub pwd: String,
+    /// SHA-256 over the DER of the session's own ECDSA certificate, `active` or `passive`.
+    pub fingerprint: crate::Fingerprint,
+}
+
+/// What the wall really shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WallState {
+    /// Names of the video sources whose pictures are on the wall now.
+    pub sources: Vec<String>,
+    /// Source and `CLOCK_MONOTONIC` ns of the first frame of a source that was composed, once per source and session.
+    pub first_frames: Vec<(String, u64)>,
+}
+
+/// Counters over the last interval.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Statistics {
+    /// The layers we send.
+    pub layers: Vec<LayerStatistics>,
+    /// What arrives.
+    pub received: Vec<ReceivedStatistics>,
+    /// Packets we sent again on request, since the session began.
+    pub retransmitted: u64,
+    /// Microphone level, dBov, -127 (silence) to 0.
+    pub microphone_level: f64,
+}
+
+/// One layer we send.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerStatistics {
+    /// Our SSRC.
+    pub ssrc: u32,
+    /// Picture height.
+    pub height: u32,
+    /// Frames a second.
+    pub fps: f64,
+    /// bit/s.
+    pub bitrate: u64,
+    /// Key frames since the session began.
+    pub key_frames: u64,
+}
+
+/// One stream that arrives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceivedStatistics {
+    /// Its SSRC.
+    pub ssrc: u32,
+    /// Decoded frames a second (video).
+    pub fps: f64,
+    /// Decoded height (video), 0 for audio.
+    pub height: u32,
+    /// Packets lost since the session began.
+    pub lost: i64,
+}

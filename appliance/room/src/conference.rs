@@ -1,0 +1,168 @@
+//! What a room knows of a conference service: the words that pass between the room and a participant of any service.
+//!
+//! `jitsi` implements them today; another service implements the same words.
+
+use media_protocol::{LocalDescription, SessionEvent, SessionId, SessionPlan};
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Outcome;
+
+/// Identifies a participant within one meeting (in Jitsi the endpoint id).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ParticipantId(pub String);
+
+/// One of the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// Who.
+    pub id: ParticipantId,
+    /// The name they chose, cleaned of control characters, at most 100 characters.
+    pub name: Option<String>,
+    /// Their microphone is off.
+    pub audio_muted: bool,
+    /// Their camera is off.
+    pub video_muted: bool,
+    /// Name of their camera source, if they have one that is on.
+    pub camera: Option<String>,
+    /// Name of their shared screen, if any.
+    pub desktop: Option<String>,
+}
+
+/// Which of the box's two capture devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Device {
+    /// The microphone.
+    Microphone,
+    /// The camera.
+    Camera,
+}
+
+/// What is needed to join.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// The room's address as typed, scanned or received.
+    pub url: String,
+    /// Name under which the box appears.
+    pub name: String,
+    /// Password of the room, if one was given.
+    pub password: Option<String>,
+    /// A token (JWT) for the deployment, if one was given beside the URL.
+    pub token: Option<String>,
+    /// The mute state to announce from the first presence on.
+    pub muted: Muted,
+}
+
+impl std::fmt::Debug for JoinRequest {
+    /// Without the secrets, and without the URL, which may carry a token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JoinRequest").field("muted", &self.muted).finish_non_exhaustive()
+    }
+}
+
+/// Mute state of the box as the conference shall show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Muted {
+    /// The microphone is off.
+    pub audio: bool,
+    /// The camera is off.
+    pub video: bool,
+}
+
+/// From the room to the participant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConferenceCommand {
+    /// Join. Only while no conference is joined or being joined.
+    Join(Box<JoinRequest>),
+    /// The answer to [`ConferenceEvent::PasswordRequired`].
+    Password(String),
+    /// Publish the mute state. The room has already stopped or not yet started the device.
+    SetMuted(Muted),
+    /// Which pictures are wanted.
+    Receive(ReceiveWish),
+    /// A fact from the media worker about a session of this conference.
+    Media(SessionId, SessionEvent),
+    /// The media worker is gone, and with it every transport; ask the conference for a new session.
+    MediaLost,
+    /// Leave so that nobody sees or hears the box any more. Answered by [`ConferenceEvent::Ended`].
+    Leave,
+}
+
+/// Which pictures are wanted, in the participant's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReceiveWish {
+    /// Source shown large and its wanted height in pixels.
+    pub stage: Option<(String, u32)>,
+    /// Sources shown small and their wanted height in pixels, most wanted first.
+    pub others: Vec<(String, u32)>,
+}
+
+/// From the participant to the room.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConferenceEvent {
+    /// How far joining has come, for the terminal and the wall.
+    Progress(JoinStep),
+    /// The room has a password: none was given, or (`wrong`) it was refused.
+    PasswordRequired {
+        /// True when a password was tried.
+        wrong: bool,
+    },
+    /// Not in yet, and trying again by itself.
+    Waiting(WaitReason),
+    /// The box is in the room and visible to others.
+    Joined {
+        /// The box's own id.
+        me: ParticipantId,
+    },
+    /// All the others, at each change.
+    Participants(Vec<Participant>),
+    /// Somebody else speaks, or nobody.
+    DominantSpeaker(Option<ParticipantId>),
+    /// The session wanted of the media worker, whole, at each change; none: no session exists.
+    /// `send_audio` and `send_video` in it say what the conference allows; the room narrows them by mute state.
+    Session(Option<Box<SessionPlan>>),
+    /// A text frame for the bridge channel of the session (for the media worker).
+    BridgeMessage(SessionId, String),
+    /// A moderator switched a device off; the room must stop it and publish so.
+    MutedByModerator {
+        /// Which.
+        device: Device,
+        /// Who did it, if known.
+        actor: Option<ParticipantId>,
+    },
+    /// The connection to the service was lost; it is being rebuilt. Media may still run.
+    Reconnecting,
+    /// The connection is back without having left the room.
+    Reconnected,
+    /// It is over. Nothing follows but a new [`ConferenceCommand::Join`].
+    Ended(Outcome),
+}
+
+/// Steps of joining, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum JoinStep {
+    /// Reading the deployment's configuration.
+    Configuration,
+    /// Opening the signalling connection.
+    Connecting,
+    /// Authenticating.
+    Authenticating,
+    /// Asking for the conference.
+    Requesting,
+    /// Entering the room.
+    Entering,
+}
+
+/// Why the box is not in yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WaitReason {
+    /// Nobody has opened the room yet, or guests may not open it.
+    NotOpenYet,
+    /// The service says it is not ready.
+    ServiceBusy,
+}
+
+/// What the session answer needs of the worker; re-exported for participants.
+pub type Answer = LocalDescription;
