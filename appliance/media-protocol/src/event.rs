@@ -10,6 +10,8 @@ use crate::session::SessionId;
 pub enum FromWorker {
     /// First message after [`crate::ToWorker::Hello`].
     Hello(WorkerHello),
+    /// The answer to [`crate::ToWorker::Ping`], given by the thread that owns the media.
+    Pong,
     /// The plan of this revision is in force as far as it can be; what could not be done follows as faults.
     Applied {
         /// Of the plan.

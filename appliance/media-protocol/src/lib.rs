@@ -45,6 +45,8 @@ pub enum ToWorker {
         /// The JSON document.
         text: String,
     },
+    /// A sign of life is wanted; the owner thread answers [`FromWorker::Pong`], so that a hung worker is noticed.
+    Ping,
     /// Close every device and end. End of file means the same, with 300 ms at most.
     Shutdown,
 }
