@@ -1,0 +1,143 @@
+//! One WebSocket: a task that connects, reads, writes in order and closes.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::http::{describe, is_certificate_refusal};
+use crate::participant::{ConnectionId, Input, NetworkError, SocketEvent};
+use crate::xml::MAX_BYTES;
+
+/// From the name to the finished upgrade.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the closing handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Frames that may wait to be written; beyond, the connection counts as broken.
+const WRITE_QUEUE: usize = 256;
+
+/// The writing end.
+#[derive(Debug)]
+pub(super) struct Socket {
+    frames: mpsc::Sender<String>,
+}
+
+impl Socket {
+    /// Queues a text frame. A full queue is a dead connection, which the reader's timeouts notice.
+    pub(super) fn send(&self, text: String) {
+        if self.frames.try_send(text).is_err() {
+            tracing::warn!("a frame was dropped: the connection does not take it");
+        }
+    }
+}
+
+/// Makes the writing end and the task that serves the socket.
+pub(super) fn open(
+    id: ConnectionId,
+    url: String,
+    protocol: Option<&'static str>,
+    network: mpsc::Sender<Input>,
+) -> (Socket, impl Future<Output = ()> + Send + 'static) {
+    let (sender, frames) = mpsc::channel(WRITE_QUEUE);
+    let task = async move {
+        let last = serve(id, &url, protocol, frames, &network).await;
+        let _ = network.send(Input::Socket { id, event: last }).await;
+    };
+    (Socket { frames: sender }, task)
+}
+
+/// Serves the socket and gives the event that ends it.
+async fn serve(
+    id: ConnectionId,
+    url: &str,
+    protocol: Option<&'static str>,
+    mut frames: mpsc::Receiver<String>,
+    network: &mpsc::Sender<Input>,
+) -> SocketEvent {
+    let mut request = match url.into_client_request() {
+        Ok(request) => request,
+        Err(error) => return SocketEvent::Failed(classify(&error)),
+    };
+    if let Some(protocol) = protocol {
+        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(protocol));
+    }
+    let config = WebSocketConfig::default()
+        .read_buffer_size(16 * 1024)
+        .max_message_size(Some(MAX_BYTES))
+        .max_frame_size(Some(MAX_BYTES));
+    let connect = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
+    let (mut socket, _) = match tokio::time::timeout(OPEN_TIMEOUT, connect).await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return SocketEvent::Failed(classify(&error)),
+        Err(_) => return SocketEvent::Failed(NetworkError::Unreachable("no answer in time".into())),
+    };
+    if network.send(Input::Socket { id, event: SocketEvent::Opened }).await.is_err() {
+        return SocketEvent::Closed { code: None };
+    }
+    loop {
+        tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(text) => {
+                    if let Err(error) = socket.send(Message::text(text)).await {
+                        return SocketEvent::Failed(classify(&error));
+                    }
+                }
+                None => break,
+            },
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    let event = SocketEvent::Text(text.as_str().to_owned());
+                    if network.send(Input::Socket { id, event }).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let _ = tokio::time::timeout(CLOSE_TIMEOUT, socket.close(None)).await;
+                    return SocketEvent::Closed { code: frame.map(|frame| frame.code.into()) };
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return SocketEvent::Failed(classify(&error)),
+                None => return SocketEvent::Closed { code: None },
+            },
+        }
+    }
+    let closing = async {
+        let _ = socket.close(None).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+    SocketEvent::Closed { code: None }
+}
+
+fn classify(error: &tungstenite::Error) -> NetworkError {
+    use tungstenite::Error;
+    let detail = describe(error);
+    match error {
+        _ if is_certificate_refusal(&detail) => NetworkError::Certificate(detail),
+        Error::Http(response) => NetworkError::Status(response.status().as_u16()),
+        Error::Capacity(_) => NetworkError::TooLarge,
+        Error::Io(error) if is_unreachable(error.kind()) => NetworkError::Unreachable(detail),
+        Error::Url(tungstenite::error::UrlError::UnableToConnect(_)) => NetworkError::Unreachable("cannot connect".into()),
+        Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => NetworkError::Broken(detail),
+        Error::Url(_) => NetworkError::Protocol("not the address of a WebSocket".into()),
+        _ => NetworkError::Protocol(detail),
+    }
+}
+
+fn is_unreachable(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::TimedOut
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::NotFound
+            | ErrorKind::Uncategorized
+    )
+}

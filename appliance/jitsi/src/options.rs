@@ -1,0 +1,49 @@
+//! What a participant is told at birth.
+
+use media_protocol::VideoCodec;
+
+/// One simulcast layer the box can send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layer {
+    /// Picture height in pixels. The bridge assumes 180, 360, 720 in this order (`specs/jitsi-client.md §5`).
+    pub height: u32,
+    /// Target bit rate in bit/s.
+    pub bitrate: u32,
+}
+
+/// What a participant is told at birth; the same for all meetings it joins.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// 32 lower-case hexadecimal digits, stable for the box: the focus binds its session ids to it
+    /// (`specs/jitsi-client.md §2`).
+    pub machine_uid: String,
+    /// Codecs the box decodes, the one it encodes first. Announced as `jitsi_participant_codecList`, which alone keeps
+    /// AV1 and VP9 away (`specs/jitsi-client.md §4`).
+    pub video_codecs: Vec<VideoCodec>,
+    /// The layers of the camera, lowest first, at most three.
+    pub layers: Vec<Layer>,
+    /// Ask the bridge to rewrite SSRCs into few slots (`specs/jitsi-client.md §5`); few decoders need it.
+    pub ssrc_rewriting: bool,
+    /// Where the box stands, in the deployment's words, for the choice of the bridge.
+    pub region: Option<String>,
+    /// Seed of all chance (ids, SSRCs, jitter); none: from the operating system.
+    pub seed: Option<[u8; 32]>,
+}
+
+impl Default for Options {
+    /// VP8 in three layers, SSRC rewriting, and a machine uid of chance, which a box replaces by its stable one.
+    fn default() -> Self {
+        Self {
+            machine_uid: String::new(),
+            video_codecs: vec![VideoCodec::Vp8],
+            layers: vec![
+                Layer { height: 180, bitrate: 200_000 },
+                Layer { height: 360, bitrate: 500_000 },
+                Layer { height: 720, bitrate: 1_500_000 },
+            ],
+            ssrc_rewriting: true,
+            region: None,
+            seed: None,
+        }
+    }
+}

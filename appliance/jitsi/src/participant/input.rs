@@ -1,0 +1,128 @@
+//! What goes into the core and what comes out of it.
+
+use room::conference::{ConferenceCommand, ConferenceEvent};
+
+/// Names one HTTP request or one WebSocket of the driver; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Into the core.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// From the room.
+    Command(ConferenceCommand),
+    /// The answer to [`Output::HttpGet`].
+    Http {
+        /// Of the request.
+        id: ConnectionId,
+        /// What came.
+        result: Result<HttpResponse, NetworkError>,
+    },
+    /// Something about a WebSocket.
+    Socket {
+        /// Which.
+        id: ConnectionId,
+        /// What happened.
+        event: SocketEvent,
+    },
+    /// The time of [`super::Participant::next_deadline`] has come.
+    Tick,
+}
+
+/// Out of the core, to be done in order.
+#[derive(Clone, PartialEq)]
+pub enum Output {
+    /// Fetch a document; answered by [`Input::Http`].
+    HttpGet {
+        /// Comes back in the answer.
+        id: ConnectionId,
+        /// What to fetch. May carry a token: never to be logged.
+        url: String,
+    },
+    /// Open a WebSocket.
+    OpenSocket {
+        /// Comes back with each event.
+        id: ConnectionId,
+        /// Where. May carry a token: never to be logged.
+        url: String,
+        /// Sub-protocol to demand.
+        protocol: Option<&'static str>,
+    },
+    /// Send a text frame.
+    SendText {
+        /// On which WebSocket.
+        id: ConnectionId,
+        /// The frame.
+        text: String,
+    },
+    /// Send what is queued, then close. Answered by [`SocketEvent::Closed`].
+    CloseSocket {
+        /// Which.
+        id: ConnectionId,
+    },
+    /// For the room.
+    Event(ConferenceEvent),
+}
+
+impl std::fmt::Debug for Output {
+    /// Without addresses and texts: they carry tokens, passwords and names.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::HttpGet { id, .. } => f.debug_struct("HttpGet").field("id", id).finish_non_exhaustive(),
+            Self::OpenSocket { id, protocol, .. } => {
+                f.debug_struct("OpenSocket").field("id", id).field("protocol", protocol).finish_non_exhaustive()
+            }
+            Self::SendText { id, .. } => f.debug_struct("SendText").field("id", id).finish_non_exhaustive(),
+            Self::CloseSocket { id } => f.debug_struct("CloseSocket").field("id", id).finish(),
+            Self::Event(event) => f.debug_tuple("Event").field(event).finish(),
+        }
+    }
+}
+
+/// A document that was fetched.
+#[derive(Debug, Clone)]
+pub struct HttpResponse {
+    /// HTTP status code.
+    pub status: u16,
+    /// The body as text, at most [`crate::config_js::MAX_BYTES`].
+    pub body: String,
+}
+
+/// Something about a WebSocket.
+#[derive(Debug, Clone)]
+pub enum SocketEvent {
+    /// The upgrade succeeded.
+    Opened,
+    /// A text frame.
+    Text(String),
+    /// It is closed, by whichever side. Nothing follows.
+    Closed {
+        /// WebSocket close code, if the other side gave one.
+        code: Option<u16>,
+    },
+    /// It could not be opened, or broke. Nothing follows.
+    Failed(NetworkError),
+}
+
+/// Why the network did not do as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkError {
+    /// No such name, no route, nothing listens, no answer in time.
+    #[error("the host cannot be reached: {0}")]
+    Unreachable(String),
+    /// The certificate is not trusted.
+    #[error("the certificate is not trusted: {0}")]
+    Certificate(String),
+    /// The upgrade to a WebSocket was answered by an HTTP status.
+    #[error("the upgrade was answered by HTTP status {0}")]
+    Status(u16),
+    /// A document or a frame above the limit.
+    #[error("a document or frame is too large")]
+    TooLarge,
+    /// The other side speaks something else.
+    #[error("protocol error: {0}")]
+    Protocol(String),
+    /// The connection broke after it was opened.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}

@@ -1,0 +1,317 @@
+//! One XMPP stream over a WebSocket, from `<open/>` to `<close/>`: framing (RFC 7395), authentication, binding, stream
+//! management (XEP-0198) and liveness (XEP-0199). Pure: texts in, texts and events out.
+
+mod framing;
+mod liveness;
+mod management;
+mod sasl;
+
+use std::time::{Duration, Instant};
+
+use minidom::Element;
+
+use crate::stanza::{StanzaError, iq_result};
+use crate::xml::{element, parse, to_text};
+use crate::{ns, xml::XmlError};
+
+use liveness::Liveness;
+use management::Management;
+pub use sasl::Refusal;
+
+/// From the open socket to the bound resource.
+const NEGOTIATION_TIMEOUT: Duration = Duration::from_secs(15);
+const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+const BIND_ID: &str = "bind";
+
+/// What a stream tells its owner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamEvent {
+    /// The server is known; authentication begins.
+    Authenticating,
+    /// A resource is bound; stanzas may be sent.
+    Bound {
+        /// Our full JID.
+        jid: String,
+    },
+    /// A stanza for the owner. IQs of the stream itself do not appear.
+    Stanza(Box<Element>),
+    /// It is over; nothing follows.
+    Ended(StreamEnd),
+}
+
+/// Why a stream is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StreamEnd {
+    /// Authentication failed.
+    #[error("authentication was refused: {0}")]
+    Refused(Refusal),
+    /// The server has no such domain, or does not speak XMPP.
+    #[error("this is no XMPP service for the domain: {0}")]
+    NotThisService(String),
+    /// The server ended it, with a stream error condition if it gave one.
+    #[error("the server ended the stream ({})", .0.as_deref().unwrap_or("no reason"))]
+    ByServer(Option<String>),
+    /// No answer in time while it was negotiated.
+    #[error("no answer in time")]
+    Timeout,
+    /// Pings remain unanswered.
+    #[error("the server does not answer any more")]
+    Dead,
+    /// Both sides closed it, as we wished.
+    #[error("closed")]
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// `<open/>` is sent; features with mechanisms are awaited.
+    Opening,
+    /// `<auth/>` is sent.
+    Authenticating,
+    /// The second `<open/>` is sent.
+    Reopening,
+    /// The bind request is sent.
+    Binding,
+    /// Stanzas flow.
+    Bound,
+    /// Our `<close/>` is sent.
+    Closing,
+    /// Over.
+    Ended,
+}
+
+/// One stream. After each call the owner sends what [`Stream::take_frames`] gives, in order.
+#[derive(Debug)]
+pub struct Stream {
+    domain: String,
+    has_token: bool,
+    phase: Phase,
+    deadline: Option<Instant>,
+    management: Management,
+    liveness: Liveness,
+    frames: Vec<String>,
+}
+
+impl Stream {
+    /// Starts on a socket that has just opened: sends `<open/>`. `has_token` decides only how a refusal is called: the
+    /// token itself travels in the socket's address.
+    pub fn open(domain: String, has_token: bool, now: Instant) -> Self {
+        let frames = vec![framing::open(&domain)];
+        Self {
+            domain,
+            has_token,
+            phase: Phase::Opening,
+            deadline: Some(now + NEGOTIATION_TIMEOUT),
+            management: Management::default(),
+            liveness: Liveness::new(now),
+            frames,
+        }
+    }
+
+    /// The text frames to send.
+    pub fn take_frames(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.frames)
+    }
+
+    /// Sends a stanza.
+    pub fn send(&mut self, stanza: &Element) {
+        if self.phase != Phase::Bound {
+            return;
+        }
+        let text = to_text(stanza);
+        let ask = self.management.sent(&text);
+        self.frames.push(text);
+        if ask {
+            self.frames.push(management::request());
+        }
+    }
+
+    /// Ends the stream in order; [`StreamEnd::Closed`] follows when the server agrees.
+    pub fn close(&mut self) {
+        if !matches!(self.phase, Phase::Closing | Phase::Ended) {
+            self.phase = Phase::Closing;
+            self.deadline = None;
+            self.frames.push(framing::close());
+        }
+    }
+
+    /// When [`Stream::tick`] is due.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Bound => Some(self.liveness.next_deadline()),
+            Phase::Closing | Phase::Ended => None,
+            _ => self.deadline,
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Instant) -> Vec<StreamEvent> {
+        match self.phase {
+            Phase::Bound => match self.liveness.tick(now) {
+                liveness::Action::None => Vec::new(),
+                liveness::Action::Ping(id) => {
+                    let ping = crate::stanza::iq_get(&self.domain, &id, element("ping", ns::PING));
+                    self.send(&ping);
+                    Vec::new()
+                }
+                liveness::Action::Dead => self.end(StreamEnd::Dead),
+            },
+            Phase::Closing | Phase::Ended => Vec::new(),
+            _ if self.deadline.is_some_and(|deadline| deadline <= now) => self.end(StreamEnd::Timeout),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A text frame has arrived.
+    pub fn receive(&mut self, text: &str, now: Instant) -> Vec<StreamEvent> {
+        if self.phase == Phase::Ended || text.trim().is_empty() {
+            return Vec::new();
+        }
+        self.liveness.heard(now);
+        let frame = match parse(text) {
+            Ok(frame) => frame,
+            Err(error) => return self.unreadable(&error),
+        };
+        if frame.is("open", framing::NS) {
+            return Vec::new();
+        }
+        if frame.is("close", framing::NS) {
+            return self.closed_by_server();
+        }
+        if frame.is("error", framing::STREAM) {
+            return self.stream_error(&frame);
+        }
+        if frame.has_ns(management::NS) {
+            self.stream_management(&frame);
+            return Vec::new();
+        }
+        match self.phase {
+            Phase::Opening if frame.is("features", framing::STREAM) => self.authenticate(&frame),
+            Phase::Authenticating if frame.has_ns(sasl::NS) => self.authenticated(&frame),
+            Phase::Reopening if frame.is("features", framing::STREAM) => self.bind(&frame),
+            Phase::Binding | Phase::Bound | Phase::Closing => self.stanza(frame),
+            _ => Vec::new(),
+        }
+    }
+
+    fn end(&mut self, end: StreamEnd) -> Vec<StreamEvent> {
+        self.phase = Phase::Ended;
+        self.deadline = None;
+        vec![StreamEvent::Ended(end)]
+    }
+
+    /// A frame stands alone: one that is refused does not spoil the next. Before the stream is bound it means that
+    /// something else than XMPP is spoken.
+    fn unreadable(&mut self, error: &XmlError) -> Vec<StreamEvent> {
+        match self.phase {
+            Phase::Bound | Phase::Closing => {
+                tracing::warn!(%error, "a stanza was refused");
+                self.management.received();
+                Vec::new()
+            }
+            _ => self.end(StreamEnd::NotThisService(error.to_string())),
+        }
+    }
+
+    fn closed_by_server(&mut self) -> Vec<StreamEvent> {
+        if self.phase == Phase::Closing {
+            return self.end(StreamEnd::Closed);
+        }
+        self.frames.push(framing::close());
+        self.end(StreamEnd::ByServer(None))
+    }
+
+    fn stream_error(&mut self, error: &Element) -> Vec<StreamEvent> {
+        let condition = framing::error_condition(error);
+        let negotiating = !matches!(self.phase, Phase::Bound | Phase::Closing);
+        match condition.as_deref() {
+            Some(condition @ ("host-unknown" | "improper-addressing")) if negotiating => {
+                self.end(StreamEnd::NotThisService(condition.to_owned()))
+            }
+            _ => self.end(StreamEnd::ByServer(condition)),
+        }
+    }
+
+    fn authenticate(&mut self, features: &Element) -> Vec<StreamEvent> {
+        if !sasl::offers_anonymous(features) {
+            return self.end(StreamEnd::Refused(Refusal::LoginRequired));
+        }
+        self.phase = Phase::Authenticating;
+        self.frames.push(sasl::anonymous());
+        vec![StreamEvent::Authenticating]
+    }
+
+    fn authenticated(&mut self, answer: &Element) -> Vec<StreamEvent> {
+        match answer.name() {
+            "success" => {
+                self.phase = Phase::Reopening;
+                self.frames.push(framing::open(&self.domain));
+                Vec::new()
+            }
+            "failure" => self.end(StreamEnd::Refused(Refusal::read(answer, self.has_token))),
+            // ANONYMOUS has no challenge (RFC 4505); an empty answer lets a server that sends one decide.
+            "challenge" => {
+                self.frames.push(sasl::empty_response());
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn bind(&mut self, features: &Element) -> Vec<StreamEvent> {
+        self.management.offered(features);
+        self.phase = Phase::Binding;
+        let request = element("iq", ns::CLIENT).attr("type", "set").attr("id", BIND_ID).child(element("bind", BIND));
+        self.frames.push(to_text(&request.build()));
+        Vec::new()
+    }
+
+    fn bound(&mut self, answer: &Element) -> Vec<StreamEvent> {
+        let jid = answer.get_child("bind", BIND).and_then(|bind| bind.get_child("jid", BIND)).map(Element::text);
+        match (answer.attr("type"), jid) {
+            (Some("result"), Some(jid)) if jid.len() <= 3071 && jid.contains('/') => {
+                self.phase = Phase::Bound;
+                self.frames.extend(self.management.enable());
+                vec![StreamEvent::Bound { jid }]
+            }
+            _ => {
+                let condition = StanzaError::parse(answer).condition;
+                self.end(StreamEnd::ByServer(Some(condition)))
+            }
+        }
+    }
+
+    fn stream_management(&mut self, frame: &Element) {
+        match frame.name() {
+            "r" => self.frames.push(self.management.acknowledgement()),
+            _ => self.management.read(frame),
+        }
+    }
+
+    fn stanza(&mut self, stanza: Element) -> Vec<StreamEvent> {
+        if !stanza.has_ns(ns::CLIENT) || !matches!(stanza.name(), "iq" | "message" | "presence") {
+            return Vec::new();
+        }
+        self.management.received();
+        let answer = stanza.name() == "iq" && matches!(stanza.attr("type"), Some("result" | "error"));
+        match self.phase {
+            Phase::Binding if answer && stanza.attr("id") == Some(BIND_ID) => self.bound(&stanza),
+            Phase::Binding => Vec::new(),
+            _ if answer && stanza.attr("id").is_some_and(|id| self.liveness.answered(id)) => Vec::new(),
+            _ if is_ping(&stanza) => {
+                let answer = iq_result(&stanza);
+                self.send(&answer);
+                Vec::new()
+            }
+            _ => vec![StreamEvent::Stanza(Box::new(stanza))],
+        }
+    }
+}
+
+fn is_ping(stanza: &Element) -> bool {
+    stanza.name() == "iq" && stanza.attr("type") == Some("get") && stanza.has_child("ping", ns::PING)
+}
+
+
+#[cfg(test)]
+mod tests;
