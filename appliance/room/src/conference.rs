@@ -56,7 +56,9 @@ pub struct JoinRequest {
 impl std::fmt::Debug for JoinRequest {
     /// Without the secrets, and without the URL, which may carry a token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JoinRequest").field("muted", &self.muted).finish_non_exhaustive()
+        f.debug_struct("JoinRequest")
+            .field("muted", &self.muted)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +72,7 @@ pub struct Muted {
 }
 
 /// From the room to the participant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum ConferenceCommand {
     /// Join. Only while no conference is joined or being joined.
     Join(Box<JoinRequest>),
@@ -86,6 +88,21 @@ pub enum ConferenceCommand {
     MediaLost,
     /// Leave so that nobody sees or hears the box any more. Answered by [`ConferenceEvent::Ended`].
     Leave,
+}
+
+impl std::fmt::Debug for ConferenceCommand {
+    /// Without passwords, and without the ICE password in a media fact.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ConferenceCommand::Join(request) => f.debug_tuple("Join").field(request).finish(),
+            ConferenceCommand::Password(_) => f.write_str("Password(..)"),
+            ConferenceCommand::SetMuted(muted) => f.debug_tuple("SetMuted").field(muted).finish(),
+            ConferenceCommand::Receive(wish) => f.debug_tuple("Receive").field(wish).finish(),
+            ConferenceCommand::Media(session, _) => f.debug_tuple("Media").field(session).finish_non_exhaustive(),
+            ConferenceCommand::MediaLost => f.write_str("MediaLost"),
+            ConferenceCommand::Leave => f.write_str("Leave"),
+        }
+    }
 }
 
 /// Which pictures are wanted, in the participant's terms.

@@ -55,3 +55,149 @@ pub enum Outcome {
     /// The box's own media worker cannot be started.
     MediaWorkerFailed,
 }
+
+impl Outcome {
+    /// Every outcome there is.
+    pub const ALL: [Outcome; 24] = [
+        Outcome::Left,
+        Outcome::MeetingEnded,
+        Outcome::Kicked,
+        Outcome::WrongUrl,
+        Outcome::HostUnreachable,
+        Outcome::CertificateRefused,
+        Outcome::NotAConference,
+        Outcome::ConnectionRefused,
+        Outcome::TokenRefused,
+        Outcome::TokenExpired,
+        Outcome::TokenForAnotherRoom,
+        Outcome::LoginRequired,
+        Outcome::NotOpened,
+        Outcome::PasswordRequired,
+        Outcome::PasswordWrong,
+        Outcome::LobbyRequired,
+        Outcome::DisplayNameRequired,
+        Outcome::RoomFull,
+        Outcome::EntryRefused,
+        Outcome::ConnectionLost,
+        Outcome::MediaBlocked,
+        Outcome::ServiceGone,
+        Outcome::ProtocolError,
+        Outcome::MediaWorkerFailed,
+    ];
+
+    /// The word for logs, reports and MQTT, in kebab-case. Never changes once released.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Outcome::Left => "left",
+            Outcome::MeetingEnded => "meeting-ended",
+            Outcome::Kicked => "kicked",
+            Outcome::WrongUrl => "wrong-url",
+            Outcome::HostUnreachable => "host-unreachable",
+            Outcome::CertificateRefused => "certificate-refused",
+            Outcome::NotAConference => "not-a-conference",
+            Outcome::ConnectionRefused => "connection-refused",
+            Outcome::TokenRefused => "token-refused",
+            Outcome::TokenExpired => "token-expired",
+            Outcome::TokenForAnotherRoom => "token-for-another-room",
+            Outcome::LoginRequired => "login-required",
+            Outcome::NotOpened => "not-opened",
+            Outcome::PasswordRequired => "password-required",
+            Outcome::PasswordWrong => "password-wrong",
+            Outcome::LobbyRequired => "lobby-required",
+            Outcome::DisplayNameRequired => "display-name-required",
+            Outcome::RoomFull => "room-full",
+            Outcome::EntryRefused => "entry-refused",
+            Outcome::ConnectionLost => "connection-lost",
+            Outcome::MediaBlocked => "media-blocked",
+            Outcome::ServiceGone => "service-gone",
+            Outcome::ProtocolError => "protocol-error",
+            Outcome::MediaWorkerFailed => "media-worker-failed",
+        }
+    }
+
+    /// The exit code of `roomd join`. 0: the meeting took place and ended in order. 1 is kept for errors outside a
+    /// meeting and 2 for a wrong command line. The tens group the rest: 10 put out, 20 address and service, 30 token and
+    /// account, 40 the door of the room, 50 lost on the way, 60 the box itself. Never changes once released.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Left | Outcome::MeetingEnded => 0,
+            Outcome::Kicked => 10,
+            Outcome::WrongUrl => 20,
+            Outcome::HostUnreachable => 21,
+            Outcome::CertificateRefused => 22,
+            Outcome::NotAConference => 23,
+            Outcome::ConnectionRefused => 24,
+            Outcome::TokenRefused => 30,
+            Outcome::TokenExpired => 31,
+            Outcome::TokenForAnotherRoom => 32,
+            Outcome::LoginRequired => 33,
+            Outcome::NotOpened => 40,
+            Outcome::PasswordRequired => 41,
+            Outcome::PasswordWrong => 42,
+            Outcome::LobbyRequired => 43,
+            Outcome::DisplayNameRequired => 44,
+            Outcome::RoomFull => 45,
+            Outcome::EntryRefused => 46,
+            Outcome::ConnectionLost => 50,
+            Outcome::MediaBlocked => 51,
+            Outcome::ServiceGone => 52,
+            Outcome::ProtocolError => 53,
+            Outcome::MediaWorkerFailed => 60,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The schema lists the variants as the compiler sees them, with serde's names.
+    fn variants_of_the_schema() -> BTreeSet<String> {
+        fn collect(value: &serde_json::Value, names: &mut BTreeSet<String>) {
+            match value {
+                serde_json::Value::Object(map) => {
+                    for (key, value) in map {
+                        match (key.as_str(), value) {
+                            ("const", serde_json::Value::String(name)) => drop(names.insert(name.clone())),
+                            ("enum", serde_json::Value::Array(list)) => {
+                                names.extend(list.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+                            }
+                            (_, value) => collect(value, names),
+                        }
+                    }
+                }
+                serde_json::Value::Array(list) => list.iter().for_each(|value| collect(value, names)),
+                _ => {}
+            }
+        }
+        let schema = serde_json::to_value(schemars::schema_for!(Outcome)).unwrap();
+        let mut names = BTreeSet::new();
+        collect(&schema, &mut names);
+        names
+    }
+
+    #[test]
+    fn all_lists_every_outcome_once_and_codes_are_the_names_in_json() {
+        let codes: BTreeSet<String> = Outcome::ALL.iter().map(|outcome| outcome.code().to_owned()).collect();
+        assert_eq!(codes.len(), Outcome::ALL.len());
+        assert_eq!(codes, variants_of_the_schema());
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.code());
+        }
+    }
+
+    #[test]
+    fn exit_codes_tell_outcomes_apart_and_leave_1_and_2_to_the_command_line() {
+        let mut seen = BTreeSet::new();
+        for outcome in Outcome::ALL {
+            let code = outcome.exit_code();
+            match outcome {
+                Outcome::Left | Outcome::MeetingEnded => assert_eq!(code, 0),
+                _ => assert!((10..126).contains(&code) && seen.insert(code), "{outcome:?} {code}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the room knows of one meeting (or one try to get into it). Dropped as a whole at its end.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use media_protocol::{SessionId, SessionPlan};
+
+use super::stage::Stage;
+use crate::conference::{JoinStep, Muted, ReceiveWish};
+use crate::outcome::Outcome;
+use crate::snapshot::WaitingFor;
+
+#[derive(Debug)]
+pub(super) struct Meeting {
+    /// The box's name in it.
+    pub name: String,
+    pub step: Option<JoinStep>,
+    /// Last sign of progress while joining.
+    pub progress_at: Instant,
+    pub waiting_for: Option<WaitingFor>,
+    /// First time that the service made the box wait, in this try.
+    pub waiting_since: Option<Instant>,
+    /// When the password was last asked for.
+    pub password_asked: Instant,
+    pub wrong_passwords: u32,
+    pub reconnecting_since: Instant,
+    pub session: Option<Box<SessionPlan>>,
+    /// The session that died with the worker; a late word of the conference about it counts for nothing.
+    pub lost_session: Option<SessionId>,
+    pub media_connected: bool,
+    pub stalled: bool,
+    pub stage: Stage,
+    /// What the conference was last told.
+    pub announced: Muted,
+    pub wish: ReceiveWish,
+    /// Sources whose first picture in this session was told.
+    pub first_frames: BTreeSet<String>,
+    pub departure: Option<Departure>,
+}
+
+/// Being on the way out.
+#[derive(Debug)]
+pub(super) struct Departure {
+    pub since: Instant,
+    /// Why, whatever the conference says at the end.
+    pub outcome: Outcome,
+    /// Some media ran: wait until the worker says that it has stopped.
+    pub media_to_stop: bool,
+    /// Revision of the emptied plan, once sent.
+    pub revision: Option<u64>,
+    /// The participant was told to leave.
+    pub sent: bool,
+}
+
+impl Meeting {
+    pub fn new(name: String, now: Instant) -> Self {
+        Self {
+            name,
+            step: None,
+            progress_at: now,
+            waiting_for: None,
+            waiting_since: None,
+            password_asked: now,
+            wrong_passwords: 0,
+            reconnecting_since: now,
+            session: None,
+            lost_session: None,
+            media_connected: false,
+            stalled: false,
+            stage: Stage::default(),
+            announced: Muted {
+                audio: true,
+                video: true,
+            },
+            wish: ReceiveWish::default(),
+            first_frames: BTreeSet::new(),
+            departure: None,
+        }
+    }
+
+    /// The id of the session in the plan.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session.as_ref().map(|session| session.id)
+    }
+
+    /// Takes the session as the conference describes it. True when it is a new one.
+    pub fn set_session(&mut self, session: Option<Box<SessionPlan>>) -> bool {
+        let id = session.as_ref().map(|session| session.id);
+        if id.is_some() && id == self.lost_session {
+            return false;
+        }
+        let new = id != self.session_id();
+        if new {
+            self.media_connected = false;
+            self.stalled = false;
+            self.first_frames.clear();
+        }
+        self.session = session;
+        new && id.is_some()
+    }
+
+    /// The worker died, or the meeting was lost: no session lives, and nothing is seen of the others. The dead
+    /// session's id, if there was one.
+    pub fn forget_media(&mut self) -> Option<SessionId> {
+        let dead = self.session_id();
+        if dead.is_some() {
+            self.lost_session = dead;
+        }
+        self.set_session(None);
+        dead
+    }
+}

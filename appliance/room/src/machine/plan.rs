@@ -1,0 +1,156 @@
+//! The plan for the media worker, derived from what the room knows.
+
+use media_protocol::{
+    CameraPlan, CapturePurpose, LoudspeakerPlan, MediaPlan, MicrophonePlan, OwnState, SessionPlan, Tile, WallPlan,
+};
+
+use super::Room;
+use super::meeting::Meeting;
+use crate::conference::Device;
+use crate::snapshot::OffReason;
+use crate::state::State;
+use crate::words::{self, DeviceWord};
+
+/// Characters of a name that fit under a picture.
+const NAME_LIMIT: usize = 100;
+
+impl Room {
+    /// The whole plan, with revision 0.
+    pub(super) fn plan(&self) -> MediaPlan {
+        let equipment = &self.options.equipment;
+        let purpose = CapturePurpose::Meeting;
+        let camera = equipment.camera.clone().filter(|_| self.live(Device::Camera));
+        let microphone = equipment.microphone.clone().filter(|_| self.live(Device::Microphone));
+        let loudspeaker = equipment.loudspeaker.clone().filter(|_| self.in_meeting());
+        MediaPlan {
+            revision: 0,
+            camera: camera.map(|device| CameraPlan { device, purpose }),
+            microphone: microphone.map(|device| MicrophonePlan { device, purpose }),
+            loudspeaker: loudspeaker.map(|device| LoudspeakerPlan {
+                device,
+                volume: self.options.volume,
+            }),
+            wall: self.wall(),
+            session: self.session(),
+        }
+    }
+
+    /// The session as the conference describes it, narrowed by what the room wants.
+    fn session(&self) -> Option<SessionPlan> {
+        let meeting = self.meeting.as_ref().filter(|_| self.in_meeting())?;
+        let mut session = SessionPlan::clone(meeting.session.as_ref()?);
+        session.send_audio &= self.live(Device::Microphone);
+        session.send_video &= self.live(Device::Camera);
+        Some(session)
+    }
+
+    /// The wall. While idle it is only used to say how the last meeting ended; then the display is left alone.
+    fn wall(&self) -> Option<WallPlan> {
+        let display = self.options.equipment.display.clone()?;
+        let banner = self.banner();
+        let Some(meeting) = &self.meeting else {
+            let own = OwnState::default();
+            return banner.map(|text| WallPlan {
+                display,
+                tiles: Vec::new(),
+                own,
+                banner: Some(text),
+            });
+        };
+        let tiles = if self.in_meeting() {
+            self.tiles(meeting)
+        } else {
+            Vec::new()
+        };
+        let language = self.options.language;
+        let own = OwnState {
+            name: meeting.name.clone(),
+            microphone: words::device_state(language, Device::Microphone, self.device_word(Device::Microphone)).into(),
+            camera: words::device_state(language, Device::Camera, self.device_word(Device::Camera)).into(),
+        };
+        Some(WallPlan {
+            display,
+            tiles,
+            own,
+            banner,
+        })
+    }
+
+    fn tiles(&self, meeting: &Meeting) -> Vec<Tile> {
+        let language = self.options.language;
+        let places = meeting.stage.places(self.options.tiles);
+        let tile = |place: &super::stage::Place<'_>| {
+            let id = &place.participant.id.0;
+            let name = place
+                .participant
+                .name
+                .as_deref()
+                .map(str::trim)
+                .filter(|name| !name.is_empty());
+            let name: String = name
+                .unwrap_or(words::unnamed(language))
+                .chars()
+                .take(NAME_LIMIT)
+                .collect();
+            Tile {
+                id: if place.screen {
+                    format!("{id}/screen")
+                } else {
+                    id.clone()
+                },
+                name: if place.screen {
+                    words::screen_of(language, &name)
+                } else {
+                    name
+                },
+                source: place.source().map(str::to_owned),
+                audio_muted: place.participant.audio_muted,
+            }
+        };
+        places.iter().map(tile).collect()
+    }
+
+    /// What is said of a device on the wall. It follows the fact: "on" exactly when it is open.
+    pub(super) fn device_word(&self, device: Device) -> DeviceWord {
+        let switch = self.switch(device);
+        if switch.open() {
+            return DeviceWord::On;
+        }
+        match switch.off_because() {
+            _ if !self.has(device) => DeviceWord::Absent,
+            Some(OffReason::Moderator) => DeviceWord::OffByModerator,
+            Some(OffReason::Outside) => DeviceWord::OffFromOutside,
+            Some(OffReason::NoMeeting | OffReason::InRoom | OffReason::Rejoined) => DeviceWord::Off,
+            None if !self.in_meeting() => DeviceWord::Off,
+            None if switch.fault().is_some() => DeviceWord::Faulty,
+            None => DeviceWord::Starting,
+        }
+    }
+
+    /// The line over everything, if there is something to say.
+    fn banner(&self) -> Option<String> {
+        let language = self.options.language;
+        let text = |words: words::Words| Some(words.line());
+        let meeting = self.meeting.as_ref();
+        match self.state {
+            State::Leaving => text(words::leaving(language)),
+            State::Reconnecting => text(words::reconnecting(language)),
+            State::Waiting => match meeting.and_then(|meeting| meeting.waiting_for) {
+                Some(waiting) => text(words::waiting(language, waiting)),
+                None => text(words::joining(language)),
+            },
+            State::Joining => text(match meeting.and_then(|meeting| meeting.step) {
+                Some(step) => words::join_step(language, step),
+                None => words::joining(language),
+            }),
+            State::InMeeting => self
+                .current_notice()
+                .and_then(|notice| text(words::notice(language, &notice))),
+            State::Idle => match (self.current_notice(), self.outcome) {
+                (Some(notice), _) => text(words::notice(language, &notice)),
+                (None, Some(outcome)) if self.farewell_until.is_some() => text(words::outcome(language, outcome)),
+                (None, _) => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a room is given at birth.
+
+use std::time::Duration;
+
+use media_protocol::{CameraDevice, DisplayDevice, LoudspeakerDevice, MicrophoneDevice};
+
+use crate::words::Language;
+
+/// What a room is given at birth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoomOptions {
+    /// Language of everything on the wall.
+    pub language: Language,
+    /// The devices to use.
+    pub equipment: Equipment,
+    /// Loudspeaker volume to begin with, 0.0 to 1.0.
+    pub volume: f64,
+    /// Somebody can type a password: wait for it. False: a wanted or wrong password ends the try at once.
+    pub ask_password: bool,
+    /// People (and screens) on the wall at most, the one on stage included.
+    pub tiles: usize,
+    /// How long things may take.
+    pub timing: Timing,
+}
+
+impl Default for RoomOptions {
+    fn default() -> Self {
+        Self {
+            language: Language::default(),
+            equipment: Equipment::default(),
+            volume: 1.0,
+            ask_password: false,
+            tiles: 6,
+            timing: Timing::default(),
+        }
+    }
+}
+
+/// The devices to use; none: the box has no such device, or shall not use it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Equipment {
+    /// The camera.
+    pub camera: Option<CameraDevice>,
+    /// The microphone.
+    pub microphone: Option<MicrophoneDevice>,
+    /// The loudspeaker.
+    pub loudspeaker: Option<LoudspeakerDevice>,
+    /// The screen.
+    pub display: Option<DisplayDevice>,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// Between two signs of progress while joining; then [`crate::Outcome::ServiceGone`].
+    pub joining: Duration,
+    /// For the room to be opened or the service to be ready, over the whole try; then [`crate::Outcome::NotOpened`] or
+    /// [`crate::Outcome::ServiceGone`].
+    pub waiting: Duration,
+    /// For a password to be typed; then [`crate::Outcome::PasswordRequired`] or [`crate::Outcome::PasswordWrong`].
+    pub password: Duration,
+    /// For a lost connection to come back; then [`crate::Outcome::ConnectionLost`].
+    pub reconnecting: Duration,
+    /// For media to stop before the participant is told to leave all the same.
+    pub media_stop: Duration,
+    /// For leaving as a whole; then the participant is abandoned.
+    pub leaving: Duration,
+    /// For a capture device to close after the plan says so; then the worker is killed.
+    pub capture_close: Duration,
+    /// How long somebody must be the dominant speaker to take the stage.
+    pub speaker_hold: Duration,
+    /// How long a passing notice is shown.
+    pub notice: Duration,
+    /// How long the outcome of a meeting is on the wall.
+    pub farewell: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            joining: Duration::from_secs(60),
+            waiting: Duration::from_secs(600),
+            password: Duration::from_secs(120),
+            reconnecting: Duration::from_secs(120),
+            media_stop: Duration::from_millis(400),
+            leaving: Duration::from_secs(2),
+            capture_close: Duration::from_secs(1),
+            speaker_hold: Duration::from_secs(1),
+            notice: Duration::from_secs(10),
+            farewell: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! English.
+
+use media_protocol::DeviceFault;
+
+use super::{DeviceWord, Words};
+use crate::conference::{Device, JoinStep, WaitReason};
+use crate::outcome::Outcome;
+use crate::snapshot::{Notice, WaitingFor};
+
+pub(super) const fn outcome(outcome: Outcome) -> Words {
+    match outcome {
+        Outcome::Left => Words::new(
+            "Meeting left",
+            "Nobody sees or hears you any more; you can join another meeting.",
+        ),
+        Outcome::MeetingEnded => Words::new(
+            "Meeting ended",
+            "A moderator has ended it for everybody; there is nothing to do.",
+        ),
+        Outcome::Kicked => Words::new(
+            "Removed from the meeting",
+            "A moderator has removed this room; talk to them before you join again.",
+        ),
+        Outcome::WrongUrl => Words::new(
+            "Wrong address",
+            "This is not the address of a meeting; check it on the invitation and type it again.",
+        ),
+        Outcome::HostUnreachable => Words::new(
+            "Service not reached",
+            "Nothing answers at this address; check the address and the network cable, then call support.",
+        ),
+        Outcome::CertificateRefused => Words::new(
+            "Service not recognised",
+            "The identity of the service cannot be verified; do not insist and tell support.",
+        ),
+        Outcome::NotAConference => Words::new(
+            "No meeting at this address",
+            "A site answers, but it is no meeting service known here; check the address on the invitation.",
+        ),
+        Outcome::ConnectionRefused => Words::new(
+            "Connection refused",
+            "The service has refused the connection; try again in a few minutes, then call support.",
+        ),
+        Outcome::TokenRefused => Words::new(
+            "Link refused",
+            "The service does not accept this access link; ask the organiser for a new one.",
+        ),
+        Outcome::TokenExpired => Words::new(
+            "Link too old",
+            "This access link is no longer valid; ask the organiser for a new one.",
+        ),
+        Outcome::TokenForAnotherRoom => Words::new(
+            "Link of another meeting",
+            "This access link opens another meeting; ask the organiser for the link of this one.",
+        ),
+        Outcome::LoginRequired => Words::new(
+            "Account required",
+            "Guests are not admitted; ask the organiser for an access link.",
+        ),
+        Outcome::NotOpened => Words::new(
+            "Meeting not opened",
+            "Nobody has opened the meeting in time; tell the organiser, then try again.",
+        ),
+        Outcome::PasswordRequired => Words::new(
+            "Password required",
+            "This meeting is protected; ask the organiser for the password, then try again.",
+        ),
+        Outcome::PasswordWrong => Words::new(
+            "Wrong password",
+            "The password was refused; check it with the organiser, then try again.",
+        ),
+        Outcome::LobbyRequired => Words::new(
+            "Waiting room",
+            "This meeting has a waiting room that this device cannot pass; ask the organiser to switch it off.",
+        ),
+        Outcome::DisplayNameRequired => Words::new(
+            "Name required",
+            "This meeting asks for a name; give this room a name, then try again.",
+        ),
+        Outcome::RoomFull => Words::new(
+            "Meeting full",
+            "There is no place left; try again when somebody has gone or tell the organiser.",
+        ),
+        Outcome::EntryRefused => Words::new(
+            "Entry refused",
+            "The service has not let this room in; tell the organiser, then support.",
+        ),
+        Outcome::ConnectionLost => Words::new(
+            "Connection lost",
+            "The connection could not be restored; check the network cable, then join again.",
+        ),
+        Outcome::MediaBlocked => Words::new(
+            "Picture and sound blocked",
+            "The network lets neither picture nor sound through; call support, ports are probably closed.",
+        ),
+        Outcome::ServiceGone => Words::new(
+            "Service interrupted",
+            "The meeting service does not answer any more; try again in a few minutes.",
+        ),
+        Outcome::ProtocolError => Words::new(
+            "Service not understood",
+            "The service has answered in an unexpected way; try again, then report it to support.",
+        ),
+        Outcome::MediaWorkerFailed => Words::new(
+            "Device failure",
+            "Camera and sound of this device do not start; switch it off and on again, then call support.",
+        ),
+    }
+}
+
+pub(super) const fn join_step(step: JoinStep) -> Words {
+    match step {
+        JoinStep::Configuration => Words::new(
+            "Looking for the service",
+            "The device reads the settings of the service.",
+        ),
+        JoinStep::Connecting => Words::new("Connecting to the service", "The device calls the service."),
+        JoinStep::Authenticating => Words::new("Introducing itself", "The device makes itself known to the service."),
+        JoinStep::Requesting => Words::new("Asking for the meeting", "The service prepares the meeting."),
+        JoinStep::Entering => Words::new("Entering the meeting", "The meeting opens in a moment."),
+    }
+}
+
+pub(super) const fn joining() -> Words {
+    Words::new("Calling", "The meeting opens in a moment.")
+}
+
+pub(super) const fn waiting(waiting: WaitingFor) -> Words {
+    match waiting {
+        WaitingFor::Service(WaitReason::NotOpenYet) => Words::new(
+            "Meeting not open yet",
+            "You will be let in as soon as somebody opens it; there is nothing to do.",
+        ),
+        WaitingFor::Service(WaitReason::ServiceBusy) => Words::new(
+            "Service busy",
+            "The service is not ready; the device tries again by itself.",
+        ),
+        WaitingFor::Password { wrong: false } => Words::new("Password required", "Type the password of the meeting."),
+        WaitingFor::Password { wrong: true } => Words::new("Wrong password", "Check the password and type it again."),
+    }
+}
+
+pub(super) const fn reconnecting() -> Words {
+    Words::new(
+        "Connection interrupted",
+        "The device restores it by itself; wait a moment.",
+    )
+}
+
+pub(super) const fn leaving() -> Words {
+    Words::new("End of the meeting", "Camera and microphone are being switched off.")
+}
+
+pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
+    match (device, fault) {
+        (Device::Microphone, DeviceFault::NotFound) => Words::new(
+            "Microphone not found",
+            "Check that the microphone is plugged in; it comes back by itself.",
+        ),
+        (Device::Camera, DeviceFault::NotFound) => Words::new(
+            "Camera not found",
+            "Check that the camera is plugged in; it comes back by itself.",
+        ),
+        (Device::Microphone, DeviceFault::Busy) => Words::new(
+            "Microphone in use",
+            "Another program holds the microphone; restart the device if it lasts.",
+        ),
+        (Device::Camera, DeviceFault::Busy) => Words::new(
+            "Camera in use",
+            "Another program holds the camera; restart the device if it lasts.",
+        ),
+        (Device::Microphone, DeviceFault::Forbidden) => Words::new(
+            "Microphone not allowed",
+            "The device may not open the microphone; call support.",
+        ),
+        (Device::Camera, DeviceFault::Forbidden) => Words::new(
+            "Camera not allowed",
+            "The device may not open the camera; call support.",
+        ),
+        (Device::Microphone, DeviceFault::Silent) => Words::new(
+            "Silent microphone",
+            "The microphone gives no sound; unplug it and plug it in again.",
+        ),
+        (Device::Camera, DeviceFault::Silent) => Words::new(
+            "No picture from the camera",
+            "The camera gives no picture; unplug it and plug it in again.",
+        ),
+        (Device::Microphone, DeviceFault::MissingElement { .. }) => Words::new(
+            "Software incomplete",
+            "A part for the microphone is missing; call support.",
+        ),
+        (Device::Camera, DeviceFault::MissingElement { .. }) => {
+            Words::new("Software incomplete", "A part for the camera is missing; call support.")
+        }
+        (Device::Microphone, DeviceFault::Other { .. }) => Words::new(
+            "Microphone out of order",
+            "Unplug the microphone and plug it in again, then call support.",
+        ),
+        (Device::Camera, DeviceFault::Other { .. }) => Words::new(
+            "Camera out of order",
+            "Unplug the camera and plug it in again, then call support.",
+        ),
+    }
+}
+
+pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static str {
+    match (device, word) {
+        (Device::Microphone, DeviceWord::On) => "Microphone on",
+        (Device::Microphone, DeviceWord::Off) => "Microphone off",
+        (Device::Microphone, DeviceWord::OffByModerator) => "Microphone switched off by a moderator",
+        (Device::Microphone, DeviceWord::OffFromOutside) => "Microphone switched off remotely",
+        (Device::Microphone, DeviceWord::Starting) => "Microphone starting",
+        (Device::Microphone, DeviceWord::Faulty) => "Microphone out of order",
+        (Device::Microphone, DeviceWord::Absent) => "No microphone",
+        (Device::Camera, DeviceWord::On) => "Camera on",
+        (Device::Camera, DeviceWord::Off) => "Camera off",
+        (Device::Camera, DeviceWord::OffByModerator) => "Camera switched off by a moderator",
+        (Device::Camera, DeviceWord::OffFromOutside) => "Camera switched off remotely",
+        (Device::Camera, DeviceWord::Starting) => "Camera starting",
+        (Device::Camera, DeviceWord::Faulty) => "Camera out of order",
+        (Device::Camera, DeviceWord::Absent) => "No camera",
+    }
+}
+
+pub(super) const fn notice(notice: &Notice) -> Words {
+    match notice {
+        Notice::MutedByModerator(Device::Microphone) => Words::new(
+            "Microphone switched off by a moderator",
+            "Switch it on in the room when you want to speak.",
+        ),
+        Notice::MutedByModerator(Device::Camera) => Words::new(
+            "Camera switched off by a moderator",
+            "Switch it on in the room when you want to be seen.",
+        ),
+        Notice::MutedFromOutside(Device::Microphone) => Words::new(
+            "Microphone switched off remotely",
+            "Switch it on in the room when you want to speak.",
+        ),
+        Notice::MutedFromOutside(Device::Camera) => Words::new(
+            "Camera switched off remotely",
+            "Switch it on in the room when you want to be seen.",
+        ),
+        Notice::OnlyInRoom(Device::Microphone) => Words::new(
+            "Your microphone is asked for",
+            "Only you can switch it on, here in the room.",
+        ),
+        Notice::OnlyInRoom(Device::Camera) => Words::new(
+            "Your camera is asked for",
+            "Only you can switch it on, here in the room.",
+        ),
+        Notice::DevicesOffAfterRejoin => Words::new(
+            "Microphone and camera off",
+            "The meeting was joined again; switch them on in the room.",
+        ),
+        Notice::NoDevice(Device::Microphone) => Words::new("No microphone", "Plug in a microphone or call support."),
+        Notice::NoDevice(Device::Camera) => Words::new("No camera", "Plug in a camera or call support."),
+        Notice::NoMeeting => Words::new("No meeting", "Join a meeting first."),
+        Notice::Occupied => Words::new(
+            "Already in a meeting",
+            "Leave this meeting before you join another one.",
+        ),
+        Notice::MediaRestarting => Words::new(
+            "Picture and sound interrupted",
+            "They come back by themselves in a few seconds.",
+        ),
+        Notice::MediaWorkerFailed => outcome(Outcome::MediaWorkerFailed),
+        Notice::DeviceFailed(device, fault) => device_fault(*device, fault),
+        Notice::PlaybackFailed(_) => Words::new(
+            "Loudspeaker or screen out of order",
+            "Check that they are plugged in and switched on, then call support.",
+        ),
+        Notice::MediaStalled => Words::new(
+            "Nothing arrives from the meeting",
+            "The device restores picture and sound by itself; wait a moment.",
+        ),
+        Notice::Alone => Words::new("You are alone", "The others will appear here as soon as they arrive."),
+    }
+}
+
+pub(super) const fn unnamed() -> &'static str {
+    "No name"
+}
+
+pub(super) fn screen_of(name: &str) -> String {
+    format!("Shared screen: {name}")
+}

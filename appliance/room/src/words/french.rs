@@ -1,0 +1,292 @@
+//! French. `\u{a0}` is the space that stands before `:`, `;`, `?` and `!` and does not break the line.
+
+use media_protocol::DeviceFault;
+
+use super::{DeviceWord, Words};
+use crate::conference::{Device, JoinStep, WaitReason};
+use crate::outcome::Outcome;
+use crate::snapshot::{Notice, WaitingFor};
+
+pub(super) const fn outcome(outcome: Outcome) -> Words {
+    match outcome {
+        Outcome::Left => Words::new(
+            "Réunion quittée",
+            "Plus personne ne vous voit ni ne vous entend\u{a0}; vous pouvez rejoindre une autre réunion.",
+        ),
+        Outcome::MeetingEnded => Words::new(
+            "Réunion terminée",
+            "Un modérateur y a mis fin pour tout le monde\u{a0}; vous n’avez rien à faire.",
+        ),
+        Outcome::Kicked => Words::new(
+            "Salle retirée de la réunion",
+            "Un modérateur a retiré cette salle\u{a0}; parlez-lui avant de rejoindre de nouveau la réunion.",
+        ),
+        Outcome::WrongUrl => Words::new(
+            "Adresse incorrecte",
+            "Cette adresse n’est pas celle d’une réunion\u{a0}; vérifiez-la sur l’invitation et saisissez-la de nouveau.",
+        ),
+        Outcome::HostUnreachable => Words::new(
+            "Service injoignable",
+            "Rien ne répond à cette adresse\u{a0}; vérifiez l’adresse et le câble réseau, puis appelez l’assistance.",
+        ),
+        Outcome::CertificateRefused => Words::new(
+            "Service non reconnu",
+            "L’identité du service ne peut pas être vérifiée\u{a0}; n’insistez pas et prévenez l’assistance.",
+        ),
+        Outcome::NotAConference => Words::new(
+            "Pas de réunion à cette adresse",
+            "Un site répond, mais ce n’est pas un service de réunion connu\u{a0}; vérifiez l’adresse sur l’invitation.",
+        ),
+        Outcome::ConnectionRefused => Words::new(
+            "Connexion refusée",
+            "Le service a refusé la connexion\u{a0}; réessayez dans quelques minutes, puis appelez l’assistance.",
+        ),
+        Outcome::TokenRefused => Words::new(
+            "Lien refusé",
+            "Le service n’accepte pas ce lien d’accès\u{a0}; demandez un nouveau lien à l’organisateur.",
+        ),
+        Outcome::TokenExpired => Words::new(
+            "Lien périmé",
+            "Ce lien d’accès n’est plus valable\u{a0}; demandez un nouveau lien à l’organisateur.",
+        ),
+        Outcome::TokenForAnotherRoom => Words::new(
+            "Lien d’une autre réunion",
+            "Ce lien d’accès ouvre une autre réunion\u{a0}; demandez à l’organisateur le lien de celle-ci.",
+        ),
+        Outcome::LoginRequired => Words::new(
+            "Compte obligatoire",
+            "Les invités ne sont pas admis\u{a0}; demandez un lien d’accès à l’organisateur.",
+        ),
+        Outcome::NotOpened => Words::new(
+            "Réunion non ouverte",
+            "Personne n’a ouvert la réunion à temps\u{a0}; prévenez l’organisateur, puis réessayez.",
+        ),
+        Outcome::PasswordRequired => Words::new(
+            "Mot de passe nécessaire",
+            "Cette réunion est protégée\u{a0}; demandez le mot de passe à l’organisateur, puis réessayez.",
+        ),
+        Outcome::PasswordWrong => Words::new(
+            "Mot de passe incorrect",
+            "Le mot de passe a été refusé\u{a0}; vérifiez-le auprès de l’organisateur, puis réessayez.",
+        ),
+        Outcome::LobbyRequired => Words::new(
+            "Salle d’attente",
+            "Cette réunion a une salle d’attente que cet appareil ne sait pas passer\u{a0}; \
+             demandez à l’organisateur de la désactiver.",
+        ),
+        Outcome::DisplayNameRequired => Words::new(
+            "Nom nécessaire",
+            "Cette réunion demande un nom\u{a0}; donnez un nom à cette salle, puis réessayez.",
+        ),
+        Outcome::RoomFull => Words::new(
+            "Réunion complète",
+            "Il n’y a plus de place\u{a0}; réessayez quand quelqu’un sera parti ou prévenez l’organisateur.",
+        ),
+        Outcome::EntryRefused => Words::new(
+            "Entrée refusée",
+            "Le service n’a pas laissé entrer cette salle\u{a0}; prévenez l’organisateur, puis l’assistance.",
+        ),
+        Outcome::ConnectionLost => Words::new(
+            "Connexion perdue",
+            "La liaison n’a pas pu être rétablie\u{a0}; vérifiez le câble réseau, puis rejoignez de nouveau la réunion.",
+        ),
+        Outcome::MediaBlocked => Words::new(
+            "Image et son bloqués",
+            "Le réseau ne laisse passer ni l’image ni le son\u{a0}; appelez l’assistance, les ports sont sans doute fermés.",
+        ),
+        Outcome::ServiceGone => Words::new(
+            "Service interrompu",
+            "Le service de réunion ne répond plus\u{a0}; réessayez dans quelques minutes.",
+        ),
+        Outcome::ProtocolError => Words::new(
+            "Service incompris",
+            "Le service a répondu de façon inattendue\u{a0}; réessayez, puis signalez-le à l’assistance.",
+        ),
+        Outcome::MediaWorkerFailed => Words::new(
+            "Panne de l’appareil",
+            "La caméra et le son de cet appareil ne démarrent pas\u{a0}; éteignez-le, rallumez-le, puis appelez l’assistance.",
+        ),
+    }
+}
+
+pub(super) const fn join_step(step: JoinStep) -> Words {
+    match step {
+        JoinStep::Configuration => Words::new("Recherche du service", "L’appareil lit les réglages du service."),
+        JoinStep::Connecting => Words::new("Connexion au service", "L’appareil appelle le service."),
+        JoinStep::Authenticating => Words::new("Présentation au service", "L’appareil se fait reconnaître du service."),
+        JoinStep::Requesting => Words::new("Demande de la réunion", "Le service prépare la réunion."),
+        JoinStep::Entering => Words::new("Entrée dans la réunion", "La réunion s’ouvre dans un instant."),
+    }
+}
+
+pub(super) const fn joining() -> Words {
+    Words::new("Appel en cours", "La réunion s’ouvre dans un instant.")
+}
+
+pub(super) const fn waiting(waiting: WaitingFor) -> Words {
+    match waiting {
+        WaitingFor::Service(WaitReason::NotOpenYet) => Words::new(
+            "Réunion pas encore ouverte",
+            "Vous entrerez dès que quelqu’un l’ouvrira\u{a0}; vous n’avez rien à faire.",
+        ),
+        WaitingFor::Service(WaitReason::ServiceBusy) => Words::new(
+            "Service occupé",
+            "Le service n’est pas prêt\u{a0}; l’appareil réessaie de lui-même.",
+        ),
+        WaitingFor::Password { wrong: false } => {
+            Words::new("Mot de passe nécessaire", "Saisissez le mot de passe de la réunion.")
+        }
+        WaitingFor::Password { wrong: true } => Words::new(
+            "Mot de passe incorrect",
+            "Vérifiez le mot de passe et saisissez-le de nouveau.",
+        ),
+    }
+}
+
+pub(super) const fn reconnecting() -> Words {
+    Words::new(
+        "Connexion interrompue",
+        "L’appareil la rétablit de lui-même\u{a0}; patientez un instant.",
+    )
+}
+
+pub(super) const fn leaving() -> Words {
+    Words::new("Fin de la réunion", "La caméra et le micro s’éteignent.")
+}
+
+pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
+    match (device, fault) {
+        (Device::Microphone, DeviceFault::NotFound) => Words::new(
+            "Micro introuvable",
+            "Vérifiez que le micro est branché\u{a0}; il sera repris de lui-même.",
+        ),
+        (Device::Camera, DeviceFault::NotFound) => Words::new(
+            "Caméra introuvable",
+            "Vérifiez que la caméra est branchée\u{a0}; elle sera reprise d’elle-même.",
+        ),
+        (Device::Microphone, DeviceFault::Busy) => Words::new(
+            "Micro occupé",
+            "Un autre programme tient le micro\u{a0}; redémarrez l’appareil si cela dure.",
+        ),
+        (Device::Camera, DeviceFault::Busy) => Words::new(
+            "Caméra occupée",
+            "Un autre programme tient la caméra\u{a0}; redémarrez l’appareil si cela dure.",
+        ),
+        (Device::Microphone, DeviceFault::Forbidden) => Words::new(
+            "Micro interdit",
+            "L’appareil n’a pas le droit d’ouvrir le micro\u{a0}; appelez l’assistance.",
+        ),
+        (Device::Camera, DeviceFault::Forbidden) => Words::new(
+            "Caméra interdite",
+            "L’appareil n’a pas le droit d’ouvrir la caméra\u{a0}; appelez l’assistance.",
+        ),
+        (Device::Microphone, DeviceFault::Silent) => Words::new(
+            "Micro muet",
+            "Le micro ne donne aucun son\u{a0}; débranchez-le et rebranchez-le.",
+        ),
+        (Device::Camera, DeviceFault::Silent) => Words::new(
+            "Caméra sans image",
+            "La caméra ne donne aucune image\u{a0}; débranchez-la et rebranchez-la.",
+        ),
+        (Device::Microphone, DeviceFault::MissingElement { .. }) => Words::new(
+            "Logiciel incomplet",
+            "Il manque un composant pour le micro\u{a0}; appelez l’assistance.",
+        ),
+        (Device::Camera, DeviceFault::MissingElement { .. }) => Words::new(
+            "Logiciel incomplet",
+            "Il manque un composant pour la caméra\u{a0}; appelez l’assistance.",
+        ),
+        (Device::Microphone, DeviceFault::Other { .. }) => Words::new(
+            "Micro en panne",
+            "Débranchez le micro et rebranchez-le, puis appelez l’assistance.",
+        ),
+        (Device::Camera, DeviceFault::Other { .. }) => Words::new(
+            "Caméra en panne",
+            "Débranchez la caméra et rebranchez-la, puis appelez l’assistance.",
+        ),
+    }
+}
+
+pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static str {
+    match (device, word) {
+        (Device::Microphone, DeviceWord::On) => "Micro allumé",
+        (Device::Microphone, DeviceWord::Off) => "Micro coupé",
+        (Device::Microphone, DeviceWord::OffByModerator) => "Micro coupé par un modérateur",
+        (Device::Microphone, DeviceWord::OffFromOutside) => "Micro coupé à distance",
+        (Device::Microphone, DeviceWord::Starting) => "Micro bientôt allumé",
+        (Device::Microphone, DeviceWord::Faulty) => "Micro en panne",
+        (Device::Microphone, DeviceWord::Absent) => "Pas de micro",
+        (Device::Camera, DeviceWord::On) => "Caméra allumée",
+        (Device::Camera, DeviceWord::Off) => "Caméra éteinte",
+        (Device::Camera, DeviceWord::OffByModerator) => "Caméra éteinte par un modérateur",
+        (Device::Camera, DeviceWord::OffFromOutside) => "Caméra éteinte à distance",
+        (Device::Camera, DeviceWord::Starting) => "Caméra bientôt allumée",
+        (Device::Camera, DeviceWord::Faulty) => "Caméra en panne",
+        (Device::Camera, DeviceWord::Absent) => "Pas de caméra",
+    }
+}
+
+pub(super) const fn notice(notice: &Notice) -> Words {
+    match notice {
+        Notice::MutedByModerator(Device::Microphone) => Words::new(
+            "Micro coupé par un modérateur",
+            "Rallumez-le dans la salle quand vous voulez parler.",
+        ),
+        Notice::MutedByModerator(Device::Camera) => Words::new(
+            "Caméra éteinte par un modérateur",
+            "Rallumez-la dans la salle quand vous voulez être vus.",
+        ),
+        Notice::MutedFromOutside(Device::Microphone) => Words::new(
+            "Micro coupé à distance",
+            "Rallumez-le dans la salle quand vous voulez parler.",
+        ),
+        Notice::MutedFromOutside(Device::Camera) => Words::new(
+            "Caméra éteinte à distance",
+            "Rallumez-la dans la salle quand vous voulez être vus.",
+        ),
+        Notice::OnlyInRoom(Device::Microphone) => Words::new(
+            "On demande votre micro",
+            "Vous seuls pouvez l’allumer, ici, dans la salle.",
+        ),
+        Notice::OnlyInRoom(Device::Camera) => Words::new(
+            "On demande votre caméra",
+            "Vous seuls pouvez l’allumer, ici, dans la salle.",
+        ),
+        Notice::DevicesOffAfterRejoin => Words::new(
+            "Micro et caméra éteints",
+            "La réunion a été rejointe de nouveau\u{a0}; rallumez-les dans la salle.",
+        ),
+        Notice::NoDevice(Device::Microphone) => {
+            Words::new("Pas de micro", "Branchez un micro ou appelez l’assistance.")
+        }
+        Notice::NoDevice(Device::Camera) => Words::new("Pas de caméra", "Branchez une caméra ou appelez l’assistance."),
+        Notice::NoMeeting => Words::new("Pas de réunion", "Rejoignez d’abord une réunion."),
+        Notice::Occupied => Words::new(
+            "Déjà en réunion",
+            "Quittez cette réunion avant d’en rejoindre une autre.",
+        ),
+        Notice::MediaRestarting => Words::new(
+            "Image et son interrompus",
+            "Ils reviennent d’eux-mêmes dans quelques secondes.",
+        ),
+        Notice::MediaWorkerFailed => outcome(Outcome::MediaWorkerFailed),
+        Notice::DeviceFailed(device, fault) => device_fault(*device, fault),
+        Notice::PlaybackFailed(_) => Words::new(
+            "Haut-parleur ou écran en panne",
+            "Vérifiez qu’ils sont branchés et allumés, puis appelez l’assistance.",
+        ),
+        Notice::MediaStalled => Words::new(
+            "Rien n’arrive de la réunion",
+            "L’appareil rétablit l’image et le son de lui-même\u{a0}; patientez un instant.",
+        ),
+        Notice::Alone => Words::new("Vous êtes seuls", "Les autres apparaîtront ici dès leur arrivée."),
+    }
+}
+
+pub(super) const fn unnamed() -> &'static str {
+    "Sans nom"
+}
+
+pub(super) fn screen_of(name: &str) -> String {
+    format!("Écran partagé\u{a0}: {name}")
+}

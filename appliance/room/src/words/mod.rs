@@ -1,0 +1,180 @@
+//! Everything that people read: one file per language, the same functions in each.
+//!
+//! Every function is a `match` without a wildcard, so that a new outcome without words does not compile.
+
+mod english;
+mod french;
+
+use media_protocol::DeviceFault;
+use serde::{Deserialize, Serialize};
+
+use crate::conference::{Device, JoinStep, WaitReason};
+use crate::outcome::Outcome;
+use crate::snapshot::{Notice, WaitingFor};
+
+/// A language of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// French, the default.
+    #[default]
+    French,
+    /// English.
+    English,
+}
+
+impl Language {
+    /// Every language there is.
+    pub const ALL: [Language; 2] = [Language::French, Language::English];
+}
+
+impl std::str::FromStr for Language {
+    type Err = UnknownLanguage;
+
+    /// Reads `fr`, `en`, `french`, `english`, and locale names such as `fr_FR.UTF-8`.
+    fn from_str(text: &str) -> Result<Self, UnknownLanguage> {
+        let word = text
+            .split(['_', '-', '.'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        match word.as_str() {
+            "fr" | "french" => Ok(Language::French),
+            "en" | "english" => Ok(Language::English),
+            _ => Err(UnknownLanguage),
+        }
+    }
+}
+
+/// Not a language of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownLanguage;
+
+impl std::fmt::Display for UnknownLanguage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not a language of this box: write `fr` or `en`")
+    }
+}
+
+impl std::error::Error for UnknownLanguage {}
+
+/// What is said about one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Words {
+    /// A few words, without a full stop.
+    pub title: &'static str,
+    /// A sentence that says what to do or what happens next.
+    pub sentence: &'static str,
+}
+
+impl Words {
+    pub(crate) const fn new(title: &'static str, sentence: &'static str) -> Self {
+        Self { title, sentence }
+    }
+
+    /// Both in one line, as on the wall and the terminal.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{}. {}", self.title, self.sentence)
+    }
+}
+
+/// What is said of a capture device in a few words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeviceWord {
+    /// Really open.
+    On,
+    /// Closed.
+    Off,
+    /// Closed by a moderator.
+    OffByModerator,
+    /// Closed from outside the room.
+    OffFromOutside,
+    /// Wanted, and on the way.
+    Starting,
+    /// Wanted, and does not work.
+    Faulty,
+    /// There is none.
+    Absent,
+}
+
+impl DeviceWord {
+    /// Every word there is.
+    pub const ALL: [DeviceWord; 7] = [
+        DeviceWord::On,
+        DeviceWord::Off,
+        DeviceWord::OffByModerator,
+        DeviceWord::OffFromOutside,
+        DeviceWord::Starting,
+        DeviceWord::Faulty,
+        DeviceWord::Absent,
+    ];
+}
+
+/// A function of the catalogue in the language asked for.
+macro_rules! in_language {
+    ($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) -> $result:ty) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(language: Language $(, $argument: $kind)*) -> $result {
+            match language {
+                Language::French => french::$name($($argument),*),
+                Language::English => english::$name($($argument),*),
+            }
+        }
+    };
+}
+
+in_language! {
+    /// How a meeting or a try to join ended.
+    outcome(outcome: Outcome) -> Words
+}
+in_language! {
+    /// A step of joining.
+    join_step(step: JoinStep) -> Words
+}
+in_language! {
+    /// On the way into a meeting, no step known.
+    joining() -> Words
+}
+in_language! {
+    /// What is waited for.
+    waiting(waiting: WaitingFor) -> Words
+}
+in_language! {
+    /// Signalling is lost.
+    reconnecting() -> Words
+}
+in_language! {
+    /// On the way out.
+    leaving() -> Words
+}
+in_language! {
+    /// Why a capture device does not work.
+    device_fault(device: Device, fault: &DeviceFault) -> Words
+}
+in_language! {
+    /// A capture device in a few words.
+    device_state(device: Device, word: DeviceWord) -> &'static str
+}
+in_language! {
+    /// What people should know.
+    notice(notice: &Notice) -> Words
+}
+in_language! {
+    /// In place of a name that somebody did not give.
+    unnamed() -> &'static str
+}
+in_language! {
+    /// Under a shared screen.
+    screen_of(name: &str) -> String
+}
+
+/// Why the room is not entered yet.
+#[must_use]
+pub fn wait_reason(language: Language, reason: WaitReason) -> Words {
+    waiting(language, WaitingFor::Service(reason))
+}
+
+#[cfg(test)]
+mod tests;
