@@ -1,1 +1,30 @@
-//! Under construction.
+//! Cameras, microphones, loudspeakers and screens: what there is, what it is called, and which one to take.
+//!
+//! The one rule: nothing here opens a device. The kernel's and udev's own descriptions are read (`specs/camera.md §2`),
+//! so that asking what there is never lights a camera.
+//!
+//! | file | what stands in it |
+//! |---|---|
+//! | [`inventory`] | what was found, in words and in JSON |
+//! | [`hardware`], [`simulated`] | the two twins of [`Discovery`] |
+//! | [`entry`] | one device as udev describes it, and the pure functions from there to the inventory |
+//! | [`choice`] | which devices to take when nobody chose |
+//! | [`wish`] | `--camera`, `--microphone`, `--loudspeaker`, `--display` |
+
+pub mod choice;
+pub mod entry;
+pub mod hardware;
+pub mod inventory;
+pub mod simulated;
+pub mod wish;
+
+pub use hardware::Hardware;
+pub use inventory::{Camera, Display, Inventory, Microphone, Problem, Speaker};
+pub use simulated::Simulated;
+pub use wish::{CameraWish, DisplayWish, LoudspeakerWish, MicrophoneWish, WishError};
+
+/// Finds the devices of the machine. A machine without any gives an empty inventory, not an error.
+pub trait Discovery {
+    /// What there is now.
+    fn inventory(&self) -> Inventory;
+}

@@ -1,0 +1,342 @@
+//! `--camera`, `--microphone`, `--loudspeaker` and `--display`: what a person wrote, as the devices of the contract.
+//!
+//! Reading is pure; [`CameraWish::resolve`] and its siblings look at an inventory, and at the named file.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use media_protocol::{CameraDevice, DisplayDevice, LoudspeakerDevice, MicrophoneDevice};
+
+use crate::inventory::Inventory;
+
+/// What may be written for a camera.
+pub const CAMERA_WORDS: &str = "auto, none, simulated, file:FILM, a path such as film.webm, or /dev/video0";
+/// What may be written for a microphone.
+pub const MICROPHONE_WORDS: &str = "auto, none, simulated, file:RECORDING, a path such as speech.wav, or alsa:hw:1,0";
+/// What may be written for a loudspeaker.
+pub const LOUDSPEAKER_WORDS: &str = "auto, none, simulated, simulated:RECORDING.wav, or alsa:default";
+/// What may be written for a display.
+pub const DISPLAY_WORDS: &str = "auto, none, simulated, simulated:SNAPSHOT.jpg, kms, kms:CONNECTOR-ID, or window";
+
+/// Why a wish cannot be fulfilled. Its text says what to write.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WishError {
+    /// Not a word for this kind of device.
+    #[error("`{text}` names no {kind}: write {words}")]
+    Unknown {
+        /// What was written.
+        text: String,
+        /// `camera`, `microphone` …
+        kind: &'static str,
+        /// What may be written.
+        words: &'static str,
+    },
+    /// Nothing after the colon.
+    #[error("`{text}` lacks what comes after the colon: write {words}")]
+    Incomplete {
+        /// What was written.
+        text: String,
+        /// What may be written.
+        words: &'static str,
+    },
+    /// The file is not there, or may not be read.
+    #[error("{} cannot be read ({detail}): check the path", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        detail: String,
+    },
+    /// The directory to write into is not there.
+    #[error("there is no directory to write {} into: create it first", .path.display())]
+    NoDirectory {
+        /// The file to be written.
+        path: PathBuf,
+    },
+}
+
+/// Which camera somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CameraWish {
+    /// The best there is, or none.
+    #[default]
+    Auto,
+    /// None, whatever there is.
+    None,
+    /// This one.
+    Device(CameraDevice),
+}
+
+/// Which microphone somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum MicrophoneWish {
+    /// The best there is, or none.
+    #[default]
+    Auto,
+    /// None, whatever there is.
+    None,
+    /// This one.
+    Device(MicrophoneDevice),
+}
+
+/// Which loudspeaker somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LoudspeakerWish {
+    /// The best there is, or none.
+    #[default]
+    Auto,
+    /// None, whatever there is.
+    None,
+    /// This one.
+    Device(LoudspeakerDevice),
+}
+
+/// Which display somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DisplayWish {
+    /// The best there is, or none.
+    #[default]
+    Auto,
+    /// None, whatever there is.
+    None,
+    /// This one.
+    Device(DisplayDevice),
+}
+
+/// A wish word and, after a colon, what belongs to it.
+fn split(text: &str) -> (&str, Option<&str>) {
+    match text.split_once(':') {
+        Some((word, rest)) => (word, Some(rest)),
+        None => (text, None),
+    }
+}
+
+/// A path as people write one: it has a slash or an extension.
+fn looks_like_a_path(text: &str) -> bool {
+    let extension = Path::new(text)
+        .extension()
+        .is_some_and(|extension| !extension.is_empty());
+    text.contains('/') || extension
+}
+
+/// The path from the root, since the worker may run in another directory.
+fn from_root(text: &str) -> PathBuf {
+    std::path::absolute(text).unwrap_or_else(|_| PathBuf::from(text))
+}
+
+fn unknown(text: &str, kind: &'static str, words: &'static str) -> WishError {
+    WishError::Unknown {
+        text: text.to_owned(),
+        kind,
+        words,
+    }
+}
+
+/// What must follow the colon.
+fn required<'a>(rest: &'a str, text: &str, words: &'static str) -> Result<&'a str, WishError> {
+    match rest.trim() {
+        "" => Err(WishError::Incomplete {
+            text: text.to_owned(),
+            words,
+        }),
+        rest => Ok(rest),
+    }
+}
+
+fn readable(path: &Path) -> Result<(), WishError> {
+    let unreadable = |detail: String| WishError::Unreadable {
+        path: path.to_owned(),
+        detail,
+    };
+    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+    if metadata.is_dir() {
+        Err(unreadable("it is a directory".to_owned()))
+    } else {
+        Ok(())
+    }
+}
+
+fn writable(path: &Path) -> Result<(), WishError> {
+    match path.parent() {
+        Some(directory) if directory.is_dir() => Ok(()),
+        _ => Err(WishError::NoDirectory { path: path.to_owned() }),
+    }
+}
+
+impl FromStr for CameraWish {
+    type Err = WishError;
+
+    fn from_str(text: &str) -> Result<Self, WishError> {
+        let text = text.trim();
+        let device = match split(text) {
+            ("auto", None) => return Ok(Self::Auto),
+            ("none", None) => return Ok(Self::None),
+            ("simulated", None) => CameraDevice::Simulated,
+            ("file", Some(path)) => CameraDevice::File {
+                path: from_root(required(path, text, CAMERA_WORDS)?),
+            },
+            _ if text.starts_with("/dev/") => CameraDevice::V4l2 { path: text.into() },
+            _ if looks_like_a_path(text) => CameraDevice::File { path: from_root(text) },
+            _ => return Err(unknown(text, "camera", CAMERA_WORDS)),
+        };
+        Ok(Self::Device(device))
+    }
+}
+
+impl FromStr for MicrophoneWish {
+    type Err = WishError;
+
+    fn from_str(text: &str) -> Result<Self, WishError> {
+        let text = text.trim();
+        let words = MICROPHONE_WORDS;
+        let device = match split(text) {
+            ("auto", None) => return Ok(Self::Auto),
+            ("none", None) => return Ok(Self::None),
+            ("simulated", None) => MicrophoneDevice::Simulated,
+            ("file", Some(path)) => MicrophoneDevice::File {
+                path: from_root(required(path, text, words)?),
+            },
+            ("alsa", Some(device)) => MicrophoneDevice::Alsa {
+                device: required(device, text, words)?.to_owned(),
+            },
+            ("hw" | "plughw", Some(_)) => MicrophoneDevice::Alsa {
+                device: text.to_owned(),
+            },
+            _ if looks_like_a_path(text) => MicrophoneDevice::File { path: from_root(text) },
+            _ => return Err(unknown(text, "microphone", words)),
+        };
+        Ok(Self::Device(device))
+    }
+}
+
+impl FromStr for LoudspeakerWish {
+    type Err = WishError;
+
+    fn from_str(text: &str) -> Result<Self, WishError> {
+        let text = text.trim();
+        let words = LOUDSPEAKER_WORDS;
+        let device = match split(text) {
+            ("auto", None) => return Ok(Self::Auto),
+            ("none", None) => return Ok(Self::None),
+            ("simulated", None) => LoudspeakerDevice::Simulated { record: None },
+            ("simulated", Some(path)) => LoudspeakerDevice::Simulated {
+                record: Some(from_root(required(path, text, words)?)),
+            },
+            ("alsa", Some(device)) => LoudspeakerDevice::Alsa {
+                device: required(device, text, words)?.to_owned(),
+            },
+            ("hw" | "plughw", Some(_)) => LoudspeakerDevice::Alsa {
+                device: text.to_owned(),
+            },
+            _ => return Err(unknown(text, "loudspeaker", words)),
+        };
+        Ok(Self::Device(device))
+    }
+}
+
+impl FromStr for DisplayWish {
+    type Err = WishError;
+
+    fn from_str(text: &str) -> Result<Self, WishError> {
+        let text = text.trim();
+        let words = DISPLAY_WORDS;
+        let device = match split(text) {
+            ("auto", None) => return Ok(Self::Auto),
+            ("none", None) => return Ok(Self::None),
+            ("window", None) => DisplayDevice::Window,
+            ("simulated", None) => DisplayDevice::Simulated { snapshot: None },
+            ("simulated", Some(path)) => DisplayDevice::Simulated {
+                snapshot: Some(from_root(required(path, text, words)?)),
+            },
+            ("kms", None) => DisplayDevice::Kms { connector: None },
+            ("kms", Some(id)) => {
+                let id = required(id, text, words)?.parse::<i32>().ok().filter(|id| *id >= 0);
+                DisplayDevice::Kms {
+                    connector: Some(id.ok_or_else(|| unknown(text, "display", words))?),
+                }
+            }
+            _ => return Err(unknown(text, "display", words)),
+        };
+        Ok(Self::Device(device))
+    }
+}
+
+impl CameraWish {
+    /// The camera to plan, or none.
+    ///
+    /// # Errors
+    /// [`WishError::Unreadable`]: the film is not there. A camera may come back, so its node is not looked at.
+    pub fn resolve(self, inventory: &Inventory) -> Result<Option<CameraDevice>, WishError> {
+        match self {
+            Self::Auto => Ok(inventory.default_camera()),
+            Self::None => Ok(None),
+            Self::Device(device) => {
+                if let CameraDevice::File { path } = &device {
+                    readable(path)?;
+                }
+                Ok(Some(device))
+            }
+        }
+    }
+}
+
+impl MicrophoneWish {
+    /// The microphone to plan, or none.
+    ///
+    /// # Errors
+    /// [`WishError::Unreadable`]: the recording is not there.
+    pub fn resolve(self, inventory: &Inventory) -> Result<Option<MicrophoneDevice>, WishError> {
+        match self {
+            Self::Auto => Ok(inventory.default_microphone()),
+            Self::None => Ok(None),
+            Self::Device(device) => {
+                if let MicrophoneDevice::File { path } = &device {
+                    readable(path)?;
+                }
+                Ok(Some(device))
+            }
+        }
+    }
+}
+
+impl LoudspeakerWish {
+    /// The loudspeaker to plan, or none.
+    ///
+    /// # Errors
+    /// [`WishError::NoDirectory`]: the recording cannot be written there.
+    pub fn resolve(self, inventory: &Inventory) -> Result<Option<LoudspeakerDevice>, WishError> {
+        match self {
+            Self::Auto => Ok(inventory.default_loudspeaker()),
+            Self::None => Ok(None),
+            Self::Device(device) => {
+                if let LoudspeakerDevice::Simulated { record: Some(path) } = &device {
+                    writable(path)?;
+                }
+                Ok(Some(device))
+            }
+        }
+    }
+}
+
+impl DisplayWish {
+    /// The display to plan, or none.
+    ///
+    /// # Errors
+    /// [`WishError::NoDirectory`]: the snapshot cannot be written there.
+    pub fn resolve(self, inventory: &Inventory) -> Result<Option<DisplayDevice>, WishError> {
+        match self {
+            Self::Auto => Ok(inventory.default_display()),
+            Self::None => Ok(None),
+            Self::Device(device) => {
+                if let DisplayDevice::Simulated { snapshot: Some(path) } = &device {
+                    writable(path)?;
+                }
+                Ok(Some(device))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
