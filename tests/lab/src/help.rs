@@ -1,0 +1,117 @@
+//! The help texts.
+
+const GENERAL: &str = "\
+The launcher of the room box: installs what it needs, builds, starts.
+
+Usage: cargo lab <command> [arguments]
+
+Commands:
+  demo       a whole conference on this machine, with the room box in it, shown live
+  test       everything that must hold: format, lints, licences, unit, protocol and end-to-end tests
+  check      format and lints only
+  soak       the long runs
+  fuzz       every parser of network input against made-up input
+  packages   the Debian packages that the project needs, and why
+  footage    make the recorded camera film and speech that the demo plays
+
+`cargo lab <command> --help` tells more.
+";
+
+const DEMO: &str = "\
+A conference in a box: a real Prosody, a focus, a video bridge and three peers, all on 127.0.0.1,
+and the room box in the middle with recorded footage as its camera and recorded speech as its microphone.
+The address of the live page (what the far side sees, what the wall shows) is printed.
+
+Usage: cargo lab demo [--no-install] [arguments of the demo]
+
+  --for <time>      leave after this long, such as 20s or 5m; without it, until Ctrl-C
+  --report <file>   write what was measured as JSON
+  --peers <n>       how many others are in the conference
+  --real-devices    use this machine's camera, microphone, screen and loudspeaker
+  --no-install      do not look at the machine's packages
+
+Everything else is handed to the demo as it is: `target/release/conference demo --help` lists it all.
+
+The first run installs Debian packages (with sudo, if you are not root), builds the release binaries and makes
+the footage: several minutes. The next ones start at once and need no network.
+";
+
+const TEST: &str = "\
+Everything that must hold before a change lands, in this order: packages, format, lints, licences and sources of
+the dependencies, known vulnerabilities (where the advisory database can be had), build, unit and protocol tests,
+end-to-end tests. A part that fails does not stop the next ones. Closes with `N passed, N failed, N skipped`.
+
+Usage: cargo lab test [--no-install]
+
+  --no-install      do not look at the machine's packages
+";
+
+const CHECK: &str = "\
+Format and lints, nothing else.
+
+Usage: cargo lab check
+";
+
+const SOAK: &str = "\
+The long runs: every test marked `#[ignore]` whose name begins with `soak_`, one after the other.
+
+Usage: cargo lab soak [part of a name]
+";
+
+const FUZZ: &str = "\
+Runs every fuzz target under appliance/*/fuzz for a while. Stable Rust is enough; cargo-fuzz is built once if missing.
+
+Usage: cargo lab fuzz [--seconds <n>] [part of a target's name]
+
+  --seconds <n>     how long each target runs (60)
+";
+
+const PACKAGES: &str = "\
+The Debian packages that the project needs, and why.
+
+Usage: cargo lab packages [--missing] [--install]
+
+  --missing         only those that this machine lacks
+  --install         install those that this machine lacks
+";
+
+const FOOTAGE: &str = "\
+Makes the recorded input of the demo and the end-to-end tests in target/lab/media: film.mp4 (30 s, 1280x720 at
+30 frames per second), speech.wav (30 s, 48 kHz) and footage.json, which says where in the picture a lamp flashes
+and when the tone that belongs to it sounds. Sources and licences: tests/lab/MEDIA.md.
+
+Usage: cargo lab footage [--again]
+
+  --again           make it even if it is there
+";
+
+/// The text for a command, or the general one.
+pub fn text(command: Option<&str>) -> &'static str {
+    match command {
+        Some("demo") => DEMO,
+        Some("test") => TEST,
+        Some("check") => CHECK,
+        Some("soak") => SOAK,
+        Some("fuzz") => FUZZ,
+        Some("packages") => PACKAGES,
+        Some("footage") => FOOTAGE,
+        _ => GENERAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_listed_command_has_its_own_text() {
+        for command in ["demo", "test", "check", "soak", "fuzz", "packages", "footage"] {
+            assert!(
+                super::GENERAL.contains(&format!("\n  {command} ")),
+                "{command} is not listed"
+            );
+            assert!(
+                super::text(Some(command)).contains(&format!("cargo lab {command}")),
+                "{command} has no text"
+            );
+        }
+    }
+}
