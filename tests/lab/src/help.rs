@@ -76,7 +76,7 @@ Usage: cargo lab packages [--missing] [--install]
 ";
 
 const FOOTAGE: &str = "\
-Makes the recorded input of the demo and the end-to-end tests in target/lab/media: film.mp4 (30 s, 1280x720 at
+Makes the recorded input of the demo and the end-to-end tests in target/lab/media: film.webm (30 s, 1280x720 at
 30 frames per second), speech.wav (30 s, 48 kHz) and footage.json, which says where in the picture a lamp flashes
 and when the tone that belongs to it sounds. Sources and licences: tests/lab/MEDIA.md.
 

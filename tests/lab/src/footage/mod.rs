@@ -21,7 +21,7 @@ use crate::workspace;
 /// Raised when the code makes another film or other speech from the same sources.
 const EDITION: u32 = 1;
 
-const FILM: &str = "film.mp4";
+const FILM: &str = "film.webm";
 const SPEECH: &str = "speech.wav";
 const DESCRIPTION: &str = "footage.json";
 
