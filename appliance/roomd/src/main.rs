@@ -1,2 +1,54 @@
-//! Under construction.
-fn main() {}
+//! `roomd`: the daemon of the room box. Holds the keys and opens no device; the media worker does that.
+
+#![forbid(unsafe_code)]
+
+mod appliance;
+mod arguments;
+mod check;
+mod configuration;
+mod control;
+mod daemon;
+mod identity;
+mod join;
+mod report;
+mod terminal;
+mod worker;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use room::Language;
+
+/// Exit code for a command line or configuration that cannot be used, as `clap` has it.
+const USAGE: u8 = 2;
+
+/// One thread runs everything: the kernel kills the media worker when the thread that started it ends.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ROOMD_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    let language = arguments.language.parse().unwrap_or(Language::French);
+    let result = match arguments.command {
+        Command::Join(join) => join::run(join, language).await,
+        Command::Run(run) => daemon::run(run).await,
+        Command::Check(check) => check::run(&check).await,
+        Command::ReportSchema => report::schema().map_err(Into::into).map(|schema| {
+            println!("{schema}");
+            0
+        }),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("roomd: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Whatever makes a command impossible to carry out; shown to the person who typed it.
+type Failure = Box<dyn std::error::Error>;

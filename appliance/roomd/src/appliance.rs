@@ -1,0 +1,220 @@
+//! Joins the parts of the box: commands, room, participant, media worker. It carries every effect of the room to where
+//! it belongs and every event back; it decides nothing.
+
+use std::{path::PathBuf, time::Instant};
+
+use media_protocol::ToWorker;
+use room::{
+    Effect, Milestone, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition, WorkerInput,
+    conference::{ConferenceCommand, ConferenceEvent},
+};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, oneshot},
+};
+
+use crate::worker::{Worker, WorkerNews};
+
+/// Somebody who looks on: a terminal, a report, a log.
+pub trait Observer {
+    /// Something worth a time stamp happened.
+    fn milestone(&mut self, milestone: &Milestone);
+    /// The room took a transition.
+    fn moved(&mut self, transition: &Transition);
+    /// The state of the room changed.
+    fn state(&mut self, state: &RoomState);
+    /// The worker said something, before the room hears it.
+    fn worker(&mut self, news: &WorkerNews);
+}
+
+/// What others ask of the appliance.
+#[derive(Debug)]
+pub enum Request {
+    /// A command for the room.
+    Command(RoomCommand),
+    /// The state of the room, now.
+    State(oneshot::Sender<RoomState>),
+}
+
+/// When [`Appliance::run`] ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// With the first meeting (`roomd join`).
+    OneMeeting,
+    /// With SIGTERM or SIGINT (`roomd run`).
+    Daemon,
+}
+
+/// The box, assembled.
+pub struct Appliance<O> {
+    room: Room,
+    worker: Worker,
+    news: mpsc::Receiver<WorkerNews>,
+    participant: Option<jitsi::Handle>,
+    participant_options: jitsi::Options,
+    observer: O,
+    lifetime: Lifetime,
+    stopping: bool,
+    meeting_over: bool,
+}
+
+impl<O: Observer> Appliance<O> {
+    /// Starts the media worker and builds the parts.
+    pub fn new(
+        room: RoomOptions,
+        participant_options: jitsi::Options,
+        media_worker: PathBuf,
+        observer: O,
+        lifetime: Lifetime,
+    ) -> Self {
+        let (worker, news) = Worker::supervise(media_worker);
+        Self {
+            room: Room::new(room),
+            worker,
+            news,
+            participant: None,
+            participant_options,
+            observer,
+            lifetime,
+            stopping: false,
+            meeting_over: false,
+        }
+    }
+
+    /// Lives until its [`Lifetime`] ends; then every device is closed and the observer is given back.
+    ///
+    /// # Errors
+    /// When the signal handlers cannot be installed.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> std::io::Result<O> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        while !self.is_over() {
+            if let Some(input) = self.next_input(&mut requests, &mut terminate, &mut interrupt).await {
+                for effect in self.room.handle(input, Instant::now()) {
+                    self.carry_out(effect).await;
+                }
+            }
+        }
+        self.worker.stop().await;
+        Ok(self.observer)
+    }
+
+    fn is_over(&self) -> bool {
+        let idle = self.room.snapshot().state == room::State::Idle;
+        match self.lifetime {
+            Lifetime::OneMeeting => self.meeting_over || (self.stopping && idle),
+            Lifetime::Daemon => self.stopping && idle,
+        }
+    }
+
+    async fn next_input(
+        &mut self,
+        requests: &mut mpsc::Receiver<Request>,
+        terminate: &mut Signal,
+        interrupt: &mut Signal,
+    ) -> Option<RoomInput> {
+        let deadline = self.room.next_deadline();
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => self.stop(),
+            _ = interrupt.recv() => self.stop(),
+            event = next_event(&mut self.participant) => self.conference_event(event),
+            Some(news) = self.news.recv() => self.worker_news(news),
+            Some(request) = requests.recv() => self.request(request),
+            () = until(deadline) => Some(RoomInput::Timer),
+        }
+    }
+
+    fn stop(&mut self) -> Option<RoomInput> {
+        self.stopping = true;
+        Some(RoomInput::Command(RoomCommand::Leave))
+    }
+
+    fn conference_event(&mut self, event: Option<ConferenceEvent>) -> Option<RoomInput> {
+        match event {
+            Some(event) => {
+                if matches!(event, ConferenceEvent::Ended(_)) {
+                    self.participant = None;
+                }
+                Some(RoomInput::Conference(event))
+            }
+            None => {
+                self.participant = None;
+                tracing::error!("the participant's task ended without a word");
+                Some(RoomInput::Conference(ConferenceEvent::Ended(
+                    room::Outcome::ProtocolError,
+                )))
+            }
+        }
+    }
+
+    fn worker_news(&mut self, news: WorkerNews) -> Option<RoomInput> {
+        self.observer.worker(&news);
+        Some(RoomInput::Worker(match news {
+            WorkerNews::Started(hello) => {
+                tracing::info!(pid = hello.pid, gstreamer = hello.gstreamer, "media worker ready");
+                WorkerInput::Started
+            }
+            WorkerNews::Message(message) => WorkerInput::Message(message),
+            WorkerNews::Gone { .. } => WorkerInput::Gone,
+            WorkerNews::Failed { reason } => {
+                tracing::error!(reason, "media worker cannot be started");
+                WorkerInput::Failed
+            }
+        }))
+    }
+
+    fn request(&mut self, request: Request) -> Option<RoomInput> {
+        match request {
+            Request::Command(command) => Some(RoomInput::Command(command)),
+            Request::State(reply) => {
+                if reply.send(self.room.snapshot()).is_err() {
+                    tracing::debug!("whoever asked for the state is gone");
+                }
+                None
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Moved(transition) => self.observer.moved(&transition),
+            Effect::Milestone(milestone) => {
+                self.meeting_over |= matches!(milestone, Milestone::Ended(_));
+                self.observer.milestone(&milestone);
+            }
+            Effect::Media(plan) => self.worker.plan(*plan).await,
+            Effect::BridgeMessage(session, text) => self.worker.send(ToWorker::BridgeMessage { session, text }).await,
+            Effect::Conference(command) => self.tell_conference(command).await,
+            Effect::Abandon => self.participant = None,
+            Effect::RestartWorker => self.worker.restart().await,
+            Effect::State(state) => self.observer.state(&state),
+        }
+    }
+
+    async fn tell_conference(&mut self, command: ConferenceCommand) {
+        if matches!(command, ConferenceCommand::Join(_)) {
+            self.participant = Some(jitsi::spawn(self.participant_options.clone()));
+        }
+        if let Some(participant) = &self.participant
+            && participant.commands.send(command).await.is_err()
+        {
+            tracing::debug!("a command came after the participant's end");
+        }
+    }
+}
+
+/// The participant's next event; never while there is none.
+async fn next_event(participant: &mut Option<jitsi::Handle>) -> Option<ConferenceEvent> {
+    match participant {
+        Some(handle) => handle.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

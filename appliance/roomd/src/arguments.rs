@@ -1,0 +1,178 @@
+//! The command line. `roomd join` is for a person, `roomd run` for the box, `roomd check` for whoever sets one up.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Hemicycle: the firmware of a conference-room box for Jitsi.
+#[derive(Debug, Parser)]
+#[command(name = "roomd", version, about, propagate_version = true)]
+pub struct Arguments {
+    /// Language of everything people read: `fr` or `en`.
+    #[arg(long, global = true, default_value = "fr", env = "ROOMD_LANGUAGE", value_parser = ["fr", "en"])]
+    pub language: String,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Join a room now, and stay until Ctrl-C, `leave`, the end of the meeting, or the time given.
+    #[command(after_help = JOIN_HELP)]
+    Join(Join),
+    /// Run as the daemon of a box, with a configuration file.
+    #[command(after_help = RUN_HELP)]
+    Run(Run),
+    /// List cameras, microphones, loudspeakers, displays and encoders, and what is missing to use them.
+    Check(Check),
+    /// Print the JSON Schema of the report that `roomd join --report` writes.
+    ReportSchema,
+}
+
+const JOIN_HELP: &str = "\
+Examples:
+  roomd join https://meet.example.org/BureauDuTroisieme123
+  roomd join https://meet.example.org/Salle123456 --name 'Salle 4' --muted --for 30s --report report.json
+  roomd join https://meet.example.org/Salle123456 --camera simulated --microphone simulated --display simulated
+
+While it runs on a terminal, type: mute, unmute, camera on, camera off, leave.
+
+Exit codes: 0 left or meeting ended; 2 wrong command line; others name why the meeting could not be joined or
+ended early, one number for each: see docs/outcomes.md.";
+
+const RUN_HELP: &str = "\
+Example configuration (TOML):
+  name = \"Salle 4\"
+  language = \"fr\"
+  camera = \"auto\"
+  microphone = \"auto\"
+  loudspeaker = \"auto\"
+  display = \"kms\"
+  control = \"/run/roomd/control\"
+
+The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
+{\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"state\"}, and answers each with one line.";
+
+/// `roomd join`.
+#[derive(Debug, Args)]
+pub struct Join {
+    /// Address of the room, as in a browser. A `?jwt=` in it is used as the token.
+    pub url: String,
+    /// Name under which the box appears.
+    #[arg(long, default_value = "Hemicycle")]
+    pub name: String,
+    /// Password of the room. Without it a person at a terminal is asked when the room wants one.
+    #[arg(long, env = "ROOMD_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+    /// File with the token (JWT) for the deployment.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Join with microphone and camera off.
+    #[arg(long)]
+    pub muted: bool,
+    /// Leave after this time in the meeting, for example 30s, 5m, 1h.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Write what happened, as JSON (schema: `roomd report-schema`).
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// The devices.
+    #[command(flatten)]
+    pub devices: Devices,
+}
+
+/// Which devices to use.
+#[derive(Debug, Args)]
+pub struct Devices {
+    /// Camera: auto, none, simulated, /dev/videoN, or the path of a film.
+    #[arg(long, default_value = "auto")]
+    pub camera: String,
+    /// Microphone: auto, none, simulated, alsa:NAME, or the path of a recording.
+    #[arg(long, default_value = "auto")]
+    pub microphone: String,
+    /// Loudspeaker: auto, none, simulated, simulated:FILE.wav, or alsa:NAME.
+    #[arg(long, default_value = "auto")]
+    pub loudspeaker: String,
+    /// Display: auto, none, kms, kms:CONNECTOR, window, simulated, or simulated:SNAPSHOT.jpg.
+    #[arg(long, default_value = "auto")]
+    pub display: String,
+    /// Program of the media worker.
+    #[arg(long, value_name = "PROGRAM", env = "ROOMD_MEDIA", hide = true)]
+    pub media_worker: Option<PathBuf>,
+    /// Waiting in front of a room that nobody has opened ends after this time.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub wait: Duration,
+}
+
+/// `roomd run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `roomd check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// JSON for scripts instead of tables for people.
+    #[arg(long)]
+    pub json: bool,
+    /// Program of the media worker.
+    #[arg(long, value_name = "PROGRAM", env = "ROOMD_MEDIA", hide = true)]
+    pub media_worker: Option<PathBuf>,
+}
+
+/// Reads `90`, `30s`, `5m` or `1h`.
+///
+/// # Errors
+/// A sentence with the accepted forms.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return Err(WRONG_TIME.into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| WRONG_TIME.to_owned())?;
+    number
+        .checked_mul(factor)
+        .map(Duration::from_secs)
+        .ok_or_else(|| WRONG_TIME.to_owned())
+}
+
+const WRONG_TIME: &str = "write a whole number and s, m or h, for example 30s, 5m or 1h";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3_600)));
+        for wrong in [
+            "",
+            "s",
+            "-1s",
+            "1.5s",
+            "1d",
+            "99999999999999999999h",
+            "9999999999999999999h",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `roomd check`: what this machine has for a meeting, and what is missing. Opens no device.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use devices::{CameraWish, Discovery, DisplayWish, Hardware, Inventory, LoudspeakerWish, MicrophoneWish};
+use room::Equipment;
+use serde::{Deserialize, Serialize};
+use tokio::{process::Command, time::timeout};
+
+use crate::{
+    Failure,
+    arguments::{Check, Devices},
+    identity,
+};
+
+/// Reading GStreamer's registry for the first time takes seconds.
+const WORKER_WITHIN: Duration = Duration::from_secs(60);
+
+/// The devices that the words on the command line stand for, as they are plugged in now.
+///
+/// # Errors
+/// A word that names no device, with what may be written instead.
+pub fn equipment(wanted: &Devices) -> Result<Equipment, Failure> {
+    let inventory = Hardware.inventory();
+    Ok(Equipment {
+        camera: wanted.camera.parse::<CameraWish>()?.resolve(&inventory)?,
+        microphone: wanted.microphone.parse::<MicrophoneWish>()?.resolve(&inventory)?,
+        loudspeaker: wanted.loudspeaker.parse::<LoudspeakerWish>()?.resolve(&inventory)?,
+        display: wanted.display.parse::<DisplayWish>()?.resolve(&inventory)?,
+    })
+}
+
+/// Everything `roomd check` tells.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckReport {
+    devices: Inventory,
+    media: MediaReport,
+    /// Whether a meeting can be held: every required element is there.
+    ready: bool,
+}
+
+/// What `roomd-media --check` prints.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MediaReport {
+    gstreamer: String,
+    elements: Vec<ElementReport>,
+    video_encoders: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ElementReport {
+    element: String,
+    present: bool,
+    required: bool,
+    package: String,
+}
+
+/// Prints tables or JSON; the exit code is 0 when a meeting can be held, 1 when something required is missing.
+///
+/// # Errors
+/// When the media worker cannot be asked.
+pub async fn run(check: &Check) -> Result<u8, Failure> {
+    let media = ask_worker(&identity::media_worker(check.media_worker.as_deref())?).await?;
+    let ready = media
+        .elements
+        .iter()
+        .all(|element| element.present || !element.required);
+    let report = CheckReport {
+        devices: Hardware.inventory(),
+        media,
+        ready,
+    };
+    if check.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", tables(&report));
+    }
+    Ok(u8::from(!ready))
+}
+
+async fn ask_worker(program: &Path) -> Result<MediaReport, Failure> {
+    let output = Command::new(program)
+        .arg("--check")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output();
+    let output = timeout(WORKER_WITHIN, output)
+        .await
+        .map_err(|_| {
+            format!(
+                "{} did not answer within {} s",
+                program.display(),
+                WORKER_WITHIN.as_secs()
+            )
+        })?
+        .map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
+    Ok(serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("{} did not tell what it found: {error}", program.display()))?)
+}
+
+fn tables(report: &CheckReport) -> String {
+    let devices = &report.devices;
+    let mut text = String::new();
+    let mut table = |title: &str, rows: Vec<[String; 2]>| {
+        text.push_str(&format!("{title}\n"));
+        if rows.is_empty() {
+            text.push_str("  none\n");
+        }
+        let width = rows.iter().map(|row| row[0].chars().count()).max().unwrap_or(0);
+        for [left, right] in rows {
+            text.push_str(&format!("  {left:width$}  {right}\n"));
+        }
+        text.push('\n');
+    };
+    table(
+        "Cameras",
+        devices
+            .cameras
+            .iter()
+            .map(|c| [c.path.display().to_string(), c.name.clone()])
+            .collect(),
+    );
+    table(
+        "Microphones",
+        devices
+            .microphones
+            .iter()
+            .map(|m| [m.device.clone(), m.name.clone()])
+            .collect(),
+    );
+    table(
+        "Loudspeakers",
+        devices
+            .speakers
+            .iter()
+            .map(|s| [s.device.clone(), s.name.clone()])
+            .collect(),
+    );
+    let connected = |display: &devices::Display| {
+        if display.connected {
+            "connected"
+        } else {
+            "nothing plugged in"
+        }
+    };
+    table(
+        "Displays",
+        devices
+            .displays
+            .iter()
+            .map(|d| [d.name.clone(), connected(d).into()])
+            .collect(),
+    );
+    table(
+        "Video encoders",
+        report
+            .media
+            .video_encoders
+            .iter()
+            .map(|e| [e.clone(), kind(e).into()])
+            .collect(),
+    );
+    let missing = report.media.elements.iter().filter(|element| !element.present);
+    let need = |required| if required { "needed" } else { "optional" };
+    table(
+        &format!("Missing in GStreamer {}", report.media.gstreamer),
+        missing
+            .map(|e| {
+                [
+                    e.element.clone(),
+                    format!("{}: apt-get install {}", need(e.required), e.package),
+                ]
+            })
+            .collect(),
+    );
+    if !devices.problems.is_empty() {
+        table(
+            "Problems",
+            devices.problems.iter().map(|p| ["!".into(), p.to_string()]).collect(),
+        );
+    }
+    text.push_str(if report.ready {
+        "Ready: a meeting can be held. Try: roomd join URL\n"
+    } else {
+        "Not ready: install the packages marked needed, then run roomd check again.\n"
+    });
+    text
+}
+
+/// Software or hardware, by GStreamer's naming.
+fn kind(encoder: &str) -> &'static str {
+    match encoder {
+        "x264enc" | "openh264enc" | "vp8enc" => "software",
+        _ => "hardware",
+    }
+}

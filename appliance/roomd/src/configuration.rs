@@ -1,0 +1,123 @@
+//! The configuration file of `roomd run`, in TOML.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Largest file that is read.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// What the file may say. Unknown keys are refused: a typing error must not pass silently.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// Name under which the box appears in meetings.
+    pub name: String,
+    /// `fr` or `en`.
+    #[serde(default = "french")]
+    pub language: String,
+    /// See `roomd join --help`.
+    #[serde(default = "automatic")]
+    pub camera: String,
+    /// See `roomd join --help`.
+    #[serde(default = "automatic")]
+    pub microphone: String,
+    /// See `roomd join --help`.
+    #[serde(default = "automatic")]
+    pub loudspeaker: String,
+    /// See `roomd join --help`.
+    #[serde(default = "automatic")]
+    pub display: String,
+    /// Unix socket for commands; none: no control socket.
+    pub control: Option<PathBuf>,
+    /// Program of the media worker; none: `roomd-media` beside this program.
+    pub media_worker: Option<PathBuf>,
+    /// Where the box stands, in the deployment's words, for the choice of the bridge.
+    pub region: Option<String>,
+    /// 32 hexadecimal digits that name this box to the service; none: derived from `/etc/machine-id`.
+    pub machine_uid: Option<String>,
+}
+
+fn french() -> String {
+    "fr".into()
+}
+
+fn automatic() -> String {
+    "auto".into()
+}
+
+/// Why a configuration file was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// It cannot be read.
+    #[error("{path}: {cause}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// It is far too large to be one.
+    #[error("{0}: larger than 64 KiB; is this the configuration file?")]
+    TooLarge(PathBuf),
+    /// It is not what `roomd run --help` shows.
+    #[error("{path}: {cause}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why, with the line.
+        cause: Box<toml::de::Error>,
+    },
+}
+
+impl Configuration {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`], with the file's name and the line.
+    pub fn read(path: &Path) -> Result<Self, ConfigurationError> {
+        let unreadable = |cause| ConfigurationError::Unreadable {
+            path: path.into(),
+            cause,
+        };
+        if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
+            return Err(ConfigurationError::TooLarge(path.into()));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        toml::from_str(&text).map_err(|cause| ConfigurationError::Malformed {
+            path: path.into(),
+            cause: Box::new(cause),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Configuration, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn a_name_is_enough() {
+        let configuration = parse("name = 'Salle 4'").unwrap();
+        assert_eq!(
+            (configuration.name.as_str(), configuration.camera.as_str()),
+            ("Salle 4", "auto")
+        );
+        assert_eq!(configuration.language, "fr");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_name() {
+        let error = parse("name = 'x'\ncamrea = 'auto'").unwrap_err();
+        assert!(error.to_string().contains("camrea"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_file_is_named() {
+        let error = Configuration::read(Path::new("/nonexistent/roomd.toml")).unwrap_err();
+        assert!(error.to_string().starts_with("/nonexistent/roomd.toml: "), "{error}");
+    }
+}

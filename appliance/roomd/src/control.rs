@@ -1,0 +1,189 @@
+//! The control socket of `roomd run`: one JSON document a line in, one line out. Who may open the socket is the file
+//! system's matter; what comes through it counts as said in the room.
+
+use std::path::Path;
+
+use room::{JoinCommand, Origin, RoomCommand, RoomState, conference::Muted};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{mpsc, oneshot},
+};
+
+use crate::appliance::Request;
+
+/// Longest line that is read.
+const MAX_LINE: u64 = 16 * 1024;
+
+/// One line in.
+#[derive(Deserialize)]
+#[serde(tag = "command", rename_all = "camelCase", deny_unknown_fields)]
+enum Line {
+    Join {
+        url: String,
+        name: Option<String>,
+        password: Option<String>,
+        token: Option<String>,
+        #[serde(default)]
+        muted: bool,
+    },
+    Leave,
+    Password {
+        password: String,
+    },
+    Microphone {
+        on: bool,
+    },
+    Camera {
+        on: bool,
+    },
+    Volume {
+        volume: f64,
+    },
+    State,
+}
+
+/// One line out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Answer {
+    Accepted,
+    State(Box<RoomState>),
+    Refused { reason: String },
+}
+
+/// Serves the socket until the requests' receiver is gone.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn serve(path: &Path, name: String, requests: mpsc::Sender<Request>) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(converse(stream, name.clone(), requests.clone()));
+        }
+    });
+    Ok(())
+}
+
+async fn converse(stream: UnixStream, name: String, requests: mpsc::Sender<Request>) {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        match (&mut reader).take(MAX_LINE).read_line(&mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let answer = answer(&line, &name, &requests).await;
+        let Ok(mut bytes) = serde_json::to_vec(&answer) else {
+            return;
+        };
+        bytes.push(b'\n');
+        if writer.write_all(&bytes).await.is_err() || !line.ends_with('\n') {
+            return;
+        }
+    }
+}
+
+async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Answer {
+    let origin = Origin::InRoom;
+    let command = match serde_json::from_str(line) {
+        Err(error) => {
+            return Answer::Refused {
+                reason: error.to_string(),
+            };
+        }
+        Ok(Line::State) => return state(requests).await,
+        Ok(Line::Join {
+            url,
+            name: wanted,
+            password,
+            token,
+            muted,
+        }) => RoomCommand::Join(Box::new(JoinCommand {
+            url,
+            name: wanted.unwrap_or_else(|| name.to_owned()),
+            password,
+            token,
+            muted: Muted {
+                audio: muted,
+                video: muted,
+            },
+            origin,
+        })),
+        Ok(Line::Leave) => RoomCommand::Leave,
+        Ok(Line::Password { password }) => RoomCommand::Password(password),
+        Ok(Line::Microphone { on }) => RoomCommand::SetMicrophone { on, origin },
+        Ok(Line::Camera { on }) => RoomCommand::SetCamera { on, origin },
+        Ok(Line::Volume { volume }) => RoomCommand::SetVolume(volume),
+    };
+    match requests.send(Request::Command(command)).await {
+        Ok(()) => Answer::Accepted,
+        Err(_) => Answer::Refused {
+            reason: "the box is shutting down".into(),
+        },
+    }
+}
+
+async fn state(requests: &mpsc::Sender<Request>) -> Answer {
+    let (reply, state) = oneshot::channel();
+    if requests.send(Request::State(reply)).await.is_err() {
+        return Answer::Refused {
+            reason: "the box is shutting down".into(),
+        };
+    }
+    match state.await {
+        Ok(state) => Answer::State(Box::new(state)),
+        Err(_) => Answer::Refused {
+            reason: "the box is starting".into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(line: &str) -> (serde_json::Value, Option<Request>) {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let answer = answer(line, "Salle 4", &sender).await;
+        (serde_json::to_value(answer).unwrap(), receiver.try_recv().ok())
+    }
+
+    #[tokio::test]
+    async fn a_join_line_becomes_a_join_command_with_the_boxs_name() {
+        let (answer, request) = ask(r#"{"command":"join","url":"https://meet.example.org/Salle123456"}"#).await;
+        assert_eq!(answer, "accepted");
+        let Some(Request::Command(RoomCommand::Join(join))) = request else {
+            panic!("{request:?}")
+        };
+        assert_eq!((join.name.as_str(), join.origin), ("Salle 4", Origin::InRoom));
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_refused_with_a_reason_and_reaches_nobody() {
+        for line in [
+            "",
+            "{}",
+            "[",
+            r#"{"command":"fly"}"#,
+            r#"{"command":"leave","now":true}"#,
+        ] {
+            let (answer, request) = ask(line).await;
+            assert!(
+                answer["refused"]["reason"]
+                    .as_str()
+                    .is_some_and(|reason| !reason.is_empty()),
+                "{line}: {answer}"
+            );
+            assert!(request.is_none(), "{line}");
+        }
+    }
+}

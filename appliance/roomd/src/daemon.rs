@@ -1,0 +1,86 @@
+//! `roomd run`: the daemon of a box. It waits for commands on its control socket and lives until it is told to end.
+
+use room::{Language, Milestone, RoomOptions, RoomState, Transition};
+use tokio::sync::mpsc;
+
+use crate::{
+    Failure,
+    appliance::{Appliance, Lifetime, Observer},
+    arguments::{Devices, Run},
+    check,
+    configuration::Configuration,
+    control, identity,
+    worker::WorkerNews,
+};
+
+/// Runs until SIGTERM or SIGINT; a meeting is left in the written order first.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub async fn run(run: Run) -> Result<u8, Failure> {
+    let configuration = Configuration::read(&run.config)?;
+    let language = configuration.language.parse::<Language>()?;
+    let devices = Devices {
+        camera: configuration.camera,
+        microphone: configuration.microphone,
+        loudspeaker: configuration.loudspeaker,
+        display: configuration.display,
+        media_worker: configuration.media_worker,
+        wait: room::Timing::default().waiting,
+    };
+    let options = RoomOptions {
+        language,
+        equipment: check::equipment(&devices)?,
+        ask_password: true,
+        ..RoomOptions::default()
+    };
+    let participant = jitsi::Options {
+        machine_uid: configuration.machine_uid.unwrap_or_else(identity::machine_uid),
+        region: configuration.region,
+        ..jitsi::Options::default()
+    };
+    let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
+    let appliance = Appliance::new(options, participant, media_worker, Log, Lifetime::Daemon);
+    let (requests, requests_receiver) = mpsc::channel(16);
+    if let Some(path) = &configuration.control {
+        control::serve(path, configuration.name, requests)
+            .map_err(|error| format!("the control socket {} cannot be made: {error}", path.display()))?;
+    }
+    appliance.run(requests_receiver).await?;
+    if let Some(path) = &configuration.control {
+        std::fs::remove_file(path)?;
+    }
+    Ok(0)
+}
+
+/// What the daemon's journal gets; no name, no address.
+struct Log;
+
+impl Observer for Log {
+    fn milestone(&mut self, milestone: &Milestone) {
+        if !matches!(milestone, Milestone::Statistics(_) | Milestone::FirstFrame { .. }) {
+            tracing::info!(?milestone, "milestone");
+        }
+    }
+
+    fn moved(&mut self, transition: &Transition) {
+        tracing::info!(from = ?transition.from, to = ?transition.to, trigger = ?transition.trigger, "room");
+    }
+
+    fn state(&mut self, state: &RoomState) {
+        tracing::info!(
+            state = ?state.state,
+            camera_open = state.camera.open,
+            microphone_open = state.microphone.open,
+            participants = state.participants,
+            notice = ?state.notice,
+            "state"
+        );
+    }
+
+    fn worker(&mut self, news: &WorkerNews) {
+        if let WorkerNews::Gone { reason } = news {
+            tracing::warn!(reason, "media worker gone");
+        }
+    }
+}

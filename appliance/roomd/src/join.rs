@@ -1,0 +1,153 @@
+//! `roomd join`: one meeting, a person at a terminal, a report.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use media_protocol::FromWorker;
+use room::{
+    JoinCommand, Language, Milestone, Origin, RoomCommand, RoomOptions, RoomState, Timing, Transition, WaitingFor,
+    conference::Muted,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Failure,
+    appliance::{Appliance, Lifetime, Observer, Request},
+    arguments::Join,
+    check, identity,
+    report::Report,
+    terminal::{Terminal, read_commands},
+    worker::WorkerNews,
+};
+
+/// Largest token file that is read.
+const MAX_TOKEN_BYTES: u64 = 16 * 1024;
+
+/// Joins, stays, leaves; gives the exit code of the outcome.
+///
+/// # Errors
+/// When the command line cannot be carried out: an unknown device, an unreadable token file, an unwritable report.
+pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
+    let token = join.token_file.as_deref().map(read_token).transpose()?;
+    let interactive = std::io::IsTerminal::is_terminal(&std::io::stdin());
+    let options = RoomOptions {
+        language,
+        equipment: check::equipment(&join.devices)?,
+        ask_password: interactive,
+        timing: Timing {
+            waiting: join.devices.wait,
+            ..Timing::default()
+        },
+        ..RoomOptions::default()
+    };
+    let participant = jitsi::Options {
+        machine_uid: identity::machine_uid(),
+        ..jitsi::Options::default()
+    };
+    let media_worker = identity::media_worker(join.devices.media_worker.as_deref())?;
+    let (requests, requests_receiver) = mpsc::channel(16);
+    let password_wanted = Arc::new(AtomicBool::new(false));
+    let (joined, joined_receiver) = oneshot::channel();
+    let observer = JoinObserver {
+        terminal: Terminal::new(language),
+        report: Report::begin(),
+        password_wanted: Arc::clone(&password_wanted),
+        joined: Some(joined),
+    };
+    let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::OneMeeting);
+    requests
+        .send(Request::Command(RoomCommand::Join(Box::new(JoinCommand {
+            url: join.url,
+            name: join.name,
+            password: join.password,
+            token,
+            muted: Muted {
+                audio: join.muted,
+                video: join.muted,
+            },
+            origin: Origin::InRoom,
+        }))))
+        .await?;
+    if let Some(duration) = join.duration {
+        tokio::spawn(leave_after(duration, joined_receiver, requests.clone()));
+    }
+    if interactive {
+        read_commands(requests.clone(), password_wanted);
+    }
+    let report = appliance.run(requests_receiver).await?.report;
+    if let Some(path) = &join.report {
+        report
+            .write(path)
+            .map_err(|error| format!("the report {} cannot be written: {error}", path.display()))?;
+    }
+    Ok(report.exit_code)
+}
+
+fn read_token(path: &std::path::Path) -> Result<String, Failure> {
+    let unreadable = |error| format!("the token file {} cannot be read: {error}", path.display());
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_TOKEN_BYTES {
+        return Err(format!("{} is larger than 16 KiB; is this the token file?", path.display()).into());
+    }
+    let token = std::fs::read_to_string(path).map_err(unreadable)?.trim().to_owned();
+    if token.is_empty() {
+        Err(format!("the token file {} is empty", path.display()).into())
+    } else {
+        Ok(token)
+    }
+}
+
+/// The time counts from being in the meeting; a box that is never let in ends by the waiting time.
+async fn leave_after(duration: Duration, joined: oneshot::Receiver<()>, requests: mpsc::Sender<Request>) {
+    if joined.await.is_ok() {
+        tokio::time::sleep(duration).await;
+        if requests.send(Request::Command(RoomCommand::Leave)).await.is_err() {
+            tracing::debug!("the meeting had ended before its time");
+        }
+    }
+}
+
+/// Feeds terminal and report.
+struct JoinObserver {
+    terminal: Terminal,
+    report: Report,
+    password_wanted: Arc<AtomicBool>,
+    joined: Option<oneshot::Sender<()>>,
+}
+
+impl Observer for JoinObserver {
+    fn milestone(&mut self, milestone: &Milestone) {
+        self.terminal.milestone(milestone);
+        self.report.milestone(milestone);
+        if matches!(milestone, Milestone::Joined)
+            && let Some(joined) = self.joined.take()
+            && joined.send(()).is_err()
+        {
+            tracing::debug!("no time was given");
+        }
+    }
+
+    fn moved(&mut self, transition: &Transition) {
+        self.report.moved(transition);
+    }
+
+    fn state(&mut self, state: &RoomState) {
+        self.terminal.state(state);
+        self.report.state(state);
+        let wanted = matches!(state.waiting_for, Some(WaitingFor::Password { .. }));
+        self.password_wanted.store(wanted, Ordering::Relaxed);
+    }
+
+    fn worker(&mut self, news: &WorkerNews) {
+        match news {
+            WorkerNews::Started(hello) => self.report.worker_pid = Some(hello.pid),
+            WorkerNews::Gone { .. } => self.report.worker_restarts += 1,
+            WorkerNews::Message(FromWorker::Capture(capture)) => self.report.capture(capture),
+            _ => {}
+        }
+    }
+}
