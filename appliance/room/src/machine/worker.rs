@@ -70,9 +70,9 @@ impl Room {
                 self.worker.become_new(Status::Starting);
             }
             WorkerInput::Failed => {
+                self.leave(Trigger::GiveUp, Outcome::MediaWorkerFailed, now);
                 self.worker_died();
                 self.worker.become_new(Status::Failed);
-                self.leave(Trigger::GiveUp, Outcome::MediaWorkerFailed, now);
             }
             WorkerInput::Message(message) if self.worker.running() => self.on_message(message),
             WorkerInput::Message(_) => {}

@@ -284,3 +284,19 @@ pub(super) const fn unnamed() -> &'static str {
 pub(super) fn screen_of(name: &str) -> String {
     format!("Shared screen: {name}")
 }
+
+pub(super) fn in_meeting(participants: usize) -> String {
+    match participants {
+        0 | 1 => "In the meeting, alone for now.".into(),
+        2 => "In the meeting with one other person.".into(),
+        _ => format!("In the meeting with {} others.", participants - 1),
+    }
+}
+
+pub(super) const fn typed_commands() -> &'static str {
+    "Type: mute, unmute, camera on, camera off, leave (or Ctrl-C to leave)."
+}
+
+pub(super) const fn type_password() -> &'static str {
+    "Type the meeting’s password, then Enter."
+}

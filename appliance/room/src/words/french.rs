@@ -290,3 +290,19 @@ pub(super) const fn unnamed() -> &'static str {
 pub(super) fn screen_of(name: &str) -> String {
     format!("Écran partagé\u{a0}: {name}")
 }
+
+pub(super) fn in_meeting(participants: usize) -> String {
+    match participants {
+        0 | 1 => "En réunion, seul pour l’instant.".into(),
+        2 => "En réunion avec une autre personne.".into(),
+        _ => format!("En réunion avec {} autres personnes.", participants - 1),
+    }
+}
+
+pub(super) const fn typed_commands() -> &'static str {
+    "Tapez\u{a0}: mute, unmute, camera on, camera off, leave (ou Ctrl-C pour quitter)."
+}
+
+pub(super) const fn type_password() -> &'static str {
+    "Tapez le mot de passe de la réunion, puis Entrée."
+}

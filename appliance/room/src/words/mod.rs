@@ -170,6 +170,18 @@ in_language! {
     screen_of(name: &str) -> String
 }
 
+in_language! {
+    /// The box is in; `participants` counts everybody, the box included.
+    in_meeting(participants: usize) -> String
+}
+in_language! {
+    /// What can be typed at a terminal while a meeting runs.
+    typed_commands() -> &'static str
+}
+in_language! {
+    /// What to type when a password is wanted.
+    type_password() -> &'static str
+}
 /// Why the room is not entered yet.
 #[must_use]
 pub fn wait_reason(language: Language, reason: WaitReason) -> Words {

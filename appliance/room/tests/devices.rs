@@ -1,0 +1,343 @@
+//! Stories of camera and microphone: who may switch them, and what is said about them when.
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use media_protocol::{CaptureState, DeviceFault, DeviceState, FromWorker, SessionEvent};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, WaitReason};
+use room::{Effect, Equipment, Milestone, Notice, OffReason, Origin, Outcome, RoomInput, State, WorkerInput};
+
+fn moderator_mutes(story: &mut Story, device: Device) {
+    story.conference(ConferenceEvent::MutedByModerator { device, actor: None });
+}
+
+#[test]
+fn joined_from_outside_the_room_is_dark_until_somebody_in_it_switches_on() {
+    let mut story = Story::idle();
+    story.command(join(Origin::Remote, ALL_ON));
+    story.conference(joined());
+    assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
+    for device in [Device::Camera, Device::Microphone] {
+        story.set(device, true, Origin::Remote);
+        assert_eq!(story.state().notice, Some(Notice::OnlyInRoom(device)));
+        assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
+    }
+    assert_eq!(
+        story.plan().wall.as_ref().unwrap().own.camera,
+        "Caméra éteinte à distance"
+    );
+    story.set(Device::Camera, true, Origin::InRoom);
+    assert!(story.plan().camera.is_some() && story.plan().microphone.is_none());
+    assert_eq!(
+        story.told(),
+        [ConferenceCommand::SetMuted(Muted {
+            audio: true,
+            video: false
+        })]
+    );
+}
+
+#[test]
+fn from_outside_a_device_can_be_switched_off_and_not_on_again() {
+    let mut story = Story::in_meeting();
+    story.set(Device::Microphone, false, Origin::Remote);
+    assert!(story.plan().microphone.is_none());
+    assert_eq!(story.state().notice, Some(Notice::MutedFromOutside(Device::Microphone)));
+    assert_eq!(
+        story.told(),
+        [ConferenceCommand::SetMuted(Muted {
+            audio: true,
+            video: false
+        })]
+    );
+    story.set(Device::Microphone, true, Origin::Remote);
+    assert!(story.plan().microphone.is_none());
+    story.set(Device::Microphone, true, Origin::InRoom);
+    assert!(story.plan().microphone.is_some());
+}
+
+#[test]
+fn muted_by_moderator_stays_muted_after_reconnect() {
+    let mut story = Story::in_meeting();
+    moderator_mutes(&mut story, Device::Microphone);
+    assert!(story.plan().microphone.is_none());
+    assert_eq!(
+        story.told(),
+        [ConferenceCommand::SetMuted(Muted {
+            audio: true,
+            video: false
+        })]
+    );
+    assert_eq!(
+        story.plan().wall.as_ref().unwrap().own.microphone,
+        "Micro coupé par un modérateur"
+    );
+    story.conference(ConferenceEvent::Reconnecting);
+    story.conference(ConferenceEvent::Reconnected);
+    story.conference(session(2));
+    story.worker(WorkerInput::Gone);
+    story.worker(WorkerInput::Started);
+    story.conference(session(3));
+    assert!(story.plan().microphone.is_none());
+    assert_eq!(story.state().microphone.off_because, Some(OffReason::Moderator));
+    assert!(!story.plan().session.as_ref().unwrap().send_audio);
+    story.set(Device::Microphone, true, Origin::InRoom);
+    assert!(story.plan().microphone.is_some());
+}
+
+#[test]
+fn muted_is_announced_after_the_device_has_closed_and_unmuted_after_it_has_opened() {
+    let mut story = Story::in_meeting();
+    story.obedient = false;
+    story.set(Device::Camera, false, Origin::InRoom);
+    assert!(story.plan().camera.is_none());
+    assert_eq!(story.told(), [], "the camera is still open");
+    assert!(story.state().camera.open);
+    assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Caméra allumée");
+    story.capture(true, false);
+    assert_eq!(
+        story.told(),
+        [ConferenceCommand::SetMuted(Muted {
+            audio: false,
+            video: true
+        })]
+    );
+    story.set(Device::Camera, true, Origin::InRoom);
+    assert_eq!(story.told(), [], "the camera is still closed");
+    assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Caméra bientôt allumée");
+    story.capture(true, true);
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+}
+
+#[test]
+fn a_device_switched_off_and_on_in_a_hurry_is_never_announced_wrongly() {
+    let mut story = Story::in_meeting();
+    story.obedient = false;
+    story.set(Device::Microphone, false, Origin::InRoom);
+    story.set(Device::Microphone, true, Origin::InRoom);
+    assert_eq!(story.told(), []);
+    story.capture(false, true);
+    assert_eq!(
+        story.told(),
+        [ConferenceCommand::SetMuted(Muted {
+            audio: true,
+            video: false
+        })]
+    );
+    story.capture(true, true);
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+}
+
+#[test]
+fn a_device_that_does_not_close_gets_its_worker_killed_after_a_second() {
+    let mut story = Story::in_meeting();
+    story.obedient = false;
+    story.set(Device::Camera, false, Origin::InRoom);
+    story.pass_time(Duration::from_millis(999));
+    assert!(!story.last.contains(&Effect::RestartWorker));
+    story.pass_time(Duration::from_millis(1));
+    assert!(story.last.contains(&Effect::RestartWorker));
+    story.pass_time(Duration::from_secs(5));
+    assert!(!story.last.contains(&Effect::RestartWorker), "once is enough");
+    story.worker(WorkerInput::Gone);
+    assert!(!story.state().camera.open);
+    let closed = Milestone::CaptureClosed {
+        device: Device::Camera,
+        at_ns: None,
+    };
+    assert!(story.last.contains(&Effect::Milestone(closed)));
+}
+
+#[test]
+fn a_killed_worker_comes_back_with_the_whole_plan_and_without_the_dead_session() {
+    let mut story = Story::in_meeting();
+    let revision = story.plan().revision;
+    story.worker(WorkerInput::Gone);
+    assert_eq!(
+        story.state().state,
+        State::InMeeting,
+        "the room stays in the conference"
+    );
+    let told = story.told();
+    assert!(told.contains(&ConferenceCommand::MediaLost), "{told:?}");
+    assert!(
+        told.contains(&ConferenceCommand::SetMuted(ALL_OFF)),
+        "nothing is open: {told:?}"
+    );
+    assert_eq!(story.state().notice, Some(Notice::MediaRestarting));
+    story.conference(session(1));
+    story.worker(WorkerInput::Started);
+    let plan = story.plan();
+    assert!(plan.revision > revision && plan.camera.is_some() && plan.microphone.is_some() && plan.wall.is_some());
+    assert_eq!(
+        plan.session, None,
+        "a late word about the dead session does not bring it back"
+    );
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+    story.conference(session(2));
+    assert!(
+        story
+            .plan()
+            .session
+            .as_ref()
+            .is_some_and(|session| session.send_video && session.send_audio)
+    );
+}
+
+#[test]
+fn without_a_running_worker_no_plan_is_sent() {
+    let mut story = Story::new(options());
+    story.command(join(Origin::InRoom, ALL_ON));
+    story.conference(joined());
+    assert_eq!(story.plan, None);
+    story.worker(WorkerInput::Started);
+    assert!(story.plan().camera.is_some());
+}
+
+#[test]
+fn a_box_whose_worker_cannot_be_started_leaves_and_says_why() {
+    let mut story = Story::in_meeting();
+    story.worker(WorkerInput::Failed);
+    assert_eq!(story.told(), [ConferenceCommand::Leave]);
+    story.conference(ConferenceEvent::Ended(Outcome::Left));
+    story.assert_ended(Outcome::MediaWorkerFailed);
+    story.command(join(Origin::InRoom, ALL_ON));
+    assert_eq!(story.told(), []);
+    story.assert_ended(Outcome::MediaWorkerFailed);
+    story.worker(WorkerInput::Started);
+    story.command(join(Origin::InRoom, ALL_ON));
+    assert_eq!(story.state().state, State::Joining);
+}
+
+#[test]
+fn a_broken_camera_keeps_nobody_out_and_is_shown_muted() {
+    let mut story = Story::idle();
+    story.obedient = false;
+    story.command(join(Origin::InRoom, ALL_ON));
+    story.conference(joined());
+    let fault = DeviceFault::Busy;
+    story.message(FromWorker::Capture(CaptureState {
+        camera: DeviceState::Failed { fault: fault.clone() },
+        microphone: DeviceState::Open,
+        at_ns: 1,
+    }));
+    assert_eq!(
+        story.told(),
+        [ConferenceCommand::SetMuted(Muted {
+            audio: false,
+            video: true
+        })]
+    );
+    assert_eq!(story.state().notice, Some(Notice::DeviceFailed(Device::Camera, fault)));
+    assert_eq!(story.state().state, State::InMeeting);
+    assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Caméra en panne");
+    story.capture(true, true);
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+}
+
+#[test]
+fn a_meeting_that_must_be_entered_anew_is_entered_dark() {
+    let mut story = Story::in_meeting();
+    story.conference(ConferenceEvent::Reconnecting);
+    assert!(story.plan().camera.is_some(), "media may still run");
+    story.conference(ConferenceEvent::Waiting(WaitReason::NotOpenYet));
+    let plan = story.plan();
+    assert!(plan.camera.is_none() && plan.microphone.is_none() && plan.session.is_none());
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_OFF)]);
+    story.conference(joined());
+    assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
+    assert_eq!(story.state().camera.off_because, Some(OffReason::Rejoined));
+    assert_eq!(story.state().notice, Some(Notice::DevicesOffAfterRejoin));
+}
+
+#[test]
+fn a_short_loss_of_signalling_leaves_media_alone_and_tells_the_mute_state_again() {
+    let mut story = Story::in_meeting();
+    let before = story.plan().clone();
+    story.conference(ConferenceEvent::Reconnecting);
+    story.conference(joined());
+    assert_eq!(story.state().state, State::InMeeting);
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+    let after = story.plan();
+    assert_eq!(
+        (&after.camera, &after.microphone, &after.session),
+        (&before.camera, &before.microphone, &before.session)
+    );
+}
+
+#[test]
+fn the_room_sends_no_more_than_the_conference_allows_and_the_room_wants() {
+    let mut story = Story::in_meeting();
+    let ConferenceEvent::Session(Some(mut forbidden)) = session(1) else {
+        unreachable!()
+    };
+    forbidden.send_audio = false;
+    story.conference(ConferenceEvent::Session(Some(forbidden)));
+    story.set(Device::Camera, false, Origin::InRoom);
+    let sent = story.plan().session.as_ref().unwrap();
+    assert!(!sent.send_audio && !sent.send_video);
+}
+
+#[test]
+fn a_wish_without_a_meeting_or_without_a_device_is_answered_in_words() {
+    let mut story = Story::idle();
+    story.set(Device::Camera, true, Origin::InRoom);
+    assert_eq!(story.state().notice, Some(Notice::NoMeeting));
+    let mut story = Story::in_meeting();
+    story.input(RoomInput::Equipment(Box::new(Equipment {
+        camera: None,
+        ..equipment()
+    })));
+    assert!(story.plan().camera.is_none());
+    story.set(Device::Camera, false, Origin::InRoom);
+    story.set(Device::Camera, true, Origin::InRoom);
+    assert_eq!(story.state().notice, Some(Notice::NoDevice(Device::Camera)));
+    assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Pas de caméra");
+}
+
+#[test]
+fn facts_of_a_session_reach_the_conference_only_while_it_is_the_session() {
+    let mut story = Story::in_meeting();
+    story.session_event(7, SessionEvent::Recovered);
+    assert_eq!(story.told(), []);
+    story.session_event(1, SessionEvent::Stalled { silent_ms: 5000 });
+    assert!(matches!(
+        story.told()[..],
+        [ConferenceCommand::Media(_, SessionEvent::Stalled { .. })]
+    ));
+    assert_eq!(story.state().notice, Some(Notice::MediaStalled));
+    assert!(!story.state().media_connected);
+    story.session_event(1, SessionEvent::Recovered);
+    assert!(story.state().media_connected);
+    story.conference(ConferenceEvent::BridgeMessage(
+        media_protocol::SessionId(1),
+        "{}".into(),
+    ));
+    assert!(
+        story
+            .last
+            .contains(&Effect::BridgeMessage(media_protocol::SessionId(1), "{}".into()))
+    );
+    story.conference(ConferenceEvent::BridgeMessage(
+        media_protocol::SessionId(7),
+        "{}".into(),
+    ));
+    assert!(
+        story
+            .position(|effect| matches!(effect, Effect::BridgeMessage(..)))
+            .is_none()
+    );
+}
+
+#[test]
+fn the_plan_goes_out_before_any_word_to_the_conference() {
+    let mut story = Story::in_meeting();
+    story.command(room::RoomCommand::Leave);
+    let plan = story.position(|effect| matches!(effect, Effect::Media(_))).unwrap();
+    let leave = story
+        .position(|effect| *effect == Effect::Conference(ConferenceCommand::Leave))
+        .unwrap();
+    assert!(plan < leave);
+}
