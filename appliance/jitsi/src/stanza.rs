@@ -1,6 +1,6 @@
 //! What all stanzas share: IQs around a payload, their answers, and errors as values (RFC 6120 §8).
 
-use minidom::Element;
+use minidom::{Element, NSChoice};
 
 use crate::ns;
 use crate::xml::element;
@@ -68,7 +68,7 @@ impl StanzaError {
             kind: limited(error.attr("type").unwrap_or_default(), 32),
             condition: condition.map(|child| limited(child.name(), 64)).unwrap_or_default(),
             text: error
-                .get_child("text", ns::STANZAS)
+                .get_child("text", NSChoice::Any) // the focus leaves its namespace out
                 .map(|text| crate::muc::clean_text(&text.text(), 300))
                 .filter(|text| !text.is_empty()),
         }

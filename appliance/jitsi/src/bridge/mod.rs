@@ -5,6 +5,6 @@ mod constraints;
 mod incoming;
 mod outgoing;
 
-pub use constraints::ReceiverConstraints;
+pub use constraints::{MaxHeight, ReceiverConstraints};
 pub use incoming::{Incoming, IncomingError, MAX_MESSAGE_BYTES, SourceMapping};
 pub use outgoing::{EndpointStatistics, Outgoing, SourceVideoType};

@@ -36,7 +36,7 @@ pub fn session_accept(
             let last_n = element("initial-last-n", ns::COLIBRI2).attr("value", "0");
             content.child(video(accepted, local)).child(last_n)
         } else if sctp.is_some() {
-            content.child(element("description", "urn:xmpp:jingle:transports:webrtc-datachannel:0").attr("media", "application"))
+            content
         } else {
             return None;
         };

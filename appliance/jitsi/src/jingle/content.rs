@@ -79,7 +79,6 @@ impl Content {
 
 fn payload(element: &Element) -> Option<OfferedPayload> {
     let children = |name: &'static str, namespace| element.children().filter(move |child| child.is(name, namespace)).take(MAX_PARAMETERS);
-    let parameter = |child: &Element| Some((limited(child.attr("name")?)?, limited(child.attr("value")?)?));
     let feedback = |child: &Element| {
         let kind = child.attr("type")?;
         let text = match child.attr("subtype").filter(|subtype| !subtype.is_empty()) {
@@ -93,9 +92,19 @@ fn payload(element: &Element) -> Option<OfferedPayload> {
         name: limited(element.attr("name")?)?,
         clock_rate: element.attr("clockrate")?.parse().ok().filter(|rate| *rate > 0)?,
         channels: element.attr("channels").and_then(|channels| channels.parse().ok()).unwrap_or(1),
-        parameters: children("parameter", ns::RTP).filter_map(parameter).collect(),
+        parameters: children("parameter", ns::RTP).flat_map(parameters).collect(),
         feedback: children("rtcp-fb", ns::RTCP_FB).filter_map(feedback).collect(),
     })
+}
+
+/// The focus writes `profile-level-id` with a whole list for its value: `42e01f;level-asymmetry-allowed=1;…`.
+fn parameters(element: &Element) -> Vec<(String, String)> {
+    let (Some(name), Some(value)) = (element.attr("name"), element.attr("value")) else { return Vec::new() };
+    let mut parts = value.split(';').take(MAX_PARAMETERS);
+    let first = parts.next().map(|value| (name, value));
+    let others = parts.filter_map(|part| part.split_once('='));
+    let all = first.into_iter().chain(others);
+    all.filter_map(|(name, value)| Some((limited(name.trim())?, limited(value.trim())?))).collect()
 }
 
 /// Text that can stand in a line of SDP: bounded, printable.
@@ -126,6 +135,17 @@ mod tests {
         assert_eq!(h264.parameter("packetization-mode"), Some("1"));
         assert_eq!(h264.feedback, ["ccm fir", "nack"]);
         assert_eq!(read.extension("urn:x"), Some(5));
+    }
+
+    #[test]
+    fn a_list_in_one_value_is_taken_apart() {
+        let read = content(
+            "<payload-type id='107' name='H264' clockrate='90000'>\
+             <parameter name='profile-level-id' value='42e01f;level-asymmetry-allowed=1;packetization-mode=1;'/></payload-type>",
+        );
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = [pair("profile-level-id", "42e01f"), pair("level-asymmetry-allowed", "1"), pair("packetization-mode", "1")];
+        assert_eq!(read.payload_types[0].parameters, expected);
     }
 
     #[test]

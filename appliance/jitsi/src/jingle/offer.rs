@@ -48,7 +48,7 @@ pub struct BridgeSession {
 pub struct Offer {
     /// Session id.
     pub sid: String,
-    /// Who opened the session, to be repeated in the answer.
+    /// The focus's occupant JID, for the answer. (The offer's own attribute shows its real JID; browsers answer with this.)
     pub initiator: String,
     /// Names of the contents in the order of the offer.
     pub contents: Vec<String>,
@@ -117,7 +117,7 @@ impl Offer {
         let transport = transports.into_iter().find(usable).ok_or(OfferError::MissingTransport)?;
         Ok(Self {
             sid: iq.sid.clone(),
-            initiator: identifier(jingle.attr("initiator")).unwrap_or_else(|| iq.from.to_owned()),
+            initiator: iq.from.to_owned(),
             contents,
             transport: RemoteTransport {
                 ufrag: transport.ufrag,

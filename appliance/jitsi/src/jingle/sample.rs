@@ -1,7 +1,7 @@
 //! A hand-written offer after `specs/jitsi-client.md §4`, for the unit tests of this module.
 
 pub(crate) const OFFER: &str = r#"<iq xmlns='jabber:client' type='set' id='i1' from='room@muc.meet.example/focus' to='ab12cd34@meet.example/x'>
-<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='S1' initiator='room@muc.meet.example/focus'>
+<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='S1' initiator='focus@auth.meet.example/focus'>
 <content name='audio' creator='initiator' senders='both'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio' maxptime='60'>
 <payload-type id='111' name='opus' clockrate='48000' channels='2'><parameter name='minptime' value='10'/><parameter name='useinbandfec' value='1'/><rtcp-fb xmlns='urn:xmpp:jingle:apps:rtp:rtcp-fb:0' type='transport-cc'/></payload-type>
 <payload-type id='126' name='telephone-event' clockrate='8000'/>
@@ -20,7 +20,7 @@ pub(crate) const OFFER: &str = r#"<iq xmlns='jabber:client' type='set' id='i1' f
 <rtp-hdrext xmlns='urn:xmpp:jingle:apps:rtp:rtp-hdrext:0' id='3' uri='http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time'/>
 <rtp-hdrext xmlns='urn:xmpp:jingle:apps:rtp:rtp-hdrext:0' id='5' uri='http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01'/><rtcp-mux/></description>
 <transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='u1' pwd='p1'><rtcp-mux/><fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>AA:BB</fingerprint></transport></content>
-<content name='data' creator='initiator' senders='both'><description xmlns='urn:xmpp:jingle:transports:webrtc-datachannel:0' media='application'/>
+<content name='data' creator='initiator' senders='both'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='application'><rtcp-mux/></description>
 <transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='u1' pwd='p1'><fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>AA:BB</fingerprint>
 <sctpmap xmlns='urn:xmpp:jingle:transports:dtls-sctp:1' number='5000' protocol='webrtc-datachannel' streams='1024'/></transport></content>
 <group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'><content name='audio'/><content name='video'/><content name='data'/></group>

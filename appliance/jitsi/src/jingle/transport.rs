@@ -31,7 +31,7 @@ impl Transport {
     /// Reads the transport of a content; none if it has none.
     pub fn parse(content: &Element) -> Option<Self> {
         let transport = content.get_child("transport", ns::ICE_UDP)?;
-        let credential = |name: &str| {
+        let credential = |name: &'static str| {
             let value = transport.attr(name).unwrap_or_default();
             let ice_char = |byte: u8| byte.is_ascii_graphic();
             Some(value).filter(|value| value.len() <= MAX_CREDENTIAL && value.bytes().all(ice_char)).unwrap_or_default()
@@ -56,7 +56,7 @@ impl Transport {
 
 /// A UDP candidate of generation 0 with a literal address; anything else cannot be used and is dropped.
 fn candidate(element: &Element) -> Option<Candidate> {
-    let attribute = |name: &str| element.attr(name).filter(|value| value.len() <= 64);
+    let attribute = |name: &'static str| element.attr(name).filter(|value| value.len() <= 64);
     let protocol = attribute("protocol")?.to_ascii_lowercase();
     if protocol != "udp" || attribute("generation").is_some_and(|generation| generation != "0") {
         return None;

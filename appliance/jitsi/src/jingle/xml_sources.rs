@@ -54,7 +54,8 @@ pub(crate) fn parse(jingle: &Element) -> Result<Vec<OwnerSources>, SourceError> 
 }
 
 fn source(element: &Element, kind: MediaKind) -> Option<Source> {
-    let mut parameters = element.children().filter(|child| child.is("parameter", ns::SSMA));
+    // the focus writes the parameter in the namespace of the description, peers in that of the source
+    let mut parameters = element.children().filter(|child| child.name() == "parameter");
     let msid = parameters.find(|parameter| parameter.attr("name") == Some("msid"));
     let video_type = match element.attr("videoType") {
         _ if kind == MediaKind::Audio => None,

@@ -80,7 +80,8 @@ impl RoomMetadata {
         let services = metadata.get("services").or_else(|| json.get("services"));
         let start_muted = metadata.get("startMuted").filter(|value| value.is_object());
         Self {
-            ice_servers: services.map(ice_servers_from_json),
+            // an empty list is written as an empty object: it says nothing
+            ice_servers: services.filter(|services| services.is_array()).map(ice_servers_from_json),
             start_muted: start_muted.map(|start| Muted { audio: is_true(start, "audio"), video: is_true(start, "video") }),
         }
     }
@@ -130,6 +131,8 @@ mod tests {
         assert_eq!(metadata.ice_servers.unwrap()[0].uri, "turns:t.example:443?transport=tcp");
         let later = message(r#"{"type":"room_metadata","metadata":{}}"#, "");
         assert_eq!(later, Some(JsonMessage::RoomMetadata(RoomMetadata::default())));
+        let empty = message(r#"{"type":"room_metadata","metadata":{"services":{}}}"#, "");
+        assert_eq!(empty, Some(JsonMessage::RoomMetadata(RoomMetadata::default())));
     }
 
     #[test]

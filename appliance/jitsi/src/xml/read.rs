@@ -1,8 +1,8 @@
 //! From text to tree, with every limit counted on the tokens.
 
 use minidom::Element;
-use rxml::parser::{NamespaceResolver, RawParser};
-use rxml::{Event, Parse, RawEvent};
+use rxml::error::EndOrError;
+use rxml::{Event, Parse, Parser, RawEvent, RawParser};
 
 /// Largest document in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -31,9 +31,6 @@ pub enum XmlError {
     /// The document ends inside its root element, or has none.
     #[error("the document is not complete")]
     Incomplete,
-    /// Something follows the root element.
-    #[error("something follows the root element")]
-    Trailing,
     /// The root element has no namespace.
     #[error("the root element has no namespace")]
     MissingNamespace,
@@ -50,16 +47,42 @@ pub fn parse(text: &str) -> Result<Element, XmlError> {
     if text.len() > MAX_BYTES {
         return Err(XmlError::TooLarge(text.len()));
     }
-    let mut rest = text.as_bytes();
-    let mut tokens = Counted { parser: RawParser::new(), depth: 0, attributes: 0, elements: 0, limit: None };
-    let mut resolver = NamespaceResolver::new();
+    count(text.as_bytes())?;
+    build(text.as_bytes())
+}
+
+/// First pass, on bare tokens, which stores nothing: depth, attributes, elements.
+fn count(mut rest: &[u8]) -> Result<(), XmlError> {
+    let mut tokens = RawParser::new();
+    let (mut depth, mut attributes, mut elements) = (0_usize, 0, 0);
+    while let Some(token) = next(&mut tokens, &mut rest)? {
+        match token {
+            RawEvent::ElementHeadOpen(..) => {
+                depth += 1;
+                elements += 1;
+                attributes = 0;
+            }
+            RawEvent::Attribute(..) => attributes += 1,
+            RawEvent::ElementFoot(..) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(XmlError::TooDeep);
+        } else if attributes > MAX_ATTRIBUTES {
+            return Err(XmlError::TooManyAttributes);
+        } else if elements > MAX_ELEMENTS {
+            return Err(XmlError::TooManyElements);
+        }
+    }
+    Ok(())
+}
+
+/// Second pass, with namespaces, within the limits of the first.
+fn build(mut rest: &[u8]) -> Result<Element, XmlError> {
+    let mut events = Parser::new();
     let mut open: Vec<Element> = Vec::new();
-    loop {
-        let event = match resolver.next(|| tokens.next(&mut rest)) {
-            Ok(Some(event)) => event,
-            Ok(None) | Err(rxml::error::EndOrError::NeedMoreData) => return Err(XmlError::Incomplete),
-            Err(rxml::error::EndOrError::Error(error)) => return Err(tokens.limit.unwrap_or_else(|| malformed(error))),
-        };
+    let mut root = None;
+    while let Some(event) = next(&mut events, &mut rest)? {
         match event {
             Event::XmlDeclaration(..) => {}
             Event::StartElement(_, (namespace, name), attributes) => {
@@ -75,60 +98,23 @@ pub fn parse(text: &str) -> Result<Element, XmlError> {
                     top.append_text(text);
                 }
             }
-            Event::EndElement(_) => {
-                let Some(done) = open.pop() else { return Err(XmlError::Incomplete) };
-                match open.last_mut() {
-                    Some(parent) => {
-                        parent.append_child(done);
-                    }
-                    None if rest.iter().all(u8::is_ascii_whitespace) => return Ok(done),
-                    None => return Err(XmlError::Trailing),
+            Event::EndElement(_) => match (open.pop(), open.last_mut()) {
+                (Some(done), Some(parent)) => {
+                    parent.append_child(done);
                 }
-            }
+                (done, None) => root = done,
+                (None, Some(_)) => {}
+            },
         }
     }
+    root.ok_or(XmlError::Incomplete)
 }
 
-fn malformed(error: rxml::Error) -> XmlError {
-    XmlError::Malformed(error.to_string())
-}
-
-/// The tokenizer with its counters: a limit is seen before the token reaches anything that stores it.
-struct Counted {
-    parser: RawParser,
-    depth: usize,
-    attributes: usize,
-    elements: usize,
-    limit: Option<XmlError>,
-}
-
-impl Counted {
-    fn next(&mut self, rest: &mut &[u8]) -> Result<Option<RawEvent>, rxml::error::EndOrError> {
-        let event = self.parser.parse(rest, true)?;
-        match &event {
-            Some(RawEvent::ElementHeadOpen(..)) => {
-                self.depth += 1;
-                self.elements += 1;
-                self.attributes = 0;
-            }
-            Some(RawEvent::Attribute(..)) => self.attributes += 1,
-            Some(RawEvent::ElementFoot(..)) => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
-        self.limit = if self.depth > MAX_DEPTH {
-            Some(XmlError::TooDeep)
-        } else if self.attributes > MAX_ATTRIBUTES {
-            Some(XmlError::TooManyAttributes)
-        } else if self.elements > MAX_ELEMENTS {
-            Some(XmlError::TooManyElements)
-        } else {
-            None
-        };
-        match self.limit {
-            Some(_) => Err(rxml::error::EndOrError::Error(rxml::Error::RestrictedXml("limit"))),
-            None => Ok(event),
-        }
-    }
+fn next<P: Parse>(parser: &mut P, rest: &mut &[u8]) -> Result<Option<P::Output>, XmlError> {
+    parser.parse(rest, true).map_err(|error| match error {
+        EndOrError::NeedMoreData => XmlError::Incomplete,
+        EndOrError::Error(error) => XmlError::Malformed(error.to_string()),
+    })
 }
 
 #[cfg(test)]
@@ -195,11 +181,11 @@ mod tests {
 
     #[test]
     fn a_document_is_whole_alone_and_in_a_namespace() {
-        assert_eq!(parse(""), Err(XmlError::Incomplete));
+        assert!(matches!(parse(""), Err(XmlError::Malformed(_))));
         assert_eq!(parse("<a/>"), Err(XmlError::MissingNamespace));
         assert!(parse("<a xmlns='x'><b xmlns=''/></a>").unwrap().has_child("b", ""));
         assert!(matches!(parse("<a xmlns='x'>"), Err(XmlError::Incomplete | XmlError::Malformed(_))));
-        assert_eq!(parse("<a xmlns='x'/><b xmlns='x'/>"), Err(XmlError::Trailing));
+        assert!(matches!(parse("<a xmlns='x'/><b xmlns='x'/>"), Err(XmlError::Malformed(_))));
         assert!(parse("<?xml version='1.0'?> <a xmlns='x'/> \n").is_ok());
     }
 
