@@ -97,7 +97,6 @@ impl Run {
                     "--workspace",
                     "--all-targets",
                     "--locked",
-                    "--quiet",
                     "--",
                     "-D",
                     "warnings",

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::descendants;
 
+/// How long lines are waited for after a command's end.
+const AFTERMATH: Duration = Duration::from_secs(2);
+
 /// How a command ended.
 pub struct Ending {
     /// It ended by itself with exit code 0.
@@ -50,37 +53,44 @@ pub fn run(mut command: Command, limit: Duration, mut look: impl FnMut(&str)) ->
         });
     }
     let deadline = begun + limit;
-    loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+    let mut ended = None;
+    // Until the output is closed; or a moment after the end, should something it left behind hold the output open.
+    while ended.is_none_or(|(_, at): (_, Instant)| at.elapsed() < AFTERMATH) {
+        if Instant::now() >= deadline {
+            return over(child, begun, limit);
+        }
+        match lines.recv_timeout(Duration::from_millis(100)) {
             Ok(line) => {
                 println!("{line}");
                 look(&line);
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => return over(child, begun, limit),
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Disconnected) if ended.is_some() => break,
+            // Closed, and soon to exit.
+            Err(mpsc::RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_millis(10)),
+            Err(mpsc::RecvTimeoutError::Timeout) => (),
         }
-    }
-    // The output is closed; what is left is to exit, which may take a moment.
-    while Instant::now() < deadline {
-        match child.try_wait() {
-            Ok(Some(status)) => {
-                return Ending {
-                    good: status.success(),
-                    how: status.to_string(),
-                    took: begun.elapsed(),
-                };
-            }
-            Ok(None) => thread::sleep(Duration::from_millis(10)),
-            Err(error) => {
-                return Ending {
-                    good: false,
-                    how: format!("lost sight of it: {error}"),
-                    took: begun.elapsed(),
-                };
+        if ended.is_none() {
+            match child.try_wait() {
+                Ok(status) => ended = status.map(|status| (status, Instant::now())),
+                Err(error) => {
+                    let how = format!("lost sight of it: {error}");
+                    return Ending {
+                        good: false,
+                        how,
+                        took: begun.elapsed(),
+                    };
+                }
             }
         }
     }
-    over(child, begun, limit)
+    match ended {
+        Some((status, at)) => Ending {
+            good: status.success(),
+            how: status.to_string(),
+            took: at - begun,
+        },
+        None => over(child, begun, limit),
+    }
 }
 
 fn over(mut child: Child, begun: Instant, limit: Duration) -> Ending {
@@ -127,6 +137,28 @@ mod tests {
             "{}",
             ending.how
         );
+    }
+
+    #[test]
+    fn what_is_left_behind_with_the_output_in_its_hands_does_not_hold_the_run_up() {
+        let mut left = 0;
+        let script = "sleep 300 & echo $!";
+        let ending = run(shell(script), Duration::from_secs(60), |line| {
+            left = line.parse::<u32>().unwrap()
+        });
+        assert!(ending.good && ending.took < Duration::from_secs(30), "{}", ending.how);
+        assert!(descendants::alive(left));
+        Command::new("kill").arg(left.to_string()).status().unwrap();
+    }
+
+    #[test]
+    fn a_command_that_never_stops_talking_meets_its_limit() {
+        let ending = run(
+            shell("while :; do echo on; sleep 0.01; done"),
+            Duration::from_millis(500),
+            |_| (),
+        );
+        assert!(!ending.good && ending.how.contains("limit"), "{}", ending.how);
     }
 
     #[test]
