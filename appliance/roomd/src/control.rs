@@ -28,7 +28,7 @@ enum Line {
         #[serde(default)]
         muted: bool,
     },
-    Leave,
+    Leave {},
     Password {
         password: String,
     },
@@ -41,7 +41,7 @@ enum Line {
     Volume {
         volume: f64,
     },
-    State,
+    State {},
 }
 
 /// One line out.
@@ -100,7 +100,7 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
                 reason: error.to_string(),
             };
         }
-        Ok(Line::State) => return state(requests).await,
+        Ok(Line::State {}) => return state(requests).await,
         Ok(Line::Join {
             url,
             name: wanted,
@@ -118,7 +118,7 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
             },
             origin,
         })),
-        Ok(Line::Leave) => RoomCommand::Leave,
+        Ok(Line::Leave {}) => RoomCommand::Leave,
         Ok(Line::Password { password }) => RoomCommand::Password(password),
         Ok(Line::Microphone { on }) => RoomCommand::SetMicrophone { on, origin },
         Ok(Line::Camera { on }) => RoomCommand::SetCamera { on, origin },

@@ -10,6 +10,8 @@ mod control;
 mod daemon;
 mod identity;
 mod join;
+#[cfg(test)]
+mod pages;
 mod report;
 mod terminal;
 mod worker;
