@@ -183,11 +183,11 @@ impl<O: Observer> Appliance<O> {
                 self.meeting_over |= matches!(milestone, Milestone::Ended(_));
                 self.observer.milestone(&milestone);
             }
-            Effect::Media(plan) => self.worker.plan(*plan).await,
-            Effect::BridgeMessage(session, text) => self.worker.send(ToWorker::BridgeMessage { session, text }).await,
+            Effect::Media(plan) => self.worker.plan(*plan),
+            Effect::BridgeMessage(session, text) => self.worker.send(ToWorker::BridgeMessage { session, text }),
             Effect::Conference(command) => self.tell_conference(command).await,
             Effect::Abandon => self.participant = None,
-            Effect::RestartWorker => self.worker.restart().await,
+            Effect::RestartWorker => self.worker.restart(),
             Effect::State(state) => self.observer.state(&state),
         }
     }

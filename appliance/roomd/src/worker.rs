@@ -64,36 +64,37 @@ enum Order {
 /// The way to the worker. Dropping it ends the worker in an orderly way.
 #[derive(Debug)]
 pub struct Worker {
-    orders: mpsc::Sender<Order>,
+    /// Unbounded, so that room and worker cannot block each other: a worker that does not read is killed in seconds.
+    orders: mpsc::UnboundedSender<Order>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Worker {
     /// Starts the supervisor; news come on the returned channel.
     pub fn supervise(program: PathBuf) -> (Self, mpsc::Receiver<WorkerNews>) {
-        let (orders, orders_receiver) = mpsc::channel(64);
+        let (orders, orders_receiver) = mpsc::unbounded_channel();
         let (news, news_receiver) = mpsc::channel(256);
         let task = tokio::spawn(async move { supervise(program, orders_receiver, news).await });
         (Self { orders, task }, news_receiver)
     }
 
     /// Sends the wanted state.
-    pub async fn plan(&self, plan: MediaPlan) {
-        self.send(ToWorker::Plan(Box::new(plan))).await;
+    pub fn plan(&self, plan: MediaPlan) {
+        self.send(ToWorker::Plan(Box::new(plan)));
     }
 
     /// Sends any message. Lost when no worker runs: the plan is sent whole to the next one.
-    pub async fn send(&self, message: ToWorker) {
-        self.order(Order::Send(message)).await;
+    pub fn send(&self, message: ToWorker) {
+        self.order(Order::Send(message));
     }
 
     /// Kills the worker, whatever it is doing; another follows.
-    pub async fn restart(&self) {
-        self.order(Order::Restart).await;
+    pub fn restart(&self) {
+        self.order(Order::Restart);
     }
 
-    async fn order(&self, order: Order) {
-        if self.orders.send(order).await.is_err() {
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
             tracing::warn!("the worker's supervisor has ended");
         }
     }
@@ -115,7 +116,7 @@ enum End {
     Broken(String),
 }
 
-async fn supervise(program: PathBuf, mut orders: mpsc::Receiver<Order>, news: mpsc::Sender<WorkerNews>) {
+async fn supervise(program: PathBuf, mut orders: mpsc::UnboundedReceiver<Order>, news: mpsc::Sender<WorkerNews>) {
     let mut epoch = 0;
     let mut failures = 0_usize;
     loop {
@@ -190,7 +191,7 @@ impl<'a> Incarnation<'a> {
         }
     }
 
-    async fn run(mut self, orders: &mut mpsc::Receiver<Order>) -> End {
+    async fn run(mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
         let end = match self.converse(orders).await {
             Ok(()) => End::Ordered,
             Err(reason) => End::Broken(reason),
@@ -206,7 +207,7 @@ impl<'a> Incarnation<'a> {
     }
 
     /// Speaks with the worker until the orders end (`Ok`) or the worker does (`Err`).
-    async fn converse(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<(), String> {
+    async fn converse(&mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> Result<(), String> {
         self.send(&ToWorker::Hello { version: VERSION }).await?;
         let mut ping = tokio::time::interval(PING_EVERY);
         let mut buffer = vec![0; 64 * 1024];
