@@ -3,11 +3,13 @@
 //! The one rule: [`participant::Participant::handle`] takes an input and the time and gives outputs; it does no I/O,
 //! reads no clock and draws chance only from the generator it got at birth. The driver behind [`spawn`] owns the sockets.
 
+pub mod bridge;
 pub mod conference_request;
 pub mod config_js;
 pub mod discovery;
 mod driver;
 pub mod jid;
+pub mod jingle;
 pub mod muc;
 pub mod ns;
 pub mod options;

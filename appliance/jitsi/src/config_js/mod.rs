@@ -22,6 +22,8 @@ pub struct Deployment {
     pub muc: String,
     /// `hosts.focus`: where the conference request goes.
     pub focus: String,
+    /// `focusUserJid`: whom to trust where the focus does not name itself.
+    pub focus_user: Option<String>,
     /// `hosts.anonymousdomain`: where guests authenticate, if elsewhere.
     pub anonymous_domain: Option<String>,
     /// WebSocket address of the XMPP server, without query.
@@ -48,6 +50,7 @@ impl Deployment {
         Self {
             muc: domain_name("config.hosts.muc").unwrap_or_else(|| format!("conference.{}{domain}", url.subdomain())),
             focus: domain_name("config.hosts.focus").unwrap_or_else(|| format!("focus.{domain}")),
+            focus_user: text("config.focusUserJid").filter(|jid| jid.len() <= 3071 && jid.contains('@')),
             anonymous_domain: domain_name("config.hosts.anonymousdomain"),
             websocket: text("config.websocket")
                 .and_then(|text| websocket(&text, url))
@@ -138,6 +141,7 @@ config.startVideoMuted = 10;
                 domain: "meet.jitsi".into(),
                 muc: "muc.meet.jitsi".into(),
                 focus: "focus.meet.jitsi".into(),
+                focus_user: Some("focus@auth.meet.jitsi".into()),
                 anonymous_domain: Some("guest.meet.jitsi".into()),
                 websocket: "wss://visio.example/xmpp-websocket".into(),
                 prefer_sctp: true,

@@ -6,6 +6,8 @@ mod socket;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use room::conference::{ConferenceCommand, ConferenceEvent};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -39,7 +41,11 @@ pub struct Handle {
 pub fn spawn(options: Options) -> Handle {
     let (command_sender, commands) = mpsc::channel(COMMAND_QUEUE);
     let (events, event_receiver) = mpsc::channel(EVENT_QUEUE);
-    tokio::spawn(run(Participant::new(options), commands, events));
+    let chance = match options.seed {
+        Some(seed) => StdRng::from_seed(seed),
+        None => rand::make_rng(),
+    };
+    tokio::spawn(run(Participant::new(options, chance, Instant::now()), commands, events));
     Handle { commands: command_sender, events: event_receiver }
 }
 

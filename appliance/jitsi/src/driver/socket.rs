@@ -120,7 +120,9 @@ fn classify(error: &tungstenite::Error) -> NetworkError {
         _ if is_certificate_refusal(&detail) => NetworkError::Certificate(detail),
         Error::Http(response) => NetworkError::Status(response.status().as_u16()),
         Error::Capacity(_) => NetworkError::TooLarge,
-        Error::Io(error) if is_unreachable(error.kind()) => NetworkError::Unreachable(detail),
+        Error::Io(error) if is_unreachable(error.kind()) || detail.contains("lookup address") => {
+            NetworkError::Unreachable(detail)
+        }
         Error::Url(tungstenite::error::UrlError::UnableToConnect(_)) => NetworkError::Unreachable("cannot connect".into()),
         Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => NetworkError::Broken(detail),
         Error::Url(_) => NetworkError::Protocol("not the address of a WebSocket".into()),
@@ -138,6 +140,5 @@ fn is_unreachable(kind: std::io::ErrorKind) -> bool {
             | ErrorKind::TimedOut
             | ErrorKind::AddrNotAvailable
             | ErrorKind::NotFound
-            | ErrorKind::Uncategorized
     )
 }

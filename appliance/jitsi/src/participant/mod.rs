@@ -1,41 +1,83 @@
 //! The pure core of one participant.
+//!
+//! [`Participant`] is the door; a [`meeting::Meeting`] exists from a join to its end. Its parts, in the order a meeting
+//! meets them: `entry` (the way in), `stanzas` (what arrives), `membership` (who is here), `negotiation` (sessions
+//! with the focus), `session` and `channel` (one session and its bridge channel), `recovery` (what broke), `departure`.
 
+mod channel;
+mod context;
+mod departure;
+mod entry;
 mod input;
+mod meeting;
+mod membership;
+mod negotiation;
+mod recovery;
+mod session;
+mod stanzas;
 
 pub use input::{ConnectionId, HttpResponse, Input, NetworkError, Output, SocketEvent};
 
 use std::time::Instant;
 
-use crate::options::Options;
+use rand::rngs::StdRng;
+use room::conference::{ConferenceCommand, ConferenceEvent};
 
-/// One participant of one deployment at a time.
-#[derive(Debug)]
+use crate::options::Options;
+use context::Context;
+use meeting::Meeting;
+
+/// One participant; it serves one meeting after the other.
 pub struct Participant {
-    options: Options,
+    context: Context,
+    meeting: Option<Box<Meeting>>,
+}
+
+impl std::fmt::Debug for Participant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Participant").field("idle", &self.is_idle()).finish_non_exhaustive()
+    }
 }
 
 impl Participant {
-    /// A participant that is in no meeting.
+    /// A participant that is in no meeting. All chance it will ever need comes from `chance`.
     #[must_use]
-    pub fn new(options: Options) -> Self {
-        Self { options }
+    pub fn new(options: Options, chance: StdRng, now: Instant) -> Self {
+        Self { context: Context::new(options, chance, now), meeting: None }
     }
 
-    /// Takes an input at a time and gives what is to be done, in order.
-    pub fn handle(&mut self, _input: Input, _now: Instant) -> Vec<Output> {
-        let _ = &self.options;
-        Vec::new()
+    /// Takes an input at a time and gives what is to be done, in order. Time never runs backwards.
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Output> {
+        self.context.now = now;
+        match (&mut self.meeting, input) {
+            (None, Input::Command(ConferenceCommand::Join(request))) => {
+                match Meeting::begin(*request, &mut self.context) {
+                    Ok(meeting) => self.meeting = Some(Box::new(meeting)),
+                    Err(outcome) => self.context.event(ConferenceEvent::Ended(outcome)),
+                }
+            }
+            (Some(meeting), input) => meeting.handle(input, &mut self.context),
+            (None, _) => {}
+        }
+        if let Some(meeting) = &mut self.meeting
+            && let Some(outcome) = meeting.ended()
+        {
+            meeting.close_sockets(&mut self.context);
+            self.context.event(ConferenceEvent::Ended(outcome));
+            self.meeting = None;
+        }
+        std::mem::take(&mut self.context.outputs)
     }
 
     /// When [`Input::Tick`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        self.meeting.as_ref().and_then(|meeting| meeting.next_deadline())
     }
 
     /// True while no meeting is joined, being joined or being left.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        true
+        self.meeting.is_none()
     }
 }

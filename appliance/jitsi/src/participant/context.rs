@@ -1,0 +1,88 @@
+//! What all parts of the core share while one input is handled.
+
+use std::time::{Duration, Instant};
+
+use media_protocol::SessionId;
+use rand::rngs::StdRng;
+use rand::RngExt;
+use room::conference::ConferenceEvent;
+
+use super::{ConnectionId, Output};
+use crate::options::Options;
+
+/// Counters, chance and the outputs of the input being handled.
+pub(super) struct Context {
+    pub options: Options,
+    pub chance: StdRng,
+    pub now: Instant,
+    pub outputs: Vec<Output>,
+    connections: u64,
+    sessions: u64,
+    iqs: u64,
+}
+
+impl Context {
+    pub fn new(mut options: Options, mut chance: StdRng, now: Instant) -> Self {
+        if options.machine_uid.is_empty() {
+            options.machine_uid = format!("{:032x}", chance.random::<u128>());
+        }
+        Self { options, chance, now, outputs: Vec::new(), connections: 0, sessions: 0, iqs: 0 }
+    }
+
+    pub fn connection(&mut self) -> ConnectionId {
+        self.connections += 1;
+        ConnectionId(self.connections)
+    }
+
+    pub fn session(&mut self) -> SessionId {
+        self.sessions += 1;
+        SessionId(self.sessions)
+    }
+
+    /// An IQ id that nobody can guess, so that nobody else can answer.
+    pub fn iq_id(&mut self) -> String {
+        self.iqs += 1;
+        format!("q{}-{:016x}", self.iqs, self.chance.random::<u64>())
+    }
+
+    pub fn hex(&mut self, digits: usize) -> String {
+        (0..digits).map(|_| char::from_digit(self.chance.random_range(0..16), 16).unwrap_or('0')).collect()
+    }
+
+    pub fn event(&mut self, event: ConferenceEvent) {
+        self.outputs.push(Output::Event(event));
+    }
+
+    pub fn output(&mut self, output: Output) {
+        self.outputs.push(output);
+    }
+
+    /// A duration between half and one and a half of the given.
+    pub fn jitter(&mut self, around: Duration) -> Duration {
+        around.mul_f64(self.chance.random_range(0.5..1.5))
+    }
+
+    /// An instant so far from now.
+    pub fn after(&self, duration: Duration) -> Instant {
+        self.now + duration
+    }
+}
+
+/// Takes a deadline that has come.
+pub(super) fn due(deadline: &mut Option<Instant>, now: Instant) -> bool {
+    let due = deadline.is_some_and(|at| at <= now);
+    if due {
+        *deadline = None;
+    }
+    due
+}
+
+/// The earliest.
+pub(super) fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
+    deadlines.into_iter().flatten().min()
+}
+
+/// Doubling waits: `first`, twice that, and so on up to `limit`.
+pub(super) fn backoff(first: Duration, attempt: u32, limit: Duration) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(attempt.min(16)).unwrap_or(u32::MAX)).min(limit)
+}

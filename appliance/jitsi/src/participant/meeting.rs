@@ -1,0 +1,223 @@
+//! One meeting, from the wish to join to its end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted, ReceiveWish};
+use room::outcome::Outcome;
+
+use super::channel::Channel;
+use super::context::{Context, earliest};
+use super::departure::Departure;
+use super::entry::Entry;
+use super::membership::Membership;
+use super::recovery::{Rejoin, Restarts};
+use super::session::Session;
+use super::{ConnectionId, Input, Output, SocketEvent};
+use crate::config_js::Deployment;
+use crate::stream::Stream;
+use crate::url::RoomUrl;
+use media_protocol::IceServer;
+
+/// IQs of ours that may be unanswered at once.
+const MAX_PENDING: usize = 64;
+
+/// How far the meeting is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The configuration is being fetched.
+    Configuring { request: ConnectionId, deadline: Instant },
+    /// The socket is being opened and the stream negotiated.
+    Connecting { deadline: Instant },
+    /// The focus is asked.
+    Requesting,
+    /// The focus is asked again at this time.
+    AskingAgain { at: Instant },
+    /// The join presence is sent.
+    Entering { deadline: Instant },
+    /// The room waits for a person to type.
+    AwaitingPassword,
+    /// In the room.
+    Joined,
+    /// The connection is opened anew at this time.
+    Reopening { at: Instant },
+    /// On the way out.
+    Leaving(Departure),
+}
+
+/// What a pending IQ of ours was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The server's features; nothing depends on the answer.
+    Features,
+    /// TURN servers; `older` version of the protocol.
+    Relays { older: bool },
+    /// The conference request.
+    Conference,
+    /// Our session-accept.
+    Accept,
+    /// Our demand for a new session.
+    Restart,
+}
+
+/// The signalling connection.
+#[derive(Debug)]
+pub(super) struct Signalling {
+    pub socket: ConnectionId,
+    /// None until the socket has opened.
+    pub stream: Option<Stream>,
+    /// A resource is bound.
+    pub bound: bool,
+}
+
+/// All that is known in one meeting.
+pub(super) struct Meeting {
+    pub request: JoinRequest,
+    pub url: RoomUrl,
+    pub deployment: Option<Deployment>,
+    pub muted: Muted,
+    pub phase: Phase,
+    pub signalling: Option<Signalling>,
+    pub pending: BTreeMap<String, (Purpose, Instant)>,
+    pub ice_servers: Vec<IceServer>,
+    pub entry: Entry,
+    pub membership: Membership,
+    pub session: Option<Session>,
+    pub channel: Channel,
+    pub wish: Option<ReceiveWish>,
+    pub restarts: Restarts,
+    pub rejoin: Option<Rejoin>,
+    pub outcome: Option<Outcome>,
+    pub started: bool,
+    pub past_sessions: VecDeque<String>,
+}
+
+impl Meeting {
+    /// The token, whether it came beside the address or in it.
+    pub fn token(&self) -> Option<&str> {
+        self.request.token.as_deref().or(self.url.token.as_deref())
+    }
+
+    /// True once we are in the room and not on the way out.
+    pub fn joined(&self) -> bool {
+        matches!(self.phase, Phase::Joined)
+    }
+
+    /// How it ended, when everything is done.
+    pub fn ended(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    /// Ends it at once; [`Meeting::depart`] is the polite way.
+    pub fn end(&mut self, outcome: Outcome) {
+        self.outcome.get_or_insert(outcome);
+    }
+
+    pub fn handle(&mut self, input: Input, cx: &mut Context) {
+        match input {
+            Input::Command(command) => self.command(command, cx),
+            Input::Http { id, result } => self.configuration(id, result, cx),
+            Input::Socket { id, event } => self.socket(id, event, cx),
+            Input::Tick => self.tick(cx),
+        }
+        self.flush(cx);
+    }
+
+    fn command(&mut self, command: ConferenceCommand, cx: &mut Context) {
+        if matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        match command {
+            ConferenceCommand::Join(_) => tracing::warn!("a join while another meeting goes on is passed over"),
+            ConferenceCommand::Password(password) => self.password(password, cx),
+            ConferenceCommand::SetMuted(muted) => self.set_muted(muted, cx),
+            ConferenceCommand::Receive(wish) => self.receive(wish, cx),
+            ConferenceCommand::Media(session, event) => self.media(session, event, cx),
+            ConferenceCommand::MediaLost => self.media_lost(cx),
+            ConferenceCommand::Leave => self.depart(Outcome::Left, cx),
+        }
+    }
+
+    fn socket(&mut self, id: ConnectionId, event: SocketEvent, cx: &mut Context) {
+        if self.signalling.as_ref().is_some_and(|signalling| signalling.socket == id) {
+            self.signalling_event(event, cx);
+        } else {
+            self.channel_socket(id, event, cx);
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Context) {
+        self.tick_entry(cx);
+        self.tick_stream(cx);
+        self.tick_pending(cx);
+        self.tick_session(cx);
+        self.tick_channel(cx);
+        self.tick_recovery(cx);
+        self.tick_departure(cx);
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let phase = match &self.phase {
+            Phase::Configuring { deadline, .. } | Phase::Connecting { deadline } | Phase::Entering { deadline } => {
+                Some(*deadline)
+            }
+            Phase::AskingAgain { at } | Phase::Reopening { at } => Some(*at),
+            Phase::Leaving(departure) => Some(departure.deadline),
+            Phase::Requesting | Phase::AwaitingPassword | Phase::Joined => None,
+        };
+        let stream = self.signalling.as_ref().and_then(|signalling| signalling.stream.as_ref());
+        earliest([
+            phase,
+            stream.and_then(Stream::next_deadline),
+            self.pending.values().map(|(_, deadline)| *deadline).min(),
+            self.session.as_ref().and_then(Session::next_deadline),
+            self.channel.next_deadline(),
+            self.restarts.next_deadline(),
+            self.rejoin.as_ref().map(|rejoin| rejoin.limit),
+        ])
+    }
+
+    /// Sends what the stream has to say.
+    pub fn flush(&mut self, cx: &mut Context) {
+        if let Some(Signalling { socket, stream: Some(stream), .. }) = &mut self.signalling {
+            for text in stream.take_frames() {
+                cx.output(Output::SendText { id: *socket, text });
+            }
+        }
+    }
+
+    /// Sends a stanza, if a stream is bound.
+    pub fn send(&mut self, stanza: &minidom::Element) {
+        if let Some(Signalling { stream: Some(stream), .. }) = &mut self.signalling {
+            stream.send(stanza);
+        }
+    }
+
+    /// Remembers what an IQ was for until it is answered or `within` is over.
+    pub fn expect(&mut self, id: String, purpose: Purpose, within: std::time::Duration, cx: &Context) {
+        if self.pending.len() < MAX_PENDING {
+            self.pending.insert(id, (purpose, cx.after(within)));
+        }
+    }
+
+    /// Tells the room that there is no session any more, once.
+    pub fn drop_session(&mut self, cx: &mut Context) {
+        self.close_channel(cx);
+        if let Some(session) = self.session.take() {
+            if self.past_sessions.len() == 8 {
+                self.past_sessions.pop_front();
+            }
+            self.past_sessions.push_back(session.sid().to_owned());
+            cx.event(ConferenceEvent::Session(None));
+        }
+    }
+
+    /// Closes whatever is still open, without ceremony.
+    pub fn close_sockets(&mut self, cx: &mut Context) {
+        self.drop_session(cx);
+        self.flush(cx);
+        if let Some(signalling) = self.signalling.take() {
+            cx.output(Output::CloseSocket { id: signalling.socket });
+        }
+    }
+}

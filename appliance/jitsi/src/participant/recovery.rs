@@ -1,0 +1,250 @@
+//! What broke, and what is done about it: the connection, the focus, the media (`specs/jitsi-client.md §1`, `§4`).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use minidom::Element;
+use room::conference::ConferenceEvent;
+use room::outcome::Outcome;
+
+use super::NetworkError;
+use super::context::{Context, backoff, due, earliest};
+use super::meeting::{Meeting, Phase, Purpose};
+use crate::jingle::session_terminate_for_restart;
+use crate::stanza::iq_set;
+use crate::stream::{Refusal, StreamEnd};
+
+/// How long a joined meeting is tried to be joined again.
+const REJOIN_LIMIT: Duration = Duration::from_secs(120);
+/// First and longest wait before the connection is opened again.
+const REOPEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// Before the room is asked for again that the focus has left.
+const REENTER: Duration = Duration::from_secs(1);
+/// Connections that may be lost in a row before we were in the room.
+const LOST_ENTRIES: u32 = 2;
+/// The focus answers demands for a new session that come faster with an end for good.
+const RESTART_INTERVAL: Duration = Duration::from_secs(5);
+/// As many as the focus grants in [`RESTART_WINDOW`].
+const RESTARTS: usize = 5;
+const RESTART_WINDOW: Duration = Duration::from_secs(60);
+/// For the focus to offer a new session.
+const REINVITE: Duration = Duration::from_secs(30);
+/// For the answer to our demand.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Sessions in a row over which no media ever passed.
+const NEVER_CONNECTED: u32 = 3;
+
+/// How the signalling connection was lost.
+#[derive(Debug)]
+pub(super) enum Loss {
+    /// Closed by the other side without a word.
+    Closed,
+    /// By the network.
+    Network(NetworkError),
+    /// By what was said on it.
+    Stream(StreamEnd),
+}
+
+/// We were in the room and want to be there again.
+#[derive(Debug)]
+pub(super) struct Rejoin {
+    /// When we give up.
+    pub limit: Instant,
+    attempts: u32,
+    outcome: Outcome,
+}
+
+/// Demands for a new session.
+#[derive(Debug, Default)]
+pub(super) struct Restarts {
+    times: VecDeque<Instant>,
+    /// A demand that must wait until then.
+    due: Option<Instant>,
+    /// A new session is awaited until then.
+    reinvite: Option<Instant>,
+    never_connected: u32,
+}
+
+impl Restarts {
+    pub fn next_deadline(&self) -> Option<Instant> {
+        earliest([self.due, self.reinvite])
+    }
+
+    /// Nothing is awaited any more.
+    pub fn forget(&mut self) {
+        self.due = None;
+        self.reinvite = None;
+    }
+
+    /// Media have passed.
+    pub fn connected(&mut self) {
+        self.never_connected = 0;
+    }
+}
+
+impl Meeting {
+    /// The signalling connection is gone; the meeting's view of it is cleared already.
+    pub fn lost(&mut self, loss: Loss, cx: &mut Context) {
+        if self.departed() {
+            return;
+        }
+        let (outcome, permanent) = self.verdict(&loss);
+        tracing::info!(?loss, "the signalling connection is gone");
+        self.pending.clear();
+        if self.joined() || self.rejoin.is_some() {
+            let refused = matches!(&loss, Loss::Stream(StreamEnd::Refused(_)));
+            if refused && permanent {
+                self.depart_outside(outcome, cx);
+                return;
+            }
+            self.begin_rejoin(Outcome::ConnectionLost, cx);
+            let attempts = self.rejoin.as_mut().map(|rejoin| {
+                rejoin.attempts += 1;
+                rejoin.attempts - 1
+            });
+            let wait = cx.jitter(backoff(REOPEN.0, attempts.unwrap_or(0), REOPEN.1));
+            self.phase = Phase::Reopening { at: cx.after(wait) };
+        } else if permanent || self.entry.lost >= LOST_ENTRIES {
+            self.depart_outside(outcome, cx);
+        } else {
+            self.entry.lost += 1;
+            let wait = cx.jitter(backoff(REOPEN.0, self.entry.lost - 1, REOPEN.1));
+            self.phase = Phase::Reopening { at: cx.after(wait) };
+        }
+    }
+
+    /// What a loss is called, and whether trying again is of no use.
+    fn verdict(&self, loss: &Loss) -> (Outcome, bool) {
+        let found = self.deployment.as_ref().is_some_and(|deployment| deployment.found);
+        match loss {
+            Loss::Closed | Loss::Stream(StreamEnd::Dead | StreamEnd::Closed) => (Outcome::ConnectionLost, false),
+            Loss::Network(error) => match error {
+                NetworkError::Unreachable(_) => (Outcome::HostUnreachable, true),
+                NetworkError::Certificate(_) => (Outcome::CertificateRefused, true),
+                NetworkError::Broken(_) => (Outcome::ConnectionLost, false),
+                NetworkError::Status(500..) if found => (Outcome::ConnectionRefused, false),
+                NetworkError::Status(_) | NetworkError::Protocol(_) if found => (Outcome::ConnectionRefused, true),
+                NetworkError::Status(_) | NetworkError::Protocol(_) => (Outcome::NotAConference, true),
+                NetworkError::TooLarge => (Outcome::ProtocolError, false),
+            },
+            Loss::Stream(StreamEnd::Refused(refusal)) => match refusal {
+                Refusal::LoginRequired => (Outcome::LoginRequired, true),
+                Refusal::TokenExpired => (Outcome::TokenExpired, true),
+                Refusal::TokenForAnotherRoom => (Outcome::TokenForAnotherRoom, true),
+                Refusal::TokenRefused(_) => (Outcome::TokenRefused, true),
+                Refusal::Other(_) => (Outcome::ConnectionRefused, false),
+            },
+            Loss::Stream(StreamEnd::NotThisService(_)) => (Outcome::NotAConference, true),
+            Loss::Stream(StreamEnd::ByServer(_) | StreamEnd::Timeout) => (Outcome::ConnectionRefused, false),
+        }
+    }
+
+    fn begin_rejoin(&mut self, outcome: Outcome, cx: &mut Context) {
+        self.restarts.forget();
+        if self.rejoin.is_none() {
+            self.rejoin = Some(Rejoin { limit: cx.after(REJOIN_LIMIT), attempts: 0, outcome });
+            cx.event(ConferenceEvent::Reconnecting);
+        }
+    }
+
+    /// Leaves the room and enters it again on the same connection.
+    pub fn leave_and_rejoin(&mut self, outcome: Outcome, cx: &mut Context) {
+        if !self.joined() {
+            return;
+        }
+        self.drop_session(cx);
+        self.begin_rejoin(outcome, cx);
+        if let Some(leave) = self.membership.own().map(|own| own.leave()) {
+            self.send(&leave);
+        }
+        self.membership.clear();
+        self.pending.clear();
+        self.phase = Phase::AskingAgain { at: cx.now + cx.jitter(REENTER) };
+    }
+
+    /// The media worker is gone, and with it the transport.
+    pub fn media_lost(&mut self, cx: &mut Context) {
+        if self.session.is_some() {
+            self.demand_session(cx);
+        }
+    }
+
+    /// The session does not work: demands a new one, not faster than the focus grants them.
+    pub fn demand_session(&mut self, cx: &mut Context) {
+        if !self.joined() || self.session.is_none() {
+            return;
+        }
+        let times = &mut self.restarts.times;
+        while times.front().is_some_and(|first| cx.now.duration_since(*first) >= RESTART_WINDOW) {
+            times.pop_front();
+        }
+        if times.len() >= RESTARTS {
+            tracing::warn!("too many new sessions within a minute; the room is entered anew");
+            self.restarts.times.clear();
+            return self.leave_and_rejoin(Outcome::MediaBlocked, cx);
+        }
+        if let Some(last) = times.back().filter(|last| cx.now.duration_since(**last) < RESTART_INTERVAL) {
+            self.restarts.due = Some(*last + RESTART_INTERVAL);
+            return;
+        }
+        let Some(session) = &self.session else { return };
+        if session.accepted() && !session.connected() {
+            self.restarts.never_connected += 1;
+            if self.restarts.never_connected >= NEVER_CONNECTED {
+                tracing::warn!("no media passes");
+                return self.depart(Outcome::MediaBlocked, cx);
+            }
+        }
+        let id = cx.iq_id();
+        let offer = &session.offer;
+        let Some(bridge_session) = &offer.bridge_session else {
+            return self.leave_and_rejoin(Outcome::MediaBlocked, cx);
+        };
+        let terminate = session_terminate_for_restart(&offer.sid, &offer.initiator, &bridge_session.id);
+        let terminate = iq_set(&self.membership.focus_seat(), &id, terminate);
+        self.restarts.times.push_back(cx.now);
+        self.restarts.due = None;
+        self.send(&terminate);
+        self.expect(id, Purpose::Restart, ANSWER, cx);
+        self.drop_session(cx);
+        self.restarts.reinvite = Some(cx.after(REINVITE));
+    }
+
+    /// The focus does not grant a new session.
+    pub fn restart_refused(&mut self, answer: Option<&Element>, cx: &mut Context) {
+        // Without an answer the stream itself is in doubt, which its own pings find out.
+        if let Some(answer) = answer
+            && self.session.is_none()
+        {
+            let condition = crate::stanza::StanzaError::parse(answer).condition;
+            tracing::warn!(condition, "no new session is granted; the room is entered anew");
+            self.leave_and_rejoin(Outcome::MediaBlocked, cx);
+        }
+    }
+
+    /// The session ended by the focus's will; a new one is awaited. An idle session ends because nobody else is here.
+    pub fn await_reinvite(&mut self, cx: &Context) {
+        self.restarts.reinvite = Some(cx.after(REINVITE));
+    }
+
+    /// A session is here.
+    pub fn await_session(&mut self, _cx: &mut Context) {
+        self.restarts.forget();
+    }
+
+    pub fn tick_recovery(&mut self, cx: &mut Context) {
+        if due(&mut self.restarts.due, cx.now) {
+            self.demand_session(cx);
+        }
+        if due(&mut self.restarts.reinvite, cx.now) && self.session.is_none() && !self.membership.alone() {
+            tracing::warn!("no new session was offered; the room is entered anew");
+            self.leave_and_rejoin(Outcome::ServiceGone, cx);
+        }
+        if let Some(rejoin) = &self.rejoin
+            && rejoin.limit <= cx.now
+        {
+            let outcome = rejoin.outcome;
+            self.depart(outcome, cx);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What arrives: each stanza goes to whom it concerns, each IQ request is answered exactly once.
+
+use minidom::Element;
+use room::conference::{ConferenceEvent, Device, Muted, ParticipantId};
+
+use super::context::Context;
+use super::meeting::Meeting;
+use crate::discovery::pushed;
+use crate::jingle::JingleIq;
+use crate::muc::{JsonMessage, MuteMedia, MuteRequest, RoomMessage, room_message};
+use crate::stanza::{iq_error, iq_result, iq_result_with, service_unavailable};
+use crate::xml::element;
+
+const VERSION: &str = "jabber:iq:version";
+
+impl Meeting {
+    /// A stanza has arrived on the bound stream.
+    pub fn stanza(&mut self, stanza: &Element, cx: &mut Context) {
+        match (stanza.name(), stanza.attr("type")) {
+            ("iq", Some("get" | "set")) => self.request(stanza, cx),
+            ("iq", Some("result" | "error")) => {
+                if let Some((purpose, _)) = stanza.attr("id").and_then(|id| self.pending.remove(id)) {
+                    self.answered(purpose, Some(stanza), cx);
+                }
+            }
+            ("presence", _) => self.presence(stanza, cx),
+            ("message", _) => self.message(stanza, cx),
+            _ => {}
+        }
+    }
+
+    /// An IQ request: every path sends exactly one answer.
+    fn request(&mut self, iq: &Element, cx: &mut Context) {
+        if let Some(answer) = self.membership.own().and_then(|own| own.features.answer(iq)) {
+            return self.send(&answer);
+        }
+        if let Some(request) = MuteRequest::parse(iq) {
+            return self.mute_request(iq, &request, cx);
+        }
+        if let Some(jingle) = JingleIq::parse(iq) {
+            return self.jingle(iq, &jingle, cx);
+        }
+        if iq.attr("type") == Some("get") && iq.has_child("query", VERSION) {
+            let version = element("query", VERSION)
+                .child(element("name", VERSION).text("Hemicycle"))
+                .child(element("version", VERSION).text(env!("CARGO_PKG_VERSION")));
+            return self.send(&iq_result_with(iq, version));
+        }
+        self.send(&service_unavailable(iq));
+    }
+
+    /// A moderator's mute, through the focus. Nobody else is obeyed, and nobody can switch a device on.
+    fn mute_request(&mut self, iq: &Element, request: &MuteRequest, cx: &mut Context) {
+        let trusted = iq.attr("from").is_some_and(|from| self.membership.is_focus(from));
+        if !trusted || !request.mute {
+            tracing::warn!(trusted, mute = request.mute, "a mute request was refused");
+            return self.send(&iq_error(iq, "auth", "forbidden", None));
+        }
+        self.send(&iq_result(iq));
+        let device = match request.media {
+            MuteMedia::Audio => Device::Microphone,
+            MuteMedia::Video => Device::Camera,
+            MuteMedia::Desktop => return,
+        };
+        cx.event(ConferenceEvent::MutedByModerator { device, actor: request.actor.clone().map(ParticipantId) });
+    }
+
+    fn message(&mut self, message: &Element, cx: &mut Context) {
+        let Some(deployment) = &self.deployment else { return };
+        let from = message.attr("from").unwrap_or_default();
+        let domains = [Some(&deployment.domain), deployment.anonymous_domain.as_ref()];
+        let from_server = domains.into_iter().flatten().find(|domain| *domain == from);
+        if let Some(domain) = from_server
+            && let Some(pushed) = pushed(message, domain)
+        {
+            return self.add_relays(pushed.ice_servers);
+        }
+        match room_message(message, self.membership.room()) {
+            RoomMessage::Json { from, message } => self.json_message(&from, &message, cx),
+            RoomMessage::ConfigurationChanged | RoomMessage::Other => {}
+        }
+    }
+
+    /// Only components of the deployment are heard, never occupants: an address without node, in the domain.
+    fn json_message(&mut self, from: &str, message: &JsonMessage, cx: &mut Context) {
+        let Some(deployment) = &self.deployment else { return };
+        let component = !from.contains(['@', '/']) && from.ends_with(deployment.domain.as_str());
+        if let (true, JsonMessage::RoomMetadata(metadata)) = (component, message) {
+            if let Some(servers) = metadata.ice_servers.clone() {
+                self.add_relays(servers);
+            }
+            if let Some(start_muted) = metadata.start_muted {
+                self.start_muted(start_muted, cx);
+            }
+        }
+    }
+
+    /// The meeting wants newcomers to begin with devices off; it counts once, at our beginning.
+    pub fn start_muted(&mut self, muted: Muted, cx: &mut Context) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        for (off, device) in [(muted.audio, Device::Microphone), (muted.video, Device::Camera)] {
+            if off {
+                cx.event(ConferenceEvent::MutedByModerator { device, actor: None });
+            }
+        }
+    }
+}
