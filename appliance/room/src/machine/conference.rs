@@ -49,7 +49,7 @@ impl Room {
             }
             ConferenceEvent::BridgeMessage(session, text) => {
                 let current = self.meeting.as_ref().and_then(|meeting| meeting.session_id());
-                if self.in_meeting() && current == Some(session) {
+                if self.in_meeting() && self.worker.running() && current == Some(session) {
                     self.out.bridge.push((session, text));
                 }
             }

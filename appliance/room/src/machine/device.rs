@@ -59,6 +59,7 @@ impl Switch {
     pub fn learn(&mut self, fact: DeviceState) -> bool {
         let was_open = self.open();
         self.fact = fact;
+        self.closing_since = self.closing_since.filter(|_| self.fact == DeviceState::Open);
         was_open != self.open()
     }
 

@@ -49,7 +49,7 @@ impl Room {
     }
 
     fn emit_plan(&mut self) -> Option<Effect> {
-        if !self.worker.running() || self.worker.restarting {
+        if !self.worker.running() {
             return None;
         }
         let mut plan = self.plan();
@@ -70,6 +70,9 @@ impl Room {
             let since = &mut self.switch_mut(device).closing_since;
             *since = against_the_plan.then(|| since.unwrap_or(now));
         }
+        self.worker.restarting &= Self::DEVICES
+            .iter()
+            .any(|device| self.switch(*device).closing_since.is_some());
     }
 
     /// Publishes the mute state when the facts have changed it.

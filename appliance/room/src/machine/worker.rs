@@ -60,9 +60,7 @@ impl Room {
     pub(super) fn on_worker(&mut self, input: WorkerInput, now: Instant) {
         match input {
             WorkerInput::Started => {
-                if self.worker.running() {
-                    self.worker_died();
-                }
+                self.worker_died();
                 self.worker.become_new(Status::Running);
             }
             WorkerInput::Gone => {
@@ -79,8 +77,12 @@ impl Room {
         }
     }
 
-    /// The kernel has closed every device of a dead worker, and with it every transport is gone.
+    /// The kernel has closed every device of a dead worker, and with it every transport is gone. A session that came
+    /// while no worker ran waits for the next one.
     fn worker_died(&mut self) {
+        if !self.worker.running() {
+            return;
+        }
         for device in Self::DEVICES {
             if self.switch_mut(device).learn(DeviceState::Closed) {
                 self.milestone(Milestone::CaptureClosed { device, at_ns: None });
