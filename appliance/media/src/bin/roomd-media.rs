@@ -1,2 +1,78 @@
-//! The media worker.
-fn main() {}
+//! The media worker's process. Its standard input is the Unix socket to `roomd`; it logs to standard error.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What the process's own clean-up may take before it is cut short.
+const LAST_MOMENT: Duration = Duration::from_millis(300);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => work(),
+        ["--check"] => check(),
+        ["--version"] => {
+            println!("roomd-media {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!(
+                "usage: roomd-media            with the socket to roomd as standard input\n       roomd-media --check    tells GStreamer's elements as JSON"
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn work() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    if let Err(error) = media::process::die_with_parent() {
+        tracing::warn!(%error, "the kernel will not end this process with its parent");
+    }
+    let socket = match media::process::socket_from_stdin() {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(%error, "standard input is not the socket to roomd");
+            return ExitCode::from(2);
+        }
+    };
+    let result = media::run(socket);
+    let guard = std::thread::Builder::new().spawn(|| {
+        std::thread::sleep(LAST_MOMENT);
+        media::process::die();
+    });
+    if guard.is_err() {
+        media::process::die();
+    }
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the worker ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check() -> ExitCode {
+    if let Err(error) = gstreamer::init() {
+        eprintln!("GStreamer does not start: {error}");
+        return ExitCode::FAILURE;
+    }
+    let report = media::elements::check();
+    match serde_json::to_string_pretty(&report) {
+        Ok(text) => println!("{text}"),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let complete = report
+        .elements
+        .iter()
+        .all(|element| element.present || !element.required);
+    if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

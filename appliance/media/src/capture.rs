@@ -1,0 +1,47 @@
+//! Cameras and microphones: real ones (`hardware.rs`), recordings (`recording.rs`) and simulated ones. All give the same
+//! pictures and sound, stamped with the common time, into a [`Tap`].
+
+mod device;
+mod hardware;
+mod recording;
+mod simulated_camera;
+mod simulated_microphone;
+mod tap;
+
+pub use device::{Capture, Wanted};
+pub use hardware::with_common_time;
+pub use tap::Tap;
+
+use gstreamer as gst;
+
+/// Width of what a camera gives, in pixels.
+pub const WIDTH: usize = 1280;
+/// Height of what a camera gives, in pixels.
+pub const HEIGHT: usize = 720;
+/// Frames a second of a camera.
+pub const FRAME_RATE: u64 = 30;
+/// Samples a second of a microphone.
+pub const SAMPLE_RATE: u64 = 48_000;
+
+/// What every camera gives.
+#[must_use]
+pub fn picture_caps() -> gst::Caps {
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", 1280)
+        .field("height", 720)
+        .field("framerate", gst::Fraction::new(30, 1))
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .build()
+}
+
+/// What every microphone gives.
+#[must_use]
+pub fn sound_caps() -> gst::Caps {
+    gst::Caps::builder("audio/x-raw")
+        .field("format", "S16LE")
+        .field("layout", "interleaved")
+        .field("rate", 48_000)
+        .field("channels", 1)
+        .build()
+}

@@ -1,0 +1,177 @@
+//! The loudspeaker: everything that arrives, mixed by `audiomixer`, at the plan's volume.
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppLeakyType, AppSrc};
+use media_protocol::LoudspeakerDevice;
+use std::collections::BTreeMap;
+
+use crate::capture::Tap;
+use crate::clock::now_ns;
+use crate::elements::{BuildError, chain, filter, make};
+use crate::mailbox::{Mailbox, PipelineId};
+use crate::pipeline::Pipeline;
+
+/// How long the mixer waits for a late stream, in ns: the jitterbuffer's time and one packet more.
+const LATENCY_NS: i64 = 120_000_000;
+
+/// An open loudspeaker. Dropping it closes the device.
+#[derive(Debug)]
+pub struct Loudspeaker {
+    pipeline: Pipeline,
+    mixer: gst::Element,
+    volume: gst::Element,
+    inputs: BTreeMap<u32, Input>,
+}
+
+#[derive(Debug)]
+struct Input {
+    tap: Tap,
+    source: AppSrc,
+    pad: gst::Pad,
+}
+
+impl Loudspeaker {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// Missing elements; a device that refuses to start tells why on the bus.
+    pub fn open(device: &LoudspeakerDevice, id: PipelineId, mailbox: &Mailbox) -> Result<Self, BuildError> {
+        let pipeline = Pipeline::live(id, mailbox)?;
+        let mixer = gst::ElementFactory::make("audiomixer")
+            .property("force-live", true)
+            .build()?;
+        mixer.set_property("ignore-inactive-pads", true);
+        // The running time is that of the machine; the mix begins now, not at the start of the machine.
+        mixer.set_property_from_str("start-time-selection", "set");
+        mixer.set_property("start-time", now_ns());
+        mixer.set_property("output-buffer-duration", 20_000_000_u64);
+        let caps = filter(&mix_caps())?;
+        let volume = make("volume")?;
+        let bin = pipeline.bin();
+        chain(bin, &[&mixer, &caps, &volume])?;
+        let ends: Vec<gst::Element> = match device {
+            LoudspeakerDevice::Alsa { device } => {
+                let sink = make("alsasink")?;
+                sink.set_property("device", device);
+                sink.set_property("buffer-time", 80_000_i64);
+                sink.set_property("latency-time", 10_000_i64);
+                sink.set_property("provide-clock", false);
+                vec![make("audioconvert")?, make("audioresample")?, sink]
+            }
+            LoudspeakerDevice::Simulated { record: Some(path) } => {
+                let sink = make("filesink")?;
+                sink.set_property("location", path.to_string_lossy().as_ref());
+                sink.set_property("async", false);
+                sink.set_property("sync", true);
+                vec![make("wavenc")?, sink]
+            }
+            LoudspeakerDevice::Simulated { record: None } => {
+                let sink = make("fakesink")?;
+                sink.set_property("async", false);
+                sink.set_property("sync", true);
+                vec![sink]
+            }
+        };
+        let mut tail = vec![&volume];
+        tail.extend(&ends);
+        bin.add_many(&ends)?;
+        gst::Element::link_many(tail)?;
+        pipeline.play()?;
+        Ok(Self {
+            pipeline,
+            mixer,
+            volume,
+            inputs: BTreeMap::new(),
+        })
+    }
+
+    /// Sets the volume, 0.0 to 1.0, linear.
+    pub fn set_volume(&self, volume: f64) {
+        let volume = if volume.is_finite() {
+            volume.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        self.volume.set_property("volume", volume);
+    }
+
+    /// Mixes these sounds and no others, by SSRC.
+    pub fn mix(&mut self, sounds: &BTreeMap<u32, Tap>) {
+        let gone = |ssrc: &u32, input: &Input| !sounds.get(ssrc).is_some_and(|tap| tap.is_same(&input.tap));
+        let leaving: Vec<u32> = self
+            .inputs
+            .iter()
+            .filter(|(ssrc, input)| gone(ssrc, input))
+            .map(|(ssrc, _)| *ssrc)
+            .collect();
+        for ssrc in leaving {
+            self.take_out(ssrc);
+        }
+        for (ssrc, tap) in sounds {
+            if !self.inputs.contains_key(ssrc)
+                && let Err(error) = self.put_in(*ssrc, tap)
+            {
+                tracing::warn!(ssrc, %error, "a sound cannot be mixed");
+            }
+        }
+    }
+
+    fn put_in(&mut self, ssrc: u32, tap: &Tap) -> Result<(), BuildError> {
+        let source = AppSrc::builder()
+            .caps(&mix_caps())
+            .format(gst::Format::Time)
+            .is_live(true)
+            .min_latency(LATENCY_NS)
+            .max_buffers(50)
+            .leaky_type(AppLeakyType::Downstream)
+            .build();
+        let no_pad = || BuildError::GStreamer("the mixer gives no pad".into());
+        let pad = self.mixer.request_pad_simple("sink_%u").ok_or_else(no_pad)?;
+        pad.set_property("qos-messages", false);
+        self.pipeline.bin().add(&source)?;
+        source.static_pad("src").ok_or_else(no_pad)?.link(&pad)?;
+        source.sync_state_with_parent()?;
+        tap.connect(&source);
+        self.inputs.insert(
+            ssrc,
+            Input {
+                tap: tap.clone(),
+                source,
+                pad,
+            },
+        );
+        Ok(())
+    }
+
+    fn take_out(&mut self, ssrc: u32) {
+        let Some(input) = self.inputs.remove(&ssrc) else { return };
+        input.tap.disconnect(&input.source);
+        let _ = input.source.set_state(gst::State::Null);
+        let _ = self.pipeline.bin().remove(&input.source);
+        self.mixer.release_request_pad(&input.pad);
+    }
+
+    /// A message of its bus.
+    pub fn on_bus(&self, message: &gst::Message) {
+        self.pipeline.on_bus(message);
+    }
+}
+
+impl Drop for Loudspeaker {
+    fn drop(&mut self) {
+        for input in self.inputs.values() {
+            input.tap.disconnect(&input.source);
+        }
+    }
+}
+
+fn mix_caps() -> gst::Caps {
+    gst::Caps::builder("audio/x-raw")
+        .field("format", "S16LE")
+        .field("layout", "interleaved")
+        .field("rate", 48_000)
+        .field("channels", 2)
+        .field("channel-mask", gst::Bitmask::new(3))
+        .build()
+}

@@ -1,0 +1,353 @@
+//! The owner thread: the only one that changes anything. It reads its mailbox, brings the world to the plan, reports facts.
+
+use gstreamer as gst;
+use media_protocol::{
+    CameraPlan, CapturePurpose, CaptureState, Envelope, FromWorker, MediaPlan, MicrophonePlan, SessionEvent, SessionId,
+    SessionPlan, ToWorker, WorkerHello,
+};
+use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use crate::capture::{Capture, Tap, Wanted};
+use crate::clock::now_ns;
+use crate::elements::{BuildError, version};
+use crate::mailbox::{Mailbox, Message, PipelineId};
+use crate::output::{DisplayPlace, LoudspeakerPlace};
+use crate::session::transport::TransportEvent;
+use crate::session::{Session, Surroundings};
+use crate::wall::{Board, Wall};
+
+/// How often time is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How often counters are sent.
+const STATISTICS: Duration = Duration::from_secs(2);
+
+/// Everything the worker holds.
+#[derive(Debug)]
+pub struct Owner {
+    messages: Receiver<Message>,
+    reports: Sender<Envelope<FromWorker>>,
+    epoch: Option<u64>,
+    plan: MediaPlan,
+    around: Surroundings,
+    camera: Capture,
+    microphone: Capture,
+    told_capture: Option<CaptureState>,
+    session: Option<Session>,
+    /// The session of the plan, also when it could not be built.
+    session_id: Option<SessionId>,
+    wall: Wall,
+    display: DisplayPlace,
+    loudspeaker: LoudspeakerPlace,
+    statistics: Instant,
+}
+
+impl Owner {
+    /// A dark, silent worker.
+    ///
+    /// # Errors
+    /// [`BuildError::Thread`].
+    pub fn new(
+        mailbox: &Mailbox,
+        messages: Receiver<Message>,
+        reports: Sender<Envelope<FromWorker>>,
+    ) -> Result<Self, BuildError> {
+        let (camera, microphone, board) = (Tap::default(), Tap::default(), Board::default());
+        Ok(Self {
+            messages,
+            reports,
+            epoch: None,
+            plan: MediaPlan::default(),
+            camera: Capture::new("camera", camera.clone(), mailbox.clone()),
+            microphone: Capture::new("microphone", microphone.clone(), mailbox.clone()),
+            told_capture: None,
+            session: None,
+            session_id: None,
+            wall: Wall::start(board.clone(), mailbox.clone())?,
+            display: DisplayPlace::new(mailbox),
+            loudspeaker: LoudspeakerPlace::new(mailbox),
+            statistics: Instant::now(),
+            around: Surroundings {
+                camera,
+                microphone,
+                board,
+                mailbox: mailbox.clone(),
+            },
+        })
+    }
+
+    /// Works until the other side says so or is gone. When this returns, every device is closed.
+    pub fn run(mut self) {
+        let mut tick = Instant::now() + TICK;
+        loop {
+            let message = match self
+                .messages
+                .recv_timeout(tick.saturating_duration_since(Instant::now()))
+            {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if message.is_some_and(|message| !self.on_message(message)) {
+                break;
+            }
+            if Instant::now() >= tick {
+                tick = Instant::now() + TICK;
+                self.on_tick();
+            }
+            self.tell_capture();
+        }
+        self.close();
+    }
+
+    /// False: the end.
+    fn on_message(&mut self, message: Message) -> bool {
+        match message {
+            Message::Command(envelope) => return self.on_command(envelope),
+            Message::EndOfFile => return false,
+            Message::Bus(id, message) => self.on_bus(id, &message),
+            Message::Transport(id, event) => self.on_transport(id, event),
+            Message::FirstPacket(session, kind, at_ns) => {
+                self.tell_session(session, SessionEvent::FirstPacketSent { kind, at_ns });
+            }
+            Message::Wall(state) => self.tell(FromWorker::Wall(state)),
+        }
+        true
+    }
+
+    fn on_command(&mut self, Envelope { epoch, message }: Envelope<ToWorker>) -> bool {
+        if let ToWorker::Hello { version } = message {
+            self.epoch = Some(epoch);
+            let hello = WorkerHello {
+                version: media_protocol::VERSION,
+                pid: std::process::id(),
+                gstreamer: self::version(),
+            };
+            self.tell(FromWorker::Hello(hello));
+            if version != media_protocol::VERSION {
+                tracing::error!(
+                    theirs = version,
+                    ours = media_protocol::VERSION,
+                    "roomd speaks another version of the contract"
+                );
+            }
+            return version == media_protocol::VERSION;
+        }
+        if self.epoch != Some(epoch) {
+            tracing::warn!(epoch, "a message of another epoch is dropped");
+            return true;
+        }
+        match message {
+            ToWorker::Hello { .. } => {}
+            ToWorker::Ping => self.tell(FromWorker::Pong),
+            ToWorker::Plan(plan) if plan.revision <= self.plan.revision => {
+                tracing::warn!(revision = plan.revision, "a plan that is not new is ignored");
+            }
+            ToWorker::Plan(plan) => self.apply(*plan),
+            ToWorker::BridgeMessage { session, text } => {
+                if let Some(session) = self.session.as_ref().filter(|known| known.id() == session) {
+                    session.send_text(&text);
+                }
+            }
+            ToWorker::Shutdown => return false,
+        }
+        true
+    }
+
+    /// Closes before it opens: what leaves the box ends first, then devices close, then the rest follows.
+    fn apply(&mut self, plan: MediaPlan) {
+        let revision = plan.revision;
+        self.plan = plan;
+        if self.session_id != self.plan.session.as_ref().map(|session| session.id) {
+            self.silence();
+        } else {
+            self.update_session();
+        }
+        let camera = self
+            .plan
+            .camera
+            .as_ref()
+            .map(|plan| Wanted::Camera(plan.device.clone()));
+        let microphone = self
+            .plan
+            .microphone
+            .as_ref()
+            .map(|plan| Wanted::Microphone(plan.device.clone()));
+        self.camera.close_unless(camera.as_ref());
+        self.microphone.close_unless(microphone.as_ref());
+        self.tell_capture();
+        self.replace_session();
+        self.camera.set(camera);
+        self.microphone.set(microphone);
+        self.wall.set_plan(self.plan.wall.clone(), self.session_id);
+        self.loudspeaker.set(self.plan.loudspeaker.as_ref());
+        self.display
+            .set(self.plan.wall.as_ref().map(|wall| &wall.display), &self.wall);
+        self.update_session();
+        self.tell(FromWorker::Applied { revision });
+        self.tell_faults();
+    }
+
+    /// Ends sending of a session that is about to be dropped.
+    fn silence(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.silence();
+        }
+    }
+
+    fn replace_session(&mut self) {
+        let wanted = self.plan.session.as_ref().map(|session| session.id);
+        if self.session_id == wanted {
+            return;
+        }
+        self.loudspeaker.mix(&std::collections::BTreeMap::new());
+        self.session = None;
+        self.session_id = wanted;
+        self.statistics = Instant::now();
+        let Some(plan) = self.effective_session() else { return };
+        match Session::start(plan, &self.around) {
+            Ok(session) => self.session = Some(session),
+            Err(error) => {
+                tracing::error!(%error, "a session cannot be built");
+                self.tell_session_of_plan(SessionEvent::Failed {
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+
+    /// The plan's session, with nothing sent of a device that is open for another purpose than the meeting
+    /// (invariant 1 of the map).
+    fn effective_session(&self) -> Option<SessionPlan> {
+        let mut session = self.plan.session.clone()?;
+        let camera = |plan: &CameraPlan| plan.purpose == CapturePurpose::Meeting;
+        let microphone = |plan: &MicrophonePlan| plan.purpose == CapturePurpose::Meeting;
+        session.send_video &= self.plan.camera.as_ref().is_some_and(camera);
+        session.send_audio &= self.plan.microphone.as_ref().is_some_and(microphone);
+        Some(session)
+    }
+
+    fn update_session(&mut self) {
+        let Some(plan) = self.effective_session() else { return };
+        let tiles = self
+            .plan
+            .wall
+            .iter()
+            .flat_map(|wall| &wall.tiles)
+            .take(crate::wall::layout::MAX_TILES);
+        let sources: HashSet<String> = tiles.filter_map(|tile| tile.source.clone()).collect();
+        let listen = self.plan.loudspeaker.is_some();
+        if let Some(session) = self.session.as_mut().filter(|session| session.id() == plan.id) {
+            session.update(plan, sources, listen);
+            self.loudspeaker.mix(&session.sounds());
+        }
+    }
+
+    fn on_transport(&mut self, id: SessionId, event: TransportEvent) {
+        let Some(session) = self.session.as_mut().filter(|session| session.id() == id) else {
+            return;
+        };
+        let streams_changed = matches!(event, TransportEvent::Incoming(..) | TransportEvent::Detached(..));
+        let event = session.on_transport(event);
+        if streams_changed {
+            self.loudspeaker.mix(&session.sounds());
+        }
+        event.into_iter().for_each(|event| self.tell_session(id, event));
+    }
+
+    fn on_bus(&mut self, id: PipelineId, message: &gst::Message) {
+        match id {
+            PipelineId::Camera(_) => self.camera.on_bus(id, message),
+            PipelineId::Microphone(_) => self.microphone.on_bus(id, message),
+            PipelineId::Loudspeaker(_) => self.loudspeaker.on_bus(id, message),
+            PipelineId::Display(_) => self.display.on_bus(id, message, &self.wall),
+            PipelineId::Session(session_id) => {
+                let session = self.session.as_mut().filter(|session| session.id() == session_id);
+                let event = session.and_then(|session| session.on_bus(message));
+                event.into_iter().for_each(|event| self.tell_session(session_id, event));
+            }
+        }
+        self.tell_faults();
+    }
+
+    fn on_tick(&mut self) {
+        let now = Instant::now();
+        self.camera.tick(now);
+        self.microphone.tick(now);
+        self.display.tick(now, &self.wall);
+        let reopened = self.loudspeaker.tick(now);
+        self.tell_faults();
+        let Some(session) = &mut self.session else { return };
+        let id = session.id();
+        if reopened {
+            self.loudspeaker.mix(&session.sounds());
+        }
+        let event = session.tick();
+        let since = now.saturating_duration_since(self.statistics);
+        let statistics = (since >= STATISTICS).then(|| {
+            let open = *self.microphone.state() == media_protocol::DeviceState::Open;
+            session.statistics(since, if open { self.around.microphone.level() } else { -127.0 })
+        });
+        event.into_iter().for_each(|event| self.tell_session(id, event));
+        if let Some(statistics) = statistics {
+            self.statistics = now;
+            self.tell(FromWorker::Statistics(statistics));
+        }
+    }
+
+    fn tell_faults(&mut self) {
+        for (device, fault) in self
+            .loudspeaker
+            .take_fault()
+            .into_iter()
+            .chain(self.display.take_fault())
+        {
+            self.tell(FromWorker::PlaybackFault { device, fault });
+        }
+    }
+
+    fn tell_capture(&mut self) {
+        let state = CaptureState {
+            camera: self.camera.state().clone(),
+            microphone: self.microphone.state().clone(),
+            at_ns: now_ns(),
+        };
+        let same = self
+            .told_capture
+            .as_ref()
+            .is_some_and(|told| told.camera == state.camera && told.microphone == state.microphone);
+        if !same && self.epoch.is_some() {
+            self.told_capture = Some(state.clone());
+            self.tell(FromWorker::Capture(state));
+        }
+    }
+
+    fn tell_session_of_plan(&self, event: SessionEvent) {
+        if let Some(id) = self.session_id {
+            self.tell_session(id, event);
+        }
+    }
+
+    fn tell_session(&self, session: SessionId, event: SessionEvent) {
+        self.tell(FromWorker::Session { session, event });
+    }
+
+    fn tell(&self, message: FromWorker) {
+        if let Some(epoch) = self.epoch {
+            let _ = self.reports.send(Envelope { epoch, message });
+        }
+    }
+
+    /// Devices first; they are what people must be able to trust.
+    fn close(&mut self) {
+        self.silence();
+        self.camera.set(None);
+        self.microphone.set(None);
+        self.tell_capture();
+        self.session = None;
+        self.loudspeaker.set(None);
+        self.display.set(None, &self.wall);
+        tracing::info!("every device is closed");
+    }
+}

@@ -1,0 +1,288 @@
+//! Our camera as simulcast: one source, one encoder and payloader per layer with the SSRC of the plan, one funnel into
+//! the one video section (`specs/media-engine.md §2`).
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppLeakyType, AppSrc};
+use media_protocol::{LayerPlan, LayerStatistics, MediaKind, PayloadType, SessionPlan, VideoCodec};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::gate::{FirstPacket, Gate};
+use super::key_frames::{self, KeyFrames};
+use super::payload::{add_extension, section_caps};
+use super::transport::Transport;
+use crate::capture::{Tap, picture_caps};
+use crate::elements::{BuildError, chain, filter, make};
+use crate::mailbox::Mailbox;
+use crate::sdp::TRANSPORT_CC;
+
+/// Most layers of one camera.
+const MAX_LAYERS: usize = 6;
+
+/// The sending half of the video section.
+#[derive(Debug)]
+pub struct VideoSender {
+    source: AppSrc,
+    layers: Vec<Layer>,
+    codec: VideoCodec,
+    tap: Tap,
+    first_packet: FirstPacket,
+    counted: HashMap<u32, (u64, u64)>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    plan: LayerPlan,
+    encoder: gst::Element,
+    payloader_sink: gst::Pad,
+    gate: Arc<Gate>,
+}
+
+impl VideoSender {
+    /// Builds the layers into the transport's pipeline. Nothing flows before [`VideoSender::apply`].
+    ///
+    /// # Errors
+    /// Missing elements, or an offer without the codec.
+    pub fn build(
+        plan: &SessionPlan,
+        transport: &Transport,
+        keys: &KeyFrames,
+        tap: &Tap,
+        mailbox: &Mailbox,
+    ) -> Result<Self, BuildError> {
+        let offer = &plan.offer.video;
+        let name = codec_name(offer.codec);
+        let payload = offer
+            .payload_types
+            .iter()
+            .find(|payload| payload.encoding_name.eq_ignore_ascii_case(name));
+        let payload = payload.ok_or_else(|| BuildError::GStreamer(format!("the offer has no {name}")))?;
+        let bin = transport.pipeline().bin();
+        let source = AppSrc::builder()
+            .caps(&picture_caps())
+            .format(gst::Format::Time)
+            .is_live(true)
+            .max_buffers(2)
+            .leaky_type(AppLeakyType::Downstream)
+            .build();
+        let (tee, funnel) = (make("tee")?, make("rtpfunnel")?);
+        tee.set_property("allow-not-linked", true);
+        chain(bin, &[source.upcast_ref(), &tee])?;
+        let caps = section_caps("video", payload, &[(offer.transport_cc_extension, TRANSPORT_CC)]);
+        let caps_filter = filter(&caps)?;
+        chain(bin, &[&funnel, &caps_filter])?;
+        let first_packet = FirstPacket::new(plan.id, MediaKind::Video, mailbox);
+        let mut layers = Vec::new();
+        for layer in plan.layers.iter().take(MAX_LAYERS) {
+            let layer = Layer::build(bin, layer, offer.codec, payload, offer.transport_cc_extension)?;
+            layer.gate.guard_encoded(&layer.payloader_sink);
+            keys.serve(layer.plan.ssrc, &layer.payloader_sink);
+            layers.push(layer);
+        }
+        let sender = Self {
+            source,
+            layers,
+            codec: offer.codec,
+            tap: tap.clone(),
+            first_packet,
+            counted: HashMap::new(),
+        };
+        sender.join(bin, &tee, &funnel)?;
+        transport.feed(1, &caps_filter, &caps, payload.rtx.is_some())?;
+        Ok(sender)
+    }
+
+    /// Links each layer between tee and funnel.
+    fn join(&self, bin: &gst::Pipeline, tee: &gst::Element, funnel: &gst::Element) -> Result<(), BuildError> {
+        for layer in &self.layers {
+            let queue = make("queue")?;
+            queue.set_property_from_str("leaky", "downstream");
+            queue.set_property("max-size-buffers", 2_u32);
+            queue.set_property("max-size-bytes", 0_u32);
+            queue.set_property("max-size-time", 0_u64);
+            queue.set_property("silent", true);
+            let (scale, caps) = (make("videoscale")?, filter(&layer_caps(layer.plan.height))?);
+            let payloader = layer.payloader_sink.parent_element();
+            let payloader =
+                payloader.ok_or_else(|| BuildError::GStreamer("a payloader pad without payloader".into()))?;
+            bin.add_many([&queue, &scale, &caps])?;
+            gst::Element::link_many([tee, &queue, &scale, &caps, &layer.encoder, &payloader, funnel])?;
+            if let Some(pad) = queue.static_pad("sink") {
+                layer.gate.guard_raw(&pad);
+            }
+            if let Some(pad) = payloader.static_pad("src") {
+                self.first_packet.watch(&pad);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the enabled layers when `may_send`, and nothing else; each (re)started layer begins with a key frame.
+    pub fn apply(&mut self, plan: &SessionPlan, may_send: bool) {
+        let sending = may_send && plan.send_video;
+        let was_sending = self.is_sending();
+        let mut restarted = Vec::new();
+        for layer in &mut self.layers {
+            let Some(wanted) = plan.layers.iter().find(|wanted| wanted.ssrc == layer.plan.ssrc) else {
+                layer.gate.set(false);
+                continue;
+            };
+            if wanted.bitrate != layer.plan.bitrate {
+                set_bitrate(&layer.encoder, self.codec, wanted.bitrate);
+            }
+            layer.plan = LayerPlan {
+                height: layer.plan.height,
+                ..wanted.clone()
+            };
+            if layer.gate.set(sending && wanted.enabled) {
+                restarted.push(layer.payloader_sink.clone());
+            }
+        }
+        if self.is_sending() {
+            if !was_sending {
+                self.first_packet.arm();
+            }
+            self.tap.connect(&self.source);
+        } else {
+            self.tap.disconnect(&self.source);
+        }
+        for pad in restarted {
+            key_frames::ask(&pad);
+        }
+    }
+
+    /// Whether a layer is being sent and the device really gives something.
+    #[must_use]
+    pub fn flows(&self) -> bool {
+        self.is_sending() && self.tap.is_flowing()
+    }
+
+    /// Whether a layer is being sent.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        self.layers.iter().any(|layer| layer.gate.is_open())
+    }
+
+    /// Counters since the last call, `over` being the time between.
+    pub fn statistics(&mut self, over: Duration) -> Vec<LayerStatistics> {
+        let seconds = over.as_secs_f64().max(0.001);
+        let mut statistics = Vec::new();
+        for layer in &self.layers {
+            let frames = layer.gate.frames.load(Ordering::Relaxed);
+            let bytes = layer.gate.bytes.load(Ordering::Relaxed);
+            let before = self
+                .counted
+                .insert(layer.plan.ssrc, (frames, bytes))
+                .unwrap_or_default();
+            statistics.push(LayerStatistics {
+                ssrc: layer.plan.ssrc,
+                height: layer.plan.height,
+                fps: (frames - before.0) as f64 / seconds,
+                bitrate: ((bytes - before.1) as f64 * 8.0 / seconds) as u64,
+                key_frames: layer.gate.key_frames.load(Ordering::Relaxed),
+            });
+        }
+        statistics
+    }
+}
+
+impl Drop for VideoSender {
+    fn drop(&mut self) {
+        self.tap.disconnect(&self.source);
+    }
+}
+
+impl Layer {
+    fn build(
+        bin: &gst::Pipeline,
+        plan: &LayerPlan,
+        codec: VideoCodec,
+        payload: &PayloadType,
+        transport_cc: Option<u8>,
+    ) -> Result<Self, BuildError> {
+        let encoder = encoder(codec, plan)?;
+        let payloader = match codec {
+            VideoCodec::Vp8 => {
+                let payloader = make("rtpvp8pay")?;
+                payloader.set_property_from_str("picture-id-mode", "15-bit");
+                payloader
+            }
+            VideoCodec::H264 => {
+                let payloader = make("rtph264pay")?;
+                payloader.set_property_from_str("aggregate-mode", "zero-latency");
+                payloader.set_property("config-interval", -1_i32);
+                payloader
+            }
+        };
+        payloader.set_property("pt", u32::from(payload.number));
+        payloader.set_property("ssrc", plan.ssrc);
+        payloader.set_property("mtu", 1200_u32);
+        // An extension in the caps behind the funnel is negotiated and never written (specs/media-engine.md §3.4).
+        add_extension(&payloader, transport_cc, TRANSPORT_CC)?;
+        bin.add_many([&encoder, &payloader])?;
+        let sink = payloader.static_pad("sink");
+        let payloader_sink = sink.ok_or_else(|| BuildError::GStreamer("a payloader without a sink".into()))?;
+        Ok(Self {
+            plan: plan.clone(),
+            encoder,
+            payloader_sink,
+            gate: Arc::default(),
+        })
+    }
+}
+
+fn codec_name(codec: VideoCodec) -> &'static str {
+    match codec {
+        VideoCodec::Vp8 => "VP8",
+        VideoCodec::H264 => "H264",
+    }
+}
+
+fn layer_caps(height: u32) -> gst::Caps {
+    let width = (height * 16 / 9) & !1;
+    let size = gst::Caps::builder("video/x-raw").field("width", i32::try_from(width).unwrap_or(320));
+    size.field("height", i32::try_from(height & !1).unwrap_or(180)).build()
+}
+
+fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildError> {
+    let encoder = match codec {
+        VideoCodec::Vp8 => {
+            let encoder = make("vp8enc")?;
+            encoder.set_property("deadline", 1_i64);
+            encoder.set_property("cpu-used", if plan.height >= 720 { 10_i32 } else { 8_i32 });
+            encoder.set_property("threads", 1_i32);
+            encoder.set_property("lag-in-frames", 0_i32);
+            encoder.set_property("keyframe-max-dist", 9000_i32);
+            encoder.set_property("min-quantizer", 2_i32);
+            encoder.set_property("max-quantizer", 56_i32);
+            encoder.set_property("static-threshold", 1_i32);
+            encoder.set_property("buffer-size", 1000_i32);
+            encoder.set_property("buffer-initial-size", 500_i32);
+            encoder.set_property("buffer-optimal-size", 600_i32);
+            encoder.set_property("undershoot", 95_i32);
+            encoder.set_property_from_str("end-usage", "cbr");
+            encoder.set_property_from_str("error-resilient", "default");
+            encoder
+        }
+        VideoCodec::H264 => {
+            let encoder = make("x264enc")?;
+            encoder.set_property_from_str("tune", "zerolatency");
+            encoder.set_property_from_str("speed-preset", "ultrafast");
+            encoder.set_property("key-int-max", 9000_u32);
+            encoder.set_property("threads", 1_u32);
+            encoder
+        }
+    };
+    set_bitrate(&encoder, codec, plan.bitrate);
+    Ok(encoder)
+}
+
+fn set_bitrate(encoder: &gst::Element, codec: VideoCodec, bitrate: u32) {
+    match codec {
+        VideoCodec::Vp8 => encoder.set_property("target-bitrate", i32::try_from(bitrate).unwrap_or(i32::MAX)),
+        VideoCodec::H264 => encoder.set_property("bitrate", (bitrate / 1000).max(1)),
+    }
+}

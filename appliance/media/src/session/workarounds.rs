@@ -1,0 +1,185 @@
+//! What webrtcbin 1.22 needs from outside to serve several SSRCs in one media section (`specs/media-engine.md §3`).
+//! Elements are looked up by factory name, and what is not found is left alone: a later GStreamer may not need it.
+
+use gstreamer as gst;
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use media_protocol::LayerPlan;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::key_frames::KeyFrames;
+use crate::clock::now_ns;
+use crate::elements::BuildError;
+
+/// Jitterbuffers remembered by SSRC; a bridge that rewrites SSRCs has at most a hundred.
+const MAX_JITTERBUFFERS: usize = 256;
+
+/// Inner elements of webrtcbin that are looked at later.
+#[derive(Debug, Clone, Default)]
+pub struct Watched(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    decryptor: glib::WeakRef<gst::Element>,
+    retransmitter: glib::WeakRef<gst::Element>,
+    jitterbuffers: HashMap<u32, glib::WeakRef<gst::Element>>,
+}
+
+impl Watched {
+    fn with<T>(&self, look: impl FnOnce(&mut Inner) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Certificate of the other side of DTLS, once there is one.
+    #[must_use]
+    pub fn peer_pem(&self) -> Option<String> {
+        let decryptor = self.with(|inner| inner.decryptor.upgrade())?;
+        decryptor.property::<Option<String>>("peer-pem")
+    }
+
+    /// Packets sent again.
+    #[must_use]
+    pub fn retransmitted(&self) -> u64 {
+        let retransmitter = self.with(|inner| inner.retransmitter.upgrade());
+        retransmitter.map_or(0, |element| u64::from(element.property::<u32>("num-rtx-packets")))
+    }
+
+    fn jitterbuffer(&self, ssrc: u32) -> Option<gst::Element> {
+        self.with(|inner| inner.jitterbuffers.get(&ssrc).and_then(glib::WeakRef::upgrade))
+    }
+
+    /// Packets of an SSRC that never arrived.
+    #[must_use]
+    pub fn lost(&self, ssrc: u32) -> i64 {
+        let statistics = self
+            .jitterbuffer(ssrc)
+            .map(|element| element.property::<gst::Structure>("stats"));
+        let lost = statistics
+            .and_then(|statistics| statistics.get::<u64>("num-lost").ok())
+            .unwrap_or(0);
+        i64::try_from(lost).unwrap_or(i64::MAX)
+    }
+
+    /// Whether lost packets of an SSRC are asked for again.
+    pub fn set_retransmission(&self, ssrc: u32, wanted: bool) {
+        if let Some(jitterbuffer) = self.jitterbuffer(ssrc) {
+            jitterbuffer.set_property("do-retransmission", wanted);
+        }
+    }
+}
+
+/// Applies all of them to a new webrtcbin.
+///
+/// # Errors
+/// When webrtcbin has no `rtpbin` inside, so that it is not the webrtcbin we know.
+pub fn apply(
+    webrtcbin: &gst::Element,
+    pem: String,
+    layers: &[LayerPlan],
+    keys: &KeyFrames,
+    last_packet: &Arc<AtomicU64>,
+) -> Result<Watched, BuildError> {
+    let watched = Watched::default();
+    let bin = webrtcbin.downcast_ref::<gst::Bin>();
+    let rtpbin = bin.and_then(|bin| bin.by_name("rtpbin"));
+    let (Some(bin), Some(rtpbin)) = (bin, rtpbin) else {
+        return Err(BuildError::GStreamer("this webrtcbin has no rtpbin inside".into()));
+    };
+    // Else every SSRC that ever arrived keeps its jitterbuffer and threads (§3.5).
+    rtpbin.set_property("autoremove", true);
+    ask_again_for_lost_packets(&rtpbin, &watched);
+    route_key_frame_requests(&rtpbin, keys);
+    let map = retransmission_map(layers);
+    let (seen, last_packet) = (watched.clone(), last_packet.clone());
+    bin.connect_deep_element_added(move |_, _, element| {
+        let factory = element.factory().map(|factory| factory.name());
+        match factory.as_deref() {
+            Some("dtlssrtpdec") => {
+                element.set_property("pem", &pem);
+                seen.with(|inner| inner.decryptor = element.downgrade());
+            }
+            Some("rtprtxsend") => {
+                set_retransmission_ssrcs(element, &map);
+                seen.with(|inner| inner.retransmitter = element.downgrade());
+            }
+            Some("nicesrc") => note_arrivals(element, &last_packet),
+            _ => {}
+        }
+    });
+    Ok(watched)
+}
+
+/// Without `a=ssrc` lines webrtcbin takes every stream for one of the first section and asks for nothing again. Switched
+/// off for sound when its pad appears.
+fn ask_again_for_lost_packets(rtpbin: &gst::Element, watched: &Watched) {
+    let watched = watched.clone();
+    rtpbin.connect("new-jitterbuffer", false, move |values| {
+        let jitterbuffer = values.get(1).and_then(|value| value.get::<gst::Element>().ok())?;
+        let ssrc = values.get(3).and_then(|value| value.get::<u32>().ok())?;
+        jitterbuffer.set_property("do-retransmission", true);
+        watched.with(|inner| {
+            inner.jitterbuffers.retain(|_, element| element.upgrade().is_some());
+            if inner.jitterbuffers.len() < MAX_JITTERBUFFERS {
+                inner.jitterbuffers.insert(ssrc, jitterbuffer.downgrade());
+            }
+        });
+        None
+    });
+}
+
+/// webrtcbin's funnel routes by the SSRC in its caps and swallows requests for ours (§3.1): take them before it.
+fn route_key_frame_requests(rtpbin: &gst::Element, keys: &KeyFrames) {
+    let keys = keys.clone();
+    rtpbin.connect_pad_added(move |_, pad| {
+        if !pad.name().starts_with("send_rtp_sink_") {
+            return;
+        }
+        let keys = keys.clone();
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            let Some(event) = info.event() else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let request = event
+                .structure()
+                .filter(|structure| structure.name() == "GstForceKeyUnit");
+            match request.and_then(|structure| structure.get::<u32>("ssrc").ok()) {
+                Some(ssrc) if keys.request(ssrc, now_ns()) => gst::PadProbeReturn::Drop,
+                _ => gst::PadProbeReturn::Ok,
+            }
+        });
+    });
+}
+
+fn retransmission_map(layers: &[LayerPlan]) -> gst::Structure {
+    let mut map = gst::Structure::new_empty("application/x-rtp-ssrc-map");
+    for layer in layers {
+        map.set(layer.ssrc.to_string(), layer.rtx_ssrc);
+    }
+    map
+}
+
+/// webrtcbin overwrites the map while it negotiates, and the SSRCs are frozen at the first caps: set it at both (§3.2).
+fn set_retransmission_ssrcs(element: &gst::Element, map: &gst::Structure) {
+    element.set_property("ssrc-map", map);
+    let Some(sink) = element.static_pad("sink") else { return };
+    let (weak, map) = (element.downgrade(), map.clone());
+    sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let is_caps = info.event().is_some_and(|event| event.type_() == gst::EventType::Caps);
+        if let Some(element) = weak.upgrade().filter(|_| is_caps) {
+            element.set_property("ssrc-map", &map);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn note_arrivals(nicesrc: &gst::Element, last_packet: &Arc<AtomicU64>) {
+    let Some(pad) = nicesrc.static_pad("src") else { return };
+    let last_packet = last_packet.clone();
+    let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(data, move |_, _| {
+        last_packet.store(now_ns(), Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+}
