@@ -27,14 +27,18 @@ pub struct ConferenceRequest {
 impl std::fmt::Debug for ConferenceRequest {
     /// Without room and token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConferenceRequest").field("focus", &self.focus).finish_non_exhaustive()
+        f.debug_struct("ConferenceRequest")
+            .field("focus", &self.focus)
+            .finish_non_exhaustive()
     }
 }
 
 impl ConferenceRequest {
     /// The IQ.
     pub fn to_iq(&self, id: &str) -> Element {
-        let property = xml::element("property", ns::FOCUS).attr("name", "rtcstatsEnabled").attr("value", "false");
+        let property = xml::element("property", ns::FOCUS)
+            .attr("name", "rtcstatsEnabled")
+            .attr("value", "false");
         let conference = xml::element("conference", ns::FOCUS)
             .attr("room", self.room.as_str())
             .attr("machine-uid", self.machine_uid.as_str())
@@ -104,7 +108,9 @@ impl Reply {
         let attribute = |name: &str| identifier(conference.attr(name));
         let property = |name: &str| {
             let mut found = conference.children().filter(|child| child.is("property", ns::FOCUS));
-            found.find(|child| child.attr("name") == Some(name)).and_then(|child| child.attr("value"))
+            found
+                .find(|child| child.attr("name") == Some(name))
+                .and_then(|child| child.attr("value"))
         };
         let session_id = attribute("session-id");
         let focus_jid = attribute("focusjid").map(|jid| jid::bare(&jid).to_owned());
@@ -128,7 +134,8 @@ impl Reply {
     fn error(iq: &Element) -> Self {
         let error = StanzaError::parse(iq);
         let focus_condition = |name: &str| {
-            iq.get_child("error", ns::CLIENT).and_then(|error| error.get_child(name, ns::FOCUS))
+            iq.get_child("error", ns::CLIENT)
+                .and_then(|error| error.get_child(name, ns::FOCUS))
         };
         if let Some(reservation) = focus_condition("reservation-error") {
             let code = reservation.attr("error-code").and_then(|code| code.parse().ok());
@@ -149,7 +156,9 @@ fn is_true(value: &str) -> bool {
 }
 
 fn identifier(value: Option<&str>) -> Option<String> {
-    value.filter(|value| !value.is_empty()).map(|value| limited(value, MAX_IDENTIFIER))
+    value
+        .filter(|value| !value.is_empty())
+        .map(|value| limited(value, MAX_IDENTIFIER))
 }
 
 #[cfg(test)]
@@ -180,10 +189,17 @@ mod tests {
              <conference xmlns='http://jitsi.org/protocol/focus' machine-uid='0123456789abcdef0123456789abcdef' \
              room='room@muc.meet.example'><property name='rtcstatsEnabled' value='false'/></conference></iq>"
         );
-        let with = ConferenceRequest { session_id: Some("S".into()), token: Some("J".into()), ..request };
+        let with = ConferenceRequest {
+            session_id: Some("S".into()),
+            token: Some("J".into()),
+            ..request
+        };
         let iq = with.to_iq("q2");
         let conference = iq.get_child("conference", ns::FOCUS).unwrap();
-        assert_eq!((conference.attr("session-id"), conference.attr("token")), (Some("S"), Some("J")));
+        assert_eq!(
+            (conference.attr("session-id"), conference.attr("token")),
+            (Some("S"), Some("J"))
+        );
         assert!(!format!("{with:?}").contains('J'));
     }
 
@@ -208,17 +224,40 @@ mod tests {
     #[test]
     fn each_row_of_the_table_has_its_own_outcome() {
         let result = |attributes: &str, inside: &str| {
-            reply("result", &format!("<conference xmlns='{}' {attributes}>{inside}</conference>", ns::FOCUS))
+            reply(
+                "result",
+                &format!("<conference xmlns='{}' {attributes}>{inside}</conference>", ns::FOCUS),
+            )
         };
-        assert_eq!(result("ready='false' session-id='S'", ""), Reply::NotReady { session_id: Some("S".into()) });
-        assert_eq!(result("ready='true'", "<property name='live' value='false'/>"), Reply::NotLive);
+        assert_eq!(
+            result("ready='false' session-id='S'", ""),
+            Reply::NotReady {
+                session_id: Some("S".into())
+            }
+        );
+        assert_eq!(
+            result("ready='true'", "<property name='live' value='false'/>"),
+            Reply::NotLive
+        );
         assert_eq!(
             result("ready='true' vnode='v1' focusjid='f@a'", ""),
-            Reply::VisitorNode { vnode: "v1".into(), focus_jid: Some("f@a".into()) }
+            Reply::VisitorNode {
+                vnode: "v1".into(),
+                focus_jid: Some("f@a".into())
+            }
         );
-        assert_eq!(refusal(&format!("<not-authorized xmlns='{}'/>", ns::STANZAS)), Reply::NotAuthorized);
-        assert_eq!(refusal(&format!("<not-acceptable xmlns='{}'/>", ns::STANZAS)), Reply::SessionInvalid);
-        assert_eq!(refusal(&format!("<session-invalid xmlns='{}'/>", ns::FOCUS)), Reply::SessionInvalid);
+        assert_eq!(
+            refusal(&format!("<not-authorized xmlns='{}'/>", ns::STANZAS)),
+            Reply::NotAuthorized
+        );
+        assert_eq!(
+            refusal(&format!("<not-acceptable xmlns='{}'/>", ns::STANZAS)),
+            Reply::SessionInvalid
+        );
+        assert_eq!(
+            refusal(&format!("<session-invalid xmlns='{}'/>", ns::FOCUS)),
+            Reply::SessionInvalid
+        );
         let reservation = format!(
             "<reservation-error xmlns='{}' error-code='404'/><text xmlns='{}'>not\u{202e} booked</text>",
             ns::FOCUS,
@@ -226,7 +265,10 @@ mod tests {
         );
         assert_eq!(
             refusal(&reservation),
-            Reply::ReservationError { code: Some(404), text: Some("not booked".into()) }
+            Reply::ReservationError {
+                code: Some(404),
+                text: Some("not booked".into())
+            }
         );
         let other = refusal(&format!("<internal-server-error xmlns='{}'/>", ns::STANZAS));
         assert!(matches!(other, Reply::Refused(error) if error.condition == "internal-server-error"));

@@ -7,7 +7,9 @@ pub fn bare(jid: &str) -> &str {
 
 /// The resource of a full JID, if it has one. In a MUC that is the occupant's nick, Jitsi's endpoint id.
 pub fn resource(jid: &str) -> Option<&str> {
-    jid.split_once('/').map(|(_, resource)| resource).filter(|resource| !resource.is_empty())
+    jid.split_once('/')
+        .map(|(_, resource)| resource)
+        .filter(|resource| !resource.is_empty())
 }
 
 /// The node, if the JID has one.
@@ -28,7 +30,18 @@ mod tests {
     #[test]
     fn a_jid_is_cut_at_its_first_slash_and_first_at() {
         let jid = "ab12@meet.example/a/b@c";
-        assert_eq!((bare(jid), resource(jid), node(jid), domain(jid)), ("ab12@meet.example", Some("a/b@c"), Some("ab12"), "meet.example"));
-        assert_eq!((bare("meet.example"), resource("meet.example/"), node("meet.example/x@y"), domain("meet.example/x")), ("meet.example", None, None, "meet.example"));
+        assert_eq!(
+            (bare(jid), resource(jid), node(jid), domain(jid)),
+            ("ab12@meet.example", Some("a/b@c"), Some("ab12"), "meet.example")
+        );
+        assert_eq!(
+            (
+                bare("meet.example"),
+                resource("meet.example/"),
+                node("meet.example/x@y"),
+                domain("meet.example/x")
+            ),
+            ("meet.example", None, None, "meet.example")
+        );
     }
 }

@@ -22,7 +22,9 @@ pub fn iq_result(request: &Element) -> Element {
 
 /// A result with a payload.
 pub fn iq_result_with(request: &Element, payload: impl Into<Element>) -> Element {
-    iq("result", request.attr("from"), request.attr("id").unwrap_or_default()).child(payload).build()
+    iq("result", request.attr("from"), request.attr("id").unwrap_or_default())
+        .child(payload)
+        .build()
 }
 
 /// An error answer: `kind` is RFC 6120's error type (`cancel`, `modify` ...), `condition` a defined condition, and
@@ -33,7 +35,9 @@ pub fn iq_error(
     condition: &'static str,
     application: Option<Element>,
 ) -> Element {
-    let error = element("error", ns::CLIENT).attr("type", kind).child(element(condition, ns::STANZAS));
+    let error = element("error", ns::CLIENT)
+        .attr("type", kind)
+        .child(element(condition, ns::STANZAS));
     iq("error", request.attr("from"), request.attr("id").unwrap_or_default())
         .child(error.children(application))
         .build()
@@ -45,7 +49,10 @@ pub fn service_unavailable(request: &Element) -> Element {
 }
 
 fn iq(kind: &'static str, to: Option<&str>, id: &str) -> crate::xml::Builder {
-    element("iq", ns::CLIENT).attr("type", kind).attr_if("to", to).attr("id", id)
+    element("iq", ns::CLIENT)
+        .attr("type", kind)
+        .attr_if("to", to)
+        .attr("id", id)
 }
 
 /// The error inside a stanza of type `error`.
@@ -62,8 +69,12 @@ pub struct StanzaError {
 impl StanzaError {
     /// Reads the `<error/>` of a stanza; a stanza of type `error` without one gives the empty error.
     pub fn parse(stanza: &Element) -> Self {
-        let Some(error) = stanza.get_child("error", ns::CLIENT) else { return Self::default() };
-        let condition = error.children().find(|child| child.has_ns(ns::STANZAS) && child.name() != "text");
+        let Some(error) = stanza.get_child("error", ns::CLIENT) else {
+            return Self::default();
+        };
+        let condition = error
+            .children()
+            .find(|child| child.has_ns(ns::STANZAS) && child.name() != "text");
         Self {
             kind: limited(error.attr("type").unwrap_or_default(), 32),
             condition: condition.map(|child| limited(child.name(), 64)).unwrap_or_default(),
@@ -87,8 +98,12 @@ mod tests {
 
     #[test]
     fn answers_go_to_the_sender_with_the_same_id() {
-        let request = parse("<iq xmlns='jabber:client' type='set' from='a@b/c' to='me' id='7'><x xmlns='y'/></iq>").unwrap();
-        assert_eq!(to_text(&iq_result(&request)), "<iq xmlns='jabber:client' id='7' to='a@b/c' type='result'/>");
+        let request =
+            parse("<iq xmlns='jabber:client' type='set' from='a@b/c' to='me' id='7'><x xmlns='y'/></iq>").unwrap();
+        assert_eq!(
+            to_text(&iq_result(&request)),
+            "<iq xmlns='jabber:client' id='7' to='a@b/c' type='result'/>"
+        );
         assert_eq!(
             to_text(&service_unavailable(&request)),
             "<iq xmlns='jabber:client' id='7' to='a@b/c' type='error'><error type='cancel'>\

@@ -36,12 +36,19 @@ impl From<&ReceiveWish> for ReceiverConstraints {
     fn from(wish: &ReceiveWish) -> Self {
         let mut constraints = BTreeMap::new();
         let mut selected_sources = Vec::new();
-        let stage = wish.stage.iter().filter(|(source, height)| *height > 0 && !source.is_empty());
+        let stage = wish
+            .stage
+            .iter()
+            .filter(|(source, height)| *height > 0 && !source.is_empty());
         let on_stage_sources: Vec<_> = stage.clone().map(|(source, _)| source.clone()).collect();
         for (source, height) in stage {
             constraints.insert(source.clone(), MaxHeight { max_height: *height });
         }
-        for (source, height) in wish.others.iter().filter(|(source, height)| *height > 0 && !source.is_empty()) {
+        for (source, height) in wish
+            .others
+            .iter()
+            .filter(|(source, height)| *height > 0 && !source.is_empty())
+        {
             constraints.entry(source.clone()).or_insert_with(|| {
                 selected_sources.push(source.clone());
                 MaxHeight { max_height: *height }
@@ -65,7 +72,12 @@ mod tests {
     fn exactly_the_wished_sources_are_named_in_their_order() {
         let wish = ReceiveWish {
             stage: Some(("aa-v0".into(), 1080)),
-            others: vec![("cc-v0".into(), 180), ("bb-v0".into(), 180), ("aa-v0".into(), 180), ("dd-v0".into(), 0)],
+            others: vec![
+                ("cc-v0".into(), 180),
+                ("bb-v0".into(), 180),
+                ("aa-v0".into(), 180),
+                ("dd-v0".into(), 0),
+            ],
         };
         let constraints = ReceiverConstraints::from(&wish);
         assert_eq!(constraints.last_n, 3);

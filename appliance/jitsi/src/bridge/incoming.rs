@@ -115,11 +115,18 @@ impl Incoming {
         if text.len() > MAX_MESSAGE_BYTES {
             return Err(IncomingError::TooLarge(text.len()));
         }
-        let Ok(Value::Object(mut json)) = serde_json::from_str(text) else { return Err(IncomingError::Malformed) };
-        let Some(Value::String(class)) = json.remove("colibriClass") else { return Err(IncomingError::Malformed) };
+        let Ok(Value::Object(mut json)) = serde_json::from_str(text) else {
+            return Err(IncomingError::Malformed);
+        };
+        let Some(Value::String(class)) = json.remove("colibriClass") else {
+            return Err(IncomingError::Malformed);
+        };
         match class.as_str() {
             "ServerHello" => {
-                let version = json.get("version").and_then(Value::as_str).map(|version| limited(version, 64));
+                let version = json
+                    .get("version")
+                    .and_then(Value::as_str)
+                    .map(|version| limited(version, 64));
                 Ok(Self::ServerHello { version })
             }
             "SenderSourceConstraints" => sender_constraints(&json),
@@ -133,23 +140,34 @@ impl Incoming {
             }
             "VideoSourcesMap" => {
                 let mappings = list(&json, "VideoSourcesMap", "mappedSources")?;
-                Ok(Self::VideoSourcesMap(mappings.iter().filter_map(|json| mapping(json, true)).collect()))
+                Ok(Self::VideoSourcesMap(
+                    mappings.iter().filter_map(|json| mapping(json, true)).collect(),
+                ))
             }
             "AudioSourcesMap" => {
                 let mappings = list(&json, "AudioSourcesMap", "mappedSources")?;
-                Ok(Self::AudioSourcesMap(mappings.iter().filter_map(|json| mapping(json, false)).collect()))
+                Ok(Self::AudioSourcesMap(
+                    mappings.iter().filter_map(|json| mapping(json, false)).collect(),
+                ))
             }
             "EndpointConnectivityStatusChangeEvent" => connectivity(&json),
             "ConnectionStats" => {
-                let field = IncomingError::Field { class: "ConnectionStats", field: "estimatedDownlinkBandwidth" };
+                let field = IncomingError::Field {
+                    class: "ConnectionStats",
+                    field: "estimatedDownlinkBandwidth",
+                };
                 let estimate = json.get("estimatedDownlinkBandwidth").and_then(Value::as_u64);
-                estimate.map(|estimated_downlink| Self::ConnectionStats { estimated_downlink }).ok_or(field)
+                estimate
+                    .map(|estimated_downlink| Self::ConnectionStats { estimated_downlink })
+                    .ok_or(field)
             }
             "EndpointMessage" => Ok(Self::EndpointMessage {
                 from: name(&json, "EndpointMessage", "from")?,
                 payload: json.remove("msgPayload").unwrap_or(Value::Null),
             }),
-            "EndpointStats" => Ok(Self::EndpointStats { from: name(&json, "EndpointStats", "from")? }),
+            "EndpointStats" => Ok(Self::EndpointStats {
+                from: name(&json, "EndpointStats", "from")?,
+            }),
             _ => Ok(Self::Ignored(limited(&class, 64))),
         }
     }
@@ -158,15 +176,27 @@ impl Incoming {
 fn sender_constraints(json: &Map<String, Value>) -> Result<Incoming, IncomingError> {
     let class = "SenderSourceConstraints";
     let height = json.get("maxHeight").and_then(Value::as_i64);
-    let height = height.ok_or(IncomingError::Field { class, field: "maxHeight" })?;
+    let height = height.ok_or(IncomingError::Field {
+        class,
+        field: "maxHeight",
+    })?;
     let max_height = (height >= 0).then(|| u32::try_from(height).unwrap_or(u32::MAX)); // -1: no cap
-    Ok(Incoming::SenderSourceConstraints { source: name(json, class, "sourceName")?, max_height })
+    Ok(Incoming::SenderSourceConstraints {
+        source: name(json, class, "sourceName")?,
+        max_height,
+    })
 }
 
 fn connectivity(json: &Map<String, Value>) -> Result<Incoming, IncomingError> {
     let class = "EndpointConnectivityStatusChangeEvent";
-    let active = json.get("active").and_then(boolean).ok_or(IncomingError::Field { class, field: "active" })?;
-    Ok(Incoming::EndpointConnectivity { endpoint: name(json, class, "endpoint")?, active })
+    let active = json
+        .get("active")
+        .and_then(boolean)
+        .ok_or(IncomingError::Field { class, field: "active" })?;
+    Ok(Incoming::EndpointConnectivity {
+        endpoint: name(json, class, "endpoint")?,
+        active,
+    })
 }
 
 /// `true`, `"true"` and their opposites: the bridge writes some booleans as strings.
@@ -180,17 +210,32 @@ fn boolean(json: &Value) -> Option<bool> {
 }
 
 fn name(json: &Map<String, Value>, class: &'static str, field: &'static str) -> Result<String, IncomingError> {
-    json.get(field).and_then(valid_name).ok_or(IncomingError::Field { class, field })
+    json.get(field)
+        .and_then(valid_name)
+        .ok_or(IncomingError::Field { class, field })
 }
 
 fn valid_name(json: &Value) -> Option<String> {
-    let text = json.as_str().filter(|text| !text.is_empty() && text.len() <= MAX_NAME)?;
+    let text = json
+        .as_str()
+        .filter(|text| !text.is_empty() && text.len() <= MAX_NAME)?;
     (!text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
-fn list<'a>(json: &'a Map<String, Value>, class: &'static str, field: &'static str) -> Result<&'a [Value], IncomingError> {
-    let list = json.get(field).and_then(Value::as_array).ok_or(IncomingError::Field { class, field })?;
-    if list.len() > MAX_ENTRIES { Err(IncomingError::TooMany(class)) } else { Ok(list) }
+fn list<'a>(
+    json: &'a Map<String, Value>,
+    class: &'static str,
+    field: &'static str,
+) -> Result<&'a [Value], IncomingError> {
+    let list = json
+        .get(field)
+        .and_then(Value::as_array)
+        .ok_or(IncomingError::Field { class, field })?;
+    if list.len() > MAX_ENTRIES {
+        Err(IncomingError::TooMany(class))
+    } else {
+        Ok(list)
+    }
 }
 
 fn mapping(json: &Value, video: bool) -> Option<SourceMapping> {
@@ -198,7 +243,10 @@ fn mapping(json: &Value, video: bool) -> Option<SourceMapping> {
     let owner = json.get("owner").and_then(valid_name);
     let owner = owner.or_else(|| source.rsplit_once('-').map(|(owner, _)| owner.to_owned()))?;
     let ssrc = |field: &str| {
-        json.get(field).and_then(Value::as_u64).and_then(|ssrc| u32::try_from(ssrc).ok()).filter(|ssrc| *ssrc != 0)
+        json.get(field)
+            .and_then(Value::as_u64)
+            .and_then(|ssrc| u32::try_from(ssrc).ok())
+            .filter(|ssrc| *ssrc != 0)
     };
     let video_type = match json.get("videoType").and_then(Value::as_str) {
         _ if !video => None,
@@ -206,7 +254,13 @@ fn mapping(json: &Value, video: bool) -> Option<SourceMapping> {
         _ => Some(VideoType::Camera),
     };
     let rtx = if video { ssrc("rtx") } else { None };
-    Some(SourceMapping { ssrc: ssrc("ssrc")?, rtx, owner, source, video_type })
+    Some(SourceMapping {
+        ssrc: ssrc("ssrc")?,
+        rtx,
+        owner,
+        source,
+        video_type,
+    })
 }
 
 #[cfg(test)]

@@ -98,7 +98,10 @@ impl Outgoing {
     /// The answer to an `e2e-ping-request`.
     pub fn ping_response(to: &str, id: &Value) -> Self {
         let msg_payload = serde_json::json!({"type": "e2e-ping-response", "id": id});
-        Self::EndpointMessage { to: to.to_owned(), msg_payload }
+        Self::EndpointMessage {
+            to: to.to_owned(),
+            msg_payload,
+        }
     }
 }
 

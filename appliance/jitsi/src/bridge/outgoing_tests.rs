@@ -21,9 +21,16 @@ enum Strict {
         assumed_bandwidth_bps: Option<i64>,
     },
     #[serde(rename_all = "camelCase")]
-    SourceVideoTypeMessage { source_name: String, video_type: StrictVideoType, endpoint_id: Option<String> },
+    SourceVideoTypeMessage {
+        source_name: String,
+        video_type: StrictVideoType,
+        endpoint_id: Option<String>,
+    },
     #[serde(rename_all = "camelCase")]
-    EndpointMessage { to: String, msg_payload: Value },
+    EndpointMessage {
+        to: String,
+        msg_payload: Value,
+    },
     #[serde(rename_all = "camelCase")]
     EndpointStats {
         bitrate: Value,
@@ -71,23 +78,48 @@ fn the_strict_parser_is_strict() {
 }
 
 #[test]
+fn the_strict_parser_takes_what_a_real_bridge_took() {
+    for text in [
+        include_str!("../../tests/golden/recorded/bridge-client-EndpointMessage-endpoint-reaction.json"),
+        include_str!("../../tests/golden/recorded/bridge-client-EndpointStats.json"),
+        include_str!("../../tests/golden/recorded/bridge-client-ReceiverVideoConstraints.json"),
+        include_str!("../../tests/golden/recorded/bridge-client-SourceVideoTypeMessage.json"),
+    ] {
+        serde_json::from_str::<Strict>(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    }
+}
+
+#[test]
 fn the_strict_parser_takes_all_we_say() {
     assert_eq!(strict(&Outgoing::ClientHello {}), Strict::ClientHello {});
-    let wish = ReceiveWish { stage: Some(("aa-v0".into(), 1080)), others: vec![("bb-v0".into(), 180)] };
+    let wish = ReceiveWish {
+        stage: Some(("aa-v0".into(), 1080)),
+        others: vec![("bb-v0".into(), 180)],
+    };
     let constraints = Outgoing::ReceiverVideoConstraints((&wish).into());
     assert_eq!(
         constraints.to_text(),
         r#"{"colibriClass":"ReceiverVideoConstraints","lastN":2,"selectedSources":["bb-v0"],"onStageSources":["aa-v0"],"defaultConstraints":{"maxHeight":0},"constraints":{"aa-v0":{"maxHeight":1080},"bb-v0":{"maxHeight":180}}}"#
     );
-    assert!(matches!(strict(&constraints), Strict::ReceiverVideoConstraints { last_n: Some(2), .. }));
+    assert!(matches!(
+        strict(&constraints),
+        Strict::ReceiverVideoConstraints { last_n: Some(2), .. }
+    ));
     for (ours, theirs) in [
         (SourceVideoType::Camera, StrictVideoType::Camera),
         (SourceVideoType::Desktop, StrictVideoType::Desktop),
         (SourceVideoType::DesktopHighFps, StrictVideoType::DesktopHighFps),
         (SourceVideoType::None, StrictVideoType::None),
     ] {
-        let message = Outgoing::SourceVideoType { source_name: "ab-v0".into(), video_type: ours };
-        let expected = Strict::SourceVideoTypeMessage { source_name: "ab-v0".into(), video_type: theirs, endpoint_id: None };
+        let message = Outgoing::SourceVideoType {
+            source_name: "ab-v0".into(),
+            video_type: ours,
+        };
+        let expected = Strict::SourceVideoTypeMessage {
+            source_name: "ab-v0".into(),
+            video_type: theirs,
+            endpoint_id: None,
+        };
         assert_eq!(strict(&message), expected);
     }
     strict(&Outgoing::EndpointStats(EndpointStatistics::default()));
@@ -102,6 +134,7 @@ fn the_strict_parser_takes_all_we_say() {
 #[test]
 fn a_ping_is_answered_with_its_own_id() {
     let answer = Outgoing::ping_response("cd34", &json!(7));
-    let expected = json!({"colibriClass": "EndpointMessage", "to": "cd34", "msgPayload": {"type": "e2e-ping-response", "id": 7}});
+    let expected =
+        json!({"colibriClass": "EndpointMessage", "to": "cd34", "msgPayload": {"type": "e2e-ping-response", "id": 7}});
     assert_eq!(serde_json::from_str::<Value>(&answer.to_text()).unwrap(), expected);
 }

@@ -46,7 +46,13 @@ pub struct OwnFeatures {
 
 impl Default for OwnFeatures {
     fn default() -> Self {
-        Self { ssrc_rewriting: true, json_sources: true, rtx: true, transport_cc: true, audio_mute: true }
+        Self {
+            ssrc_rewriting: true,
+            json_sources: true,
+            rtx: true,
+            transport_cc: true,
+            audio_mute: true,
+        }
     }
 }
 
@@ -66,7 +72,9 @@ impl OwnFeatures {
 
     /// The caps verification string: SHA-1 over the very disco#info of [`OwnFeatures::answer`], base64.
     pub fn ver(&self) -> String {
-        hash_caps(&compute_disco(&self.disco(None)), Algo::Sha_1).map(|hash| hash.to_base64()).unwrap_or_default()
+        hash_caps(&compute_disco(&self.disco(None)), Algo::Sha_1)
+            .map(|hash| hash.to_base64())
+            .unwrap_or_default()
     }
 
     /// `<c/>` for our presence.
@@ -80,7 +88,9 @@ impl OwnFeatures {
     /// The answer to a disco#info request for us: for no node or for `NODE#VER`; any other node is `item-not-found`.
     /// None if the IQ is no such request.
     pub fn answer(&self, iq: &Element) -> Option<Element> {
-        let query = iq.get_child("query", ns::DISCO_INFO).filter(|_| iq.attr("type") == Some("get"))?;
+        let query = iq
+            .get_child("query", ns::DISCO_INFO)
+            .filter(|_| iq.attr("type") == Some("get"))?;
         let node = query.attr("node");
         if node.is_some_and(|node| node != format!("{NODE}#{}", self.ver())) {
             return Some(iq_error(iq, "cancel", "item-not-found", None));
@@ -105,7 +115,10 @@ mod tests {
     use sha1::Digest as _;
 
     fn ask(node: &str) -> Option<Element> {
-        let text = format!("<iq xmlns='jabber:client' type='get' from='r@m/focus' id='d'><query xmlns='{}'{node}/></iq>", ns::DISCO_INFO);
+        let text = format!(
+            "<iq xmlns='jabber:client' type='get' from='r@m/focus' id='d'><query xmlns='{}'{node}/></iq>",
+            ns::DISCO_INFO
+        );
         OwnFeatures::default().answer(&xml::parse(&text).unwrap())
     }
 
@@ -121,7 +134,9 @@ mod tests {
                     "{}/{}/{}/{}<",
                     child.attr("category").unwrap(),
                     child.attr("type").unwrap(),
-                    child.attr_ns("http://www.w3.org/XML/1998/namespace", "lang").unwrap_or_default(),
+                    child
+                        .attr_ns("http://www.w3.org/XML/1998/namespace", "lang")
+                        .unwrap_or_default(),
                     child.attr("name").unwrap_or_default()
                 )),
                 "feature" => features.push(format!("{}<", child.attr("var").unwrap())),
@@ -156,9 +171,15 @@ mod tests {
 
     #[test]
     fn switching_a_feature_off_changes_list_and_hash() {
-        let without = OwnFeatures { ssrc_rewriting: false, ..OwnFeatures::default() };
+        let without = OwnFeatures {
+            ssrc_rewriting: false,
+            ..OwnFeatures::default()
+        };
         assert!(!without.list().contains("http://jitsi.org/ssrc-rewriting-1"));
         assert_ne!(without.ver(), OwnFeatures::default().ver());
-        assert!(without.list().contains(ns::DTLS_SCTP), "without it no data content is offered");
+        assert!(
+            without.list().contains(ns::DTLS_SCTP),
+            "without it no data content is offered"
+        );
     }
 }

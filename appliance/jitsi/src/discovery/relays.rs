@@ -17,7 +17,11 @@ const MAX_CREDENTIAL: usize = 1024;
 
 /// Asks `to` for its external services. `older` asks with version 1 of XEP-0215.
 pub fn services_query(to: &str, id: &str, older: bool) -> Element {
-    iq_get(to, id, xml::element("services", if older { ns::EXTDISCO_1 } else { ns::EXTDISCO_2 }))
+    iq_get(
+        to,
+        id,
+        xml::element("services", if older { ns::EXTDISCO_1 } else { ns::EXTDISCO_2 }),
+    )
 }
 
 /// The STUN and TURN servers of a `<services/>` element; other kinds of service are passed over.
@@ -26,7 +30,10 @@ pub fn ice_servers(services: &Element) -> Vec<IceServer> {
         return Vec::new();
     }
     let services = services.children().filter(|child| child.name() == "service");
-    services.filter_map(|service| server(|name| service.attr(name).map(str::to_owned))).take(MAX_SERVERS).collect()
+    services
+        .filter_map(|service| server(|name| service.attr(name).map(str::to_owned)))
+        .take(MAX_SERVERS)
+        .collect()
 }
 
 /// The STUN and TURN servers of the `services` array of the room metadata; anything that is not such an array gives
@@ -38,7 +45,11 @@ pub fn ice_servers_from_json(services: &Value) -> Vec<IceServer> {
         _ => None,
     };
     let services = services.as_array().map(Vec::as_slice).unwrap_or_default();
-    services.iter().filter_map(|service| server(|name| field(service, name))).take(MAX_SERVERS).collect()
+    services
+        .iter()
+        .filter_map(|service| server(|name| field(service, name)))
+        .take(MAX_SERVERS)
+        .collect()
 }
 
 fn server(field: impl Fn(&str) -> Option<String>) -> Option<IceServer> {
@@ -51,7 +62,11 @@ fn server(field: impl Fn(&str) -> Option<String>) -> Option<IceServer> {
     };
     let credential = |name| field(name).filter(|value| !value.is_empty() && value.len() <= MAX_CREDENTIAL);
     match kind.as_str() {
-        "stun" | "stuns" => Some(IceServer { uri: format!("{kind}:{host}{port}"), username: None, credential: None }),
+        "stun" | "stuns" => Some(IceServer {
+            uri: format!("{kind}:{host}{port}"),
+            username: None,
+            credential: None,
+        }),
         "turn" | "turns" => {
             let transport = match field("transport").as_deref() {
                 Some("tcp") => "?transport=tcp",
@@ -60,7 +75,11 @@ fn server(field: impl Fn(&str) -> Option<String>) -> Option<IceServer> {
                 _ => "",
             };
             let uri = format!("{kind}:{host}{port}{transport}");
-            Some(IceServer { uri, username: credential("username"), credential: credential("password") })
+            Some(IceServer {
+                uri,
+                username: credential("username"),
+                credential: credential("password"),
+            })
         }
         _ => None,
     }
@@ -94,9 +113,16 @@ mod tests {
             let uris: Vec<_> = servers.iter().map(|server| server.uri.as_str()).collect();
             assert_eq!(
                 uris,
-                ["turns:turn.example:443?transport=tcp", "turn:[2001:db8::1]:3478?transport=udp", "stun:stun.example"]
+                [
+                    "turns:turn.example:443?transport=tcp",
+                    "turn:[2001:db8::1]:3478?transport=udp",
+                    "stun:stun.example"
+                ]
             );
-            assert_eq!((servers[0].username.as_deref(), servers[0].credential.as_deref()), (Some("u"), Some("p")));
+            assert_eq!(
+                (servers[0].username.as_deref(), servers[0].credential.as_deref()),
+                (Some("u"), Some("p"))
+            );
         }
     }
 
@@ -109,14 +135,21 @@ mod tests {
             {"type": "turn", "host": "turn.example", "port": "none"},
             {"type": 1}, "x", null
         ]);
-        let uris: Vec<_> = ice_servers_from_json(&services).into_iter().map(|server| server.uri).collect();
+        let uris: Vec<_> = ice_servers_from_json(&services)
+            .into_iter()
+            .map(|server| server.uri)
+            .collect();
         assert_eq!(uris, ["turns:turn.example:443?transport=tcp", "turn:turn.example:3478"]);
         assert!(ice_servers_from_json(&serde_json::json!({"type": "turn"})).is_empty());
     }
 
     #[test]
     fn a_list_without_end_is_cut() {
-        let many = format!("<services xmlns='{}'>{}</services>", ns::EXTDISCO_2, "<service type='stun' host='a'/>".repeat(500));
+        let many = format!(
+            "<services xmlns='{}'>{}</services>",
+            ns::EXTDISCO_2,
+            "<service type='stun' host='a'/>".repeat(500)
+        );
         assert_eq!(ice_servers(&xml::parse(&many).unwrap()).len(), MAX_SERVERS);
     }
 }

@@ -43,10 +43,18 @@ impl ServerInfo {
             if child.is("identity", ns::DISCO_INFO) {
                 info.identity(child);
             } else if child.is("feature", ns::DISCO_INFO) {
-                info.features.extend(child.attr("var").map(|var| limited(var, MAX_VALUE)));
+                info.features
+                    .extend(child.attr("var").map(|var| limited(var, MAX_VALUE)));
             } else if child.is("x", ns::DATA_FORMS) {
-                for field in child.children().filter(|field| field.is("field", ns::DATA_FORMS)).take(MAX_ITEMS) {
-                    let value = field.get_child("value", ns::DATA_FORMS).map(Element::text).unwrap_or_default();
+                for field in child
+                    .children()
+                    .filter(|field| field.is("field", ns::DATA_FORMS))
+                    .take(MAX_ITEMS)
+                {
+                    let value = field
+                        .get_child("value", ns::DATA_FORMS)
+                        .map(Element::text)
+                        .unwrap_or_default();
                     if let Some(var) = field.attr("var") {
                         info.fields.insert(limited(var, MAX_VALUE), limited(&value, MAX_VALUE));
                     }
@@ -58,7 +66,9 @@ impl ServerInfo {
 
     /// Reads the answer to [`disco_info_query`]; none if it is an error or something else.
     pub fn parse_iq(iq: &Element) -> Option<Self> {
-        iq.get_child("query", ns::DISCO_INFO).filter(|_| iq.attr("type") == Some("result")).map(Self::parse)
+        iq.get_child("query", ns::DISCO_INFO)
+            .filter(|_| iq.attr("type") == Some("result"))
+            .map(Self::parse)
     }
 
     /// Room only: a password is needed.
@@ -73,7 +83,10 @@ impl ServerInfo {
 
     fn identity(&mut self, identity: &Element) {
         let (category, kind) = (identity.attr("category"), identity.attr("type"));
-        let Some(name) = identity.attr("name").filter(|name| !name.is_empty()).map(|name| limited(name, MAX_VALUE))
+        let Some(name) = identity
+            .attr("name")
+            .filter(|name| !name.is_empty())
+            .map(|name| limited(name, MAX_VALUE))
         else {
             return;
         };
@@ -132,7 +145,10 @@ mod tests {
         let pushed = pushed(&xml::parse(PUSHED).unwrap(), "meet.example").unwrap();
         let info = pushed.info.unwrap();
         assert_eq!(info.components["lobbyrooms"], "lobby.meet.example");
-        assert_eq!((info.region.as_deref(), info.shard.as_deref()), (Some("eu"), Some("s1")));
+        assert_eq!(
+            (info.region.as_deref(), info.shard.as_deref()),
+            (Some("eu"), Some("s1"))
+        );
         assert_eq!(pushed.ice_servers[0].uri, "stun:turn.example:3478");
     }
 

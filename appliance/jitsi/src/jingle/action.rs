@@ -57,7 +57,12 @@ impl<'a> JingleIq<'a> {
             "session-info" => Action::SessionInfo,
             _ => Action::Other,
         };
-        Some(Self { from: iq.attr("from")?, sid: identifier(jingle.attr("sid"))?, action, jingle })
+        Some(Self {
+            from: iq.attr("from")?,
+            sid: identifier(jingle.attr("sid"))?,
+            action,
+            jingle,
+        })
     }
 }
 
@@ -78,7 +83,10 @@ mod tests {
             ("session-info", Action::SessionInfo),
             ("content-modify", Action::Other),
         ] {
-            let text = format!("<iq xmlns='jabber:client' type='set' from='r@m/focus'><jingle xmlns='{}' action='{name}' sid='S'/></iq>", ns::JINGLE);
+            let text = format!(
+                "<iq xmlns='jabber:client' type='set' from='r@m/focus'><jingle xmlns='{}' action='{name}' sid='S'/></iq>",
+                ns::JINGLE
+            );
             let iq = parse(&text).unwrap();
             let read = JingleIq::parse(&iq).unwrap();
             assert_eq!((read.from, read.sid.as_str(), read.action), ("r@m/focus", "S", action));
@@ -87,7 +95,11 @@ mod tests {
 
     #[test]
     fn without_sender_or_session_it_is_no_request() {
-        for text in ["<jingle xmlns='urn:xmpp:jingle:1' action='source-add'/>", "<jingle xmlns='urn:xmpp:jingle:1' sid='S'/>", ""] {
+        for text in [
+            "<jingle xmlns='urn:xmpp:jingle:1' action='source-add'/>",
+            "<jingle xmlns='urn:xmpp:jingle:1' sid='S'/>",
+            "",
+        ] {
             let iq = parse(&format!("<iq xmlns='jabber:client' type='set' from='a'>{text}</iq>")).unwrap();
             assert!(JingleIq::parse(&iq).is_none());
         }

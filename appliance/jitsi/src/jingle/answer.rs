@@ -3,8 +3,8 @@
 use media_protocol::{LocalDescription, PayloadType, SessionOffer};
 use minidom::Element;
 
-use crate::xml::{Builder, element};
 use crate::ns;
+use crate::xml::{Builder, element};
 
 use super::session_offer::{ABS_SEND_TIME, AUDIO_LEVEL, TRANSPORT_CC};
 use super::sources::OwnerSources;
@@ -42,26 +42,37 @@ pub fn session_accept(
         };
         Some(content.child(transport(description, sctp)))
     });
-    let bundle = offer.contents.iter().map(|name| element("content", ns::GROUPING).attr("name", name.as_str()));
+    let bundle = offer
+        .contents
+        .iter()
+        .map(|name| element("content", ns::GROUPING).attr("name", name.as_str()));
     element("jingle", ns::JINGLE)
         .attr("action", "session-accept")
         .attr("sid", offer.sid.as_str())
         .attr("initiator", offer.initiator.as_str())
         .attr("responder", responder)
         .children(contents)
-        .child(element("group", ns::GROUPING).attr("semantics", "BUNDLE").children(bundle))
+        .child(
+            element("group", ns::GROUPING)
+                .attr("semantics", "BUNDLE")
+                .children(bundle),
+        )
         .build()
 }
 
 fn audio(accepted: &SessionOffer, local: &LocalStreams) -> Builder {
-    let extensions =
-        [(accepted.audio.audio_level_extension, AUDIO_LEVEL), (accepted.audio.transport_cc_extension, TRANSPORT_CC)];
+    let extensions = [
+        (accepted.audio.audio_level_extension, AUDIO_LEVEL),
+        (accepted.audio.transport_cc_extension, TRANSPORT_CC),
+    ];
     description("audio", &accepted.audio.payload_types, &extensions, &local.audio())
 }
 
 fn video(accepted: &SessionOffer, local: &LocalStreams) -> Builder {
-    let extensions =
-        [(accepted.video.abs_send_time_extension, ABS_SEND_TIME), (accepted.video.transport_cc_extension, TRANSPORT_CC)];
+    let extensions = [
+        (accepted.video.abs_send_time_extension, ABS_SEND_TIME),
+        (accepted.video.transport_cc_extension, TRANSPORT_CC),
+    ];
     description("video", &accepted.video.payload_types, &extensions, &local.video())
 }
 
@@ -73,11 +84,17 @@ fn description(
 ) -> Builder {
     let rtx = payloads.iter().filter_map(|payload| Some((payload, payload.rtx?)));
     let rtx = rtx.map(|(payload, number)| {
-        let apt = element("parameter", ns::RTP).attr("name", "apt").attr("value", payload.number.to_string());
+        let apt = element("parameter", ns::RTP)
+            .attr("name", "apt")
+            .attr("value", payload.number.to_string());
         payload_type(number, "rtx", payload.clock_rate, None).child(apt)
     });
     let extensions = extensions.iter().filter_map(|(id, uri)| {
-        Some(element("rtp-hdrext", ns::HDREXT).attr("id", (*id)?.to_string()).attr("uri", *uri))
+        Some(
+            element("rtp-hdrext", ns::HDREXT)
+                .attr("id", (*id)?.to_string())
+                .attr("uri", *uri),
+        )
     });
     element("description", ns::RTP)
         .attr("media", media)
@@ -91,15 +108,26 @@ fn description(
 
 fn accepted_payload(payload: &PayloadType) -> Builder {
     let parameters = payload.parameters.iter().map(|(name, value)| {
-        element("parameter", ns::RTP).attr("name", name.as_str()).attr("value", value.as_str())
+        element("parameter", ns::RTP)
+            .attr("name", name.as_str())
+            .attr("value", value.as_str())
     });
     let feedback = payload.feedback.iter().map(|text| {
-        let (kind, subtype) = text.split_once(' ').map_or((text.as_str(), None), |(kind, sub)| (kind, Some(sub)));
-        element("rtcp-fb", ns::RTCP_FB).attr("type", kind).attr_if("subtype", subtype)
+        let (kind, subtype) = text
+            .split_once(' ')
+            .map_or((text.as_str(), None), |(kind, sub)| (kind, Some(sub)));
+        element("rtcp-fb", ns::RTCP_FB)
+            .attr("type", kind)
+            .attr_if("subtype", subtype)
     });
-    payload_type(payload.number, &payload.encoding_name, payload.clock_rate, payload.channels)
-        .children(parameters)
-        .children(feedback)
+    payload_type(
+        payload.number,
+        &payload.encoding_name,
+        payload.clock_rate,
+        payload.channels,
+    )
+    .children(parameters)
+    .children(feedback)
 }
 
 fn payload_type(number: u8, name: &str, clock_rate: u32, channels: Option<u8>) -> Builder {
@@ -112,7 +140,11 @@ fn payload_type(number: u8, name: &str, clock_rate: u32, channels: Option<u8>) -
 
 fn transport(description: &LocalDescription, sctp: Option<u16>) -> Builder {
     // the bridge compares fingerprints as exact strings, in upper case
-    let setup = if description.fingerprint.setup == "passive" { "passive" } else { "active" };
+    let setup = if description.fingerprint.setup == "passive" {
+        "passive"
+    } else {
+        "active"
+    };
     let fingerprint = element("fingerprint", ns::DTLS)
         .attr("hash", description.fingerprint.hash.to_ascii_lowercase())
         .attr("setup", setup)

@@ -33,7 +33,10 @@ pub struct OfferedPayload {
 impl OfferedPayload {
     /// A format parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.parameters
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -59,26 +62,41 @@ pub struct DataContent {
 
 impl Content {
     pub(crate) fn parse(name: &str, description: &Element) -> Self {
-        let children = |name: &'static str, namespace| description.children().filter(move |child| child.is(name, namespace));
+        let children =
+            |name: &'static str, namespace| description.children().filter(move |child| child.is(name, namespace));
         let extension = |child: &Element| {
             let id = child.attr("id")?.parse().ok().filter(|id| (1..=255).contains(id))?;
             Some((id, limited(child.attr("uri")?)?))
         };
         Self {
             name: name.to_owned(),
-            payload_types: children("payload-type", ns::RTP).take(MAX_PAYLOADS).filter_map(payload).collect(),
-            extensions: children("rtp-hdrext", ns::HDREXT).take(MAX_EXTENSIONS).filter_map(extension).collect(),
+            payload_types: children("payload-type", ns::RTP)
+                .take(MAX_PAYLOADS)
+                .filter_map(payload)
+                .collect(),
+            extensions: children("rtp-hdrext", ns::HDREXT)
+                .take(MAX_EXTENSIONS)
+                .filter_map(extension)
+                .collect(),
         }
     }
 
     /// Id of a header extension.
     pub fn extension(&self, uri: &str) -> Option<u8> {
-        self.extensions.iter().find(|(_, offered)| offered == uri).map(|(id, _)| *id)
+        self.extensions
+            .iter()
+            .find(|(_, offered)| offered == uri)
+            .map(|(id, _)| *id)
     }
 }
 
 fn payload(element: &Element) -> Option<OfferedPayload> {
-    let children = |name: &'static str, namespace| element.children().filter(move |child| child.is(name, namespace)).take(MAX_PARAMETERS);
+    let children = |name: &'static str, namespace| {
+        element
+            .children()
+            .filter(move |child| child.is(name, namespace))
+            .take(MAX_PARAMETERS)
+    };
     let feedback = |child: &Element| {
         let kind = child.attr("type")?;
         let text = match child.attr("subtype").filter(|subtype| !subtype.is_empty()) {
@@ -91,7 +109,10 @@ fn payload(element: &Element) -> Option<OfferedPayload> {
         number: element.attr("id")?.parse().ok().filter(|number| *number < 128)?,
         name: limited(element.attr("name")?)?,
         clock_rate: element.attr("clockrate")?.parse().ok().filter(|rate| *rate > 0)?,
-        channels: element.attr("channels").and_then(|channels| channels.parse().ok()).unwrap_or(1),
+        channels: element
+            .attr("channels")
+            .and_then(|channels| channels.parse().ok())
+            .unwrap_or(1),
         parameters: children("parameter", ns::RTP).flat_map(parameters).collect(),
         feedback: children("rtcp-fb", ns::RTCP_FB).filter_map(feedback).collect(),
     })
@@ -99,12 +120,15 @@ fn payload(element: &Element) -> Option<OfferedPayload> {
 
 /// The focus writes `profile-level-id` with a whole list for its value: `42e01f;level-asymmetry-allowed=1;…`.
 fn parameters(element: &Element) -> Vec<(String, String)> {
-    let (Some(name), Some(value)) = (element.attr("name"), element.attr("value")) else { return Vec::new() };
+    let (Some(name), Some(value)) = (element.attr("name"), element.attr("value")) else {
+        return Vec::new();
+    };
     let mut parts = value.split(';').take(MAX_PARAMETERS);
     let first = parts.next().map(|value| (name, value));
     let others = parts.filter_map(|part| part.split_once('='));
     let all = first.into_iter().chain(others);
-    all.filter_map(|(name, value)| Some((limited(name.trim())?, limited(value.trim())?))).collect()
+    all.filter_map(|(name, value)| Some((limited(name.trim())?, limited(value.trim())?)))
+        .collect()
 }
 
 /// Text that can stand in a line of SDP: bounded, printable.
@@ -119,7 +143,14 @@ mod tests {
     use crate::xml::parse;
 
     fn content(inside: &str) -> Content {
-        Content::parse("video", &parse(&format!("<description xmlns='{}' media='video'>{inside}</description>", ns::RTP)).unwrap())
+        Content::parse(
+            "video",
+            &parse(&format!(
+                "<description xmlns='{}' media='video'>{inside}</description>",
+                ns::RTP
+            ))
+            .unwrap(),
+        )
     }
 
     #[test]
@@ -144,7 +175,11 @@ mod tests {
              <parameter name='profile-level-id' value='42e01f;level-asymmetry-allowed=1;packetization-mode=1;'/></payload-type>",
         );
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let expected = [pair("profile-level-id", "42e01f"), pair("level-asymmetry-allowed", "1"), pair("packetization-mode", "1")];
+        let expected = [
+            pair("profile-level-id", "42e01f"),
+            pair("level-asymmetry-allowed", "1"),
+            pair("packetization-mode", "1"),
+        ];
         assert_eq!(read.payload_types[0].parameters, expected);
     }
 

@@ -44,7 +44,12 @@ impl LocalStreams {
             }
         };
         let audio_ssrc = next();
-        let layers = (0..layers).map(|_| LocalLayer { ssrc: next(), rtx_ssrc: next() }).collect();
+        let layers = (0..layers)
+            .map(|_| LocalLayer {
+                ssrc: next(),
+                rtx_ssrc: next(),
+            })
+            .collect();
         let track = chance.random::<u64>();
         Self {
             id: id.to_owned(),
@@ -70,15 +75,24 @@ impl LocalStreams {
     /// Our microphone as signalled.
     pub fn audio(&self) -> OwnerSources {
         let source = self.source(self.audio_ssrc, MediaKind::Audio);
-        OwnerSources { sources: vec![source], ..OwnerSources::of(&self.id) }
+        OwnerSources {
+            sources: vec![source],
+            ..OwnerSources::of(&self.id)
+        }
     }
 
     /// Our camera as signalled: the layers, then their retransmissions; SIM low to high, one FID per layer.
     pub fn video(&self) -> OwnerSources {
         let media = self.layers.iter().map(|layer| layer.ssrc);
         let all = media.clone().chain(self.layers.iter().map(|layer| layer.rtx_ssrc));
-        let simulcast = (self.layers.len() > 1).then(|| SourceGroup { semantics: Semantics::Sim, ssrcs: media.collect() });
-        let rtx = self.layers.iter().map(|layer| SourceGroup { semantics: Semantics::Fid, ssrcs: vec![layer.ssrc, layer.rtx_ssrc] });
+        let simulcast = (self.layers.len() > 1).then(|| SourceGroup {
+            semantics: Semantics::Sim,
+            ssrcs: media.collect(),
+        });
+        let rtx = self.layers.iter().map(|layer| SourceGroup {
+            semantics: Semantics::Fid,
+            ssrcs: vec![layer.ssrc, layer.rtx_ssrc],
+        });
         OwnerSources {
             owner: self.id.clone(),
             sources: all.map(|ssrc| self.source(ssrc, MediaKind::Video)).collect(),
@@ -91,7 +105,13 @@ impl LocalStreams {
             MediaKind::Audio => (audio_source_name(&self.id), &self.audio_msid, None),
             MediaKind::Video => (camera_source_name(&self.id), &self.video_msid, Some(VideoType::Camera)),
         };
-        Source { ssrc, kind, name: Some(name), msid: Some(msid.clone()), video_type }
+        Source {
+            ssrc,
+            kind,
+            name: Some(name),
+            msid: Some(msid.clone()),
+            video_type,
+        }
     }
 }
 
@@ -122,7 +142,11 @@ mod tests {
     #[test]
     fn ssrcs_are_not_zero_not_taken_and_distinct_whatever_chance_gives() {
         let streams = LocalStreams::generate("ab", 3, |ssrc| ssrc == 2, &mut Stubborn(0));
-        let layers: Vec<_> = streams.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)).collect();
+        let layers: Vec<_> = streams
+            .layers
+            .iter()
+            .map(|layer| (layer.ssrc, layer.rtx_ssrc))
+            .collect();
         assert_eq!((streams.audio_ssrc, layers), (1, vec![(3, 4), (5, 6), (7, 8)]));
     }
 
@@ -138,7 +162,10 @@ mod tests {
     fn one_layer_has_no_simulcast_group_and_none_has_no_source() {
         let mut chance = rand::rngs::StdRng::seed_from_u64(7);
         let one = LocalStreams::generate("ab", 1, |_| false, &mut chance).video();
-        assert_eq!(one.groups.iter().map(|group| group.semantics).collect::<Vec<_>>(), [Semantics::Fid]);
+        assert_eq!(
+            one.groups.iter().map(|group| group.semantics).collect::<Vec<_>>(),
+            [Semantics::Fid]
+        );
         let none = LocalStreams::generate("ab", 0, |_| false, &mut chance).video();
         assert!(none.sources.is_empty() && none.groups.is_empty());
     }

@@ -8,11 +8,11 @@ mod json_sources;
 mod local_streams;
 mod offer;
 mod refusal;
+#[cfg(test)]
+mod sample;
 mod session_offer;
 mod source_change;
 mod source_table;
-#[cfg(test)]
-mod sample;
 mod sources;
 mod terminate;
 mod transport;
@@ -34,5 +34,7 @@ const MAX_IDENTIFIER: usize = 256;
 
 /// An identifier that is present, not empty and not too long.
 fn identifier(value: Option<&str>) -> Option<String> {
-    value.filter(|value| !value.is_empty() && value.len() <= MAX_IDENTIFIER).map(str::to_owned)
+    value
+        .filter(|value| !value.is_empty() && value.len() <= MAX_IDENTIFIER)
+        .map(str::to_owned)
 }

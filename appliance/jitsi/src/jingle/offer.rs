@@ -80,17 +80,28 @@ impl Offer {
         let (mut audio, mut video, mut data) = (None, None, None);
         let mut contents = Vec::new();
         let mut transports = Vec::new();
-        for content in jingle.children().filter(|child| child.is("content", ns::JINGLE)).take(MAX_CONTENTS) {
-            let Some(name) = identifier(content.attr("name")) else { continue };
+        for content in jingle
+            .children()
+            .filter(|child| child.is("content", ns::JINGLE))
+            .take(MAX_CONTENTS)
+        {
+            let Some(name) = identifier(content.attr("name")) else {
+                continue;
+            };
             let description = content.children().find(|child| child.name() == "description");
-            let media = description.and_then(|description| description.attr("media")).unwrap_or(&name);
+            let media = description
+                .and_then(|description| description.attr("media"))
+                .unwrap_or(&name);
             let transport = Transport::parse(content);
             match (media, description) {
                 ("audio", Some(description)) if audio.is_none() => audio = Some(Content::parse(&name, description)),
                 ("video", Some(description)) if video.is_none() => video = Some(Content::parse(&name, description)),
                 ("application" | "data", _) if data.is_none() => {
                     let port = transport.as_ref().and_then(|transport| transport.sctp_port);
-                    data = port.map(|port| DataContent { name: name.clone(), port });
+                    data = port.map(|port| DataContent {
+                        name: name.clone(),
+                        port,
+                    });
                     if data.is_none() {
                         continue;
                     }
@@ -102,19 +113,22 @@ impl Offer {
         }
         let audio = audio.ok_or(OfferError::MissingContent("audio"))?;
         let video = video.ok_or(OfferError::MissingContent("video"))?;
-        let web_sockets = transports.iter().flat_map(|transport| transport.web_sockets.clone()).fold(
-            Vec::new(),
-            |mut unique, url| {
+        let web_sockets = transports
+            .iter()
+            .flat_map(|transport| transport.web_sockets.clone())
+            .fold(Vec::new(), |mut unique, url| {
                 if !unique.contains(&url) {
                     unique.push(url);
                 }
                 unique
-            },
-        );
+            });
         let usable = |transport: &Transport| {
             !transport.ufrag.is_empty() && !transport.pwd.is_empty() && !transport.fingerprints.is_empty()
         };
-        let transport = transports.into_iter().find(usable).ok_or(OfferError::MissingTransport)?;
+        let transport = transports
+            .into_iter()
+            .find(usable)
+            .ok_or(OfferError::MissingTransport)?;
         Ok(Self {
             sid: iq.sid.clone(),
             initiator: iq.from.to_owned(),
@@ -139,13 +153,19 @@ impl Offer {
 
 fn bridge_session(jingle: &Element) -> Option<BridgeSession> {
     let element = jingle.get_child("bridge-session", ns::FOCUS)?;
-    Some(BridgeSession { id: identifier(element.attr("id"))?, region: identifier(element.attr("region")) })
+    Some(BridgeSession {
+        id: identifier(element.attr("id"))?,
+        region: identifier(element.attr("region")),
+    })
 }
 
 fn start_muted(jingle: &Element) -> Muted {
     let element = jingle.get_child("startmuted", ns::START_MUTED);
     let on = |name: &str| element.and_then(|element| element.attr(name)) == Some("true");
-    Muted { audio: on("audio"), video: on("video") }
+    Muted {
+        audio: on("audio"),
+        video: on("video"),
+    }
 }
 
 #[cfg(test)]
@@ -161,14 +181,41 @@ mod tests {
     #[test]
     fn the_whole_offer_is_read() {
         let read = offer(sample::OFFER).unwrap();
-        assert_eq!((read.sid.as_str(), read.initiator.as_str()), ("S1", "room@muc.meet.example/focus"));
+        assert_eq!(
+            (read.sid.as_str(), read.initiator.as_str()),
+            ("S1", "room@muc.meet.example/focus")
+        );
         assert_eq!(read.contents, ["audio", "video", "data"]);
-        assert_eq!(read.data, Some(DataContent { name: "data".into(), port: 5000 }));
+        assert_eq!(
+            read.data,
+            Some(DataContent {
+                name: "data".into(),
+                port: 5000
+            })
+        );
         assert_eq!(read.transport.candidates.len(), 1);
         assert_eq!(read.transport.sctp_port, Some(5000));
-        assert_eq!(read.bridge_session, Some(BridgeSession { id: "B1".into(), region: Some("eu".into()) }));
-        assert_eq!(read.start_muted, Muted { audio: true, video: false });
-        assert_eq!(read.sources.iter().map(|entry| entry.owner.as_str()).collect::<Vec<_>>(), ["cd34ef56", "jvb"]);
+        assert_eq!(
+            read.bridge_session,
+            Some(BridgeSession {
+                id: "B1".into(),
+                region: Some("eu".into())
+            })
+        );
+        assert_eq!(
+            read.start_muted,
+            Muted {
+                audio: true,
+                video: false
+            }
+        );
+        assert_eq!(
+            read.sources
+                .iter()
+                .map(|entry| entry.owner.as_str())
+                .collect::<Vec<_>>(),
+            ["cd34ef56", "jvb"]
+        );
     }
 
     #[test]
@@ -181,9 +228,15 @@ mod tests {
     #[test]
     fn what_cannot_be_answered_is_refused_by_name() {
         let refused = |from: &str, to: &str| offer(&sample::OFFER.replace(from, to)).unwrap_err();
-        assert_eq!(refused("media='video'", "media='smell'"), OfferError::MissingContent("video"));
+        assert_eq!(
+            refused("media='video'", "media='smell'"),
+            OfferError::MissingContent("video")
+        );
         assert_eq!(refused("ufrag='u1'", ""), OfferError::MissingTransport);
         assert_eq!(refused("hash='sha-256'", "hash='rot13'"), OfferError::MissingTransport);
-        assert_eq!(refused("{\"sources\":{", "{\"sources\":["), OfferError::Sources(SourceError::Malformed));
+        assert_eq!(
+            refused("{\"sources\":{", "{\"sources\":["),
+            OfferError::Sources(SourceError::Malformed)
+        );
     }
 }

@@ -24,9 +24,18 @@ impl Offer {
         ice_servers: Vec<IceServer>,
         codecs: &[VideoCodec],
     ) -> Result<SessionOffer, OfferError> {
-        let opus = self.audio.payload_types.iter().find(|payload| is_opus(payload)).ok_or(OfferError::NoAudioCodec)?;
+        let opus = self
+            .audio
+            .payload_types
+            .iter()
+            .find(|payload| is_opus(payload))
+            .ok_or(OfferError::NoAudioCodec)?;
         let video = codecs.iter().filter_map(|codec| {
-            let offered = self.video.payload_types.iter().find(|payload| is_video(payload, *codec))?;
+            let offered = self
+                .video
+                .payload_types
+                .iter()
+                .find(|payload| is_video(payload, *codec))?;
             Some((*codec, payload_type(offered, None, rtx(&self.video, offered.number))))
         });
         let (codecs, payload_types): (Vec<_>, Vec<_>) = video.unzip();
@@ -64,9 +73,13 @@ fn is_video(payload: &OfferedPayload, codec: VideoCodec) -> bool {
 
 /// The retransmission payload type whose `apt` is `number` (RFC 4588 §8.1).
 fn rtx(content: &Content, number: u8) -> Option<u8> {
-    let mut rtx = content.payload_types.iter().filter(|payload| payload.name.eq_ignore_ascii_case("rtx"));
+    let mut rtx = content
+        .payload_types
+        .iter()
+        .filter(|payload| payload.name.eq_ignore_ascii_case("rtx"));
     let apt = |payload: &OfferedPayload| payload.parameter("apt").and_then(|apt| apt.parse::<u8>().ok());
-    rtx.find(|payload| apt(payload) == Some(number)).map(|payload| payload.number)
+    rtx.find(|payload| apt(payload) == Some(number))
+        .map(|payload| payload.number)
 }
 
 /// An extension that fits the one-byte header (RFC 8285 §4.2).
@@ -81,14 +94,21 @@ fn payload_type(offered: &OfferedPayload, channels: Option<u8>, rtx: Option<u8>)
         clock_rate: offered.clock_rate,
         channels,
         parameters: offered.parameters.clone(),
-        feedback: offered.feedback.iter().filter(|text| FEEDBACK.contains(&text.as_str())).cloned().collect(),
+        feedback: offered
+            .feedback
+            .iter()
+            .filter(|text| FEEDBACK.contains(&text.as_str()))
+            .cloned()
+            .collect(),
         rtx,
     }
 }
 
 /// The name as registered, whatever case it came in.
 fn canonical(name: &str) -> String {
-    let registered = ["opus", "VP8", "H264"].into_iter().find(|registered| registered.eq_ignore_ascii_case(name));
+    let registered = ["opus", "VP8", "H264"]
+        .into_iter()
+        .find(|registered| registered.eq_ignore_ascii_case(name));
     registered.unwrap_or(name).to_owned()
 }
 
@@ -103,19 +123,40 @@ mod tests {
         let iq = parse(text).unwrap();
         let offer = Offer::parse(&JingleIq::parse(&iq).unwrap()).unwrap();
         let mut chance = rand::rngs::StdRng::seed_from_u64(1);
-        offer.session_offer(&LocalStreams::generate("ab12cd34", 3, |_| false, &mut chance), Vec::new(), codecs)
+        offer.session_offer(
+            &LocalStreams::generate("ab12cd34", 3, |_| false, &mut chance),
+            Vec::new(),
+            codecs,
+        )
     }
 
     #[test]
     fn numbers_are_the_offers_and_retransmission_is_found_by_apt() {
         let read = session(sample::OFFER, &[VideoCodec::Vp8, VideoCodec::H264]).unwrap();
         let opus = &read.audio.payload_types[0];
-        assert_eq!((opus.number, opus.channels, opus.encoding_name.as_str()), (111, Some(2), "opus"));
-        assert_eq!((read.audio.audio_level_extension, read.audio.transport_cc_extension), (Some(1), Some(5)));
-        let video: Vec<_> = read.video.payload_types.iter().map(|payload| (payload.number, payload.rtx)).collect();
+        assert_eq!(
+            (opus.number, opus.channels, opus.encoding_name.as_str()),
+            (111, Some(2), "opus")
+        );
+        assert_eq!(
+            (read.audio.audio_level_extension, read.audio.transport_cc_extension),
+            (Some(1), Some(5))
+        );
+        let video: Vec<_> = read
+            .video
+            .payload_types
+            .iter()
+            .map(|payload| (payload.number, payload.rtx))
+            .collect();
         assert_eq!(video, [(100, Some(96)), (107, Some(99))]);
-        assert_eq!(read.video.payload_types[0].feedback, ["ccm fir", "nack", "nack pli", "transport-cc"]);
-        assert_eq!((read.video.codec, read.video.abs_send_time_extension), (VideoCodec::Vp8, Some(3)));
+        assert_eq!(
+            read.video.payload_types[0].feedback,
+            ["ccm fir", "nack", "nack pli", "transport-cc"]
+        );
+        assert_eq!(
+            (read.video.codec, read.video.abs_send_time_extension),
+            (VideoCodec::Vp8, Some(3))
+        );
     }
 
     #[test]
@@ -124,7 +165,10 @@ mod tests {
         let read = session(&without_vp8, &[VideoCodec::Vp8, VideoCodec::H264]).unwrap();
         assert_eq!(read.video.codec, VideoCodec::H264);
         assert_eq!(session(&without_vp8, &[VideoCodec::Vp8]), Err(OfferError::NoVideoCodec));
-        assert_eq!(session(&sample::OFFER.replace("name='opus'", "name='PCMU'"), &[VideoCodec::Vp8]), Err(OfferError::NoAudioCodec));
+        assert_eq!(
+            session(&sample::OFFER.replace("name='opus'", "name='PCMU'"), &[VideoCodec::Vp8]),
+            Err(OfferError::NoAudioCodec)
+        );
     }
 
     #[test]

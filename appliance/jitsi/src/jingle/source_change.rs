@@ -2,8 +2,8 @@
 
 use minidom::Element;
 
-use crate::xml::element;
 use crate::ns;
+use crate::xml::element;
 
 use super::sources::{OwnerSources, SourceError};
 use super::xml_sources::{write_group, write_source};
@@ -27,7 +27,12 @@ pub fn source_add(sid: &str, initiator: &str, audio: Option<&OwnerSources>, vide
 }
 
 /// The `<jingle/>` that withdraws sources of ours; SSRCs and groups exactly as they were announced.
-pub fn source_remove(sid: &str, initiator: &str, audio: Option<&OwnerSources>, video: Option<&OwnerSources>) -> Element {
+pub fn source_remove(
+    sid: &str,
+    initiator: &str,
+    audio: Option<&OwnerSources>,
+    video: Option<&OwnerSources>,
+) -> Element {
     change("source-remove", sid, initiator, audio, video)
 }
 
@@ -38,14 +43,21 @@ fn change(
     audio: Option<&OwnerSources>,
     video: Option<&OwnerSources>,
 ) -> Element {
-    let contents = [("audio", audio), ("video", video)].into_iter().filter_map(|(media, sources)| {
-        let sources = sources.filter(|sources| !sources.sources.is_empty())?;
-        let description = element("description", ns::RTP)
-            .attr("media", media)
-            .children(sources.sources.iter().map(write_source))
-            .children(sources.groups.iter().map(write_group));
-        Some(element("content", ns::JINGLE).attr("name", media).attr("creator", "initiator").child(description))
-    });
+    let contents = [("audio", audio), ("video", video)]
+        .into_iter()
+        .filter_map(|(media, sources)| {
+            let sources = sources.filter(|sources| !sources.sources.is_empty())?;
+            let description = element("description", ns::RTP)
+                .attr("media", media)
+                .children(sources.sources.iter().map(write_source))
+                .children(sources.groups.iter().map(write_group));
+            Some(
+                element("content", ns::JINGLE)
+                    .attr("name", media)
+                    .attr("creator", "initiator")
+                    .child(description),
+            )
+        });
     element("jingle", ns::JINGLE)
         .attr("action", action)
         .attr("sid", sid)
@@ -80,9 +92,16 @@ mod tests {
             "<jingle xmlns='{}'><content name='audio'><description xmlns='{}' media='audio'><source xmlns='{}' ssrc='1'>\
              <ssrc-info xmlns='{4}' owner='ab'/></source></description></content>\
              <json-message xmlns='{4}'>{3}</json-message></jingle>",
-            ns::JINGLE, ns::RTP, ns::SSMA, r#"{"sources":{"cd":[[],[],[{"s":2}]]}}"#, ns::JITMEET
+            ns::JINGLE,
+            ns::RTP,
+            ns::SSMA,
+            r#"{"sources":{"cd":[[],[],[{"s":2}]]}}"#,
+            ns::JITMEET
         );
         let read = parse_source_change(&xml::parse(&text).unwrap()).unwrap();
-        assert_eq!(read.iter().map(|entry| entry.owner.as_str()).collect::<Vec<_>>(), ["ab", "cd"]);
+        assert_eq!(
+            read.iter().map(|entry| entry.owner.as_str()).collect::<Vec<_>>(),
+            ["ab", "cd"]
+        );
     }
 }

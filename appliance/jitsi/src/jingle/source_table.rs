@@ -47,10 +47,20 @@ impl SourceTable {
                     break;
                 }
                 let (owner, source) = (entry.owner.clone(), source.clone());
-                self.signalled.insert(source.ssrc, Signalled { owner, source, rtx: None, secondary: false });
+                self.signalled.insert(
+                    source.ssrc,
+                    Signalled {
+                        owner,
+                        source,
+                        rtx: None,
+                        secondary: false,
+                    },
+                );
             }
             for group in &entry.groups {
-                let Some((first, others)) = group.ssrcs.split_first() else { continue };
+                let Some((first, others)) = group.ssrcs.split_first() else {
+                    continue;
+                };
                 for other in others {
                     if let Some(other) = self.owned(*other, &entry.owner) {
                         other.secondary = true;
@@ -92,7 +102,8 @@ impl SourceTable {
     pub fn map(&mut self, kind: MediaKind, mappings: &[SourceMapping]) -> bool {
         let before = self.mapped.clone();
         for mapping in mappings.iter().filter(|mapping| mapping.owner != BRIDGE_OWNER) {
-            self.mapped.retain(|ssrc, stream| *ssrc == mapping.ssrc || stream.kind != kind || stream.source != mapping.source);
+            self.mapped
+                .retain(|ssrc, stream| *ssrc == mapping.ssrc || stream.kind != kind || stream.source != mapping.source);
             if self.mapped.len() >= MAX_MAPPINGS && !self.mapped.contains_key(&mapping.ssrc) {
                 break;
             }
@@ -112,7 +123,11 @@ impl SourceTable {
 
     /// Whether an SSRC is in use by anybody.
     pub fn contains(&self, ssrc: u32) -> bool {
-        let mapped = || self.mapped.values().any(|stream| stream.ssrc == ssrc || stream.rtx_ssrc == Some(ssrc));
+        let mapped = || {
+            self.mapped
+                .values()
+                .any(|stream| stream.ssrc == ssrc || stream.rtx_ssrc == Some(ssrc))
+        };
         self.signalled.contains_key(&ssrc) || mapped()
     }
 
@@ -124,7 +139,11 @@ impl SourceTable {
                 continue;
             }
             let source = name(entry);
-            if self.mapped.values().any(|stream| stream.kind == entry.source.kind && stream.source == source) {
+            if self
+                .mapped
+                .values()
+                .any(|stream| stream.kind == entry.source.kind && stream.source == source)
+            {
                 continue;
             }
             let stream = RemoteStream {
@@ -151,7 +170,11 @@ fn name(entry: &Signalled) -> String {
         MediaKind::Audio => "a0",
         MediaKind::Video => "v0",
     };
-    entry.source.name.clone().unwrap_or_else(|| format!("{}-{kind}", entry.owner))
+    entry
+        .source
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("{}-{kind}", entry.owner))
 }
 
 #[cfg(test)]

@@ -66,6 +66,10 @@ pub struct OwnerSources {
 
 impl OwnerSources {
     pub(crate) fn of(owner: &str) -> Self {
-        Self { owner: owner.to_owned(), sources: Vec::new(), groups: Vec::new() }
+        Self {
+            owner: owner.to_owned(),
+            sources: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 }

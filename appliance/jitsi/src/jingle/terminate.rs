@@ -3,9 +3,9 @@
 use minidom::Element;
 
 use crate::muc::clean_text;
+use crate::ns;
 use crate::stanza::limited;
 use crate::xml::element;
-use crate::ns;
 
 /// Why the focus ended a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,9 @@ impl Termination {
         let text = reason.and_then(|reason| reason.get_child("text", ns::JINGLE));
         Self {
             reason: condition.map(|child| limited(child.name(), 64)).unwrap_or_default(),
-            text: text.map(|text| clean_text(&text.text(), 300)).filter(|text| !text.is_empty()),
+            text: text
+                .map(|text| clean_text(&text.text(), 300))
+                .filter(|text| !text.is_empty()),
         }
     }
 
@@ -55,7 +57,11 @@ fn terminate(sid: &str, initiator: &str, condition: &'static str, text: &str, re
     let reason = element("reason", ns::JINGLE)
         .child(element(condition, ns::JINGLE))
         .child(element("text", ns::JINGLE).text(text));
-    let restart = restart.map(|id| element("bridge-session", ns::FOCUS).attr("id", id).attr("restart", "true"));
+    let restart = restart.map(|id| {
+        element("bridge-session", ns::FOCUS)
+            .attr("id", id)
+            .attr("restart", "true")
+    });
     element("jingle", ns::JINGLE)
         .attr("action", "session-terminate")
         .attr("sid", sid)
@@ -82,7 +88,13 @@ mod tests {
         let idle = ended("<reason><expired/><text>Idle session timeout</text></reason>");
         assert!(idle.is_idle() && !idle.announces_new_session());
         assert!(!ended("<reason><gone/><text>moving</text></reason>").announces_new_session());
-        assert_eq!(ended(""), Termination { reason: String::new(), text: None });
+        assert_eq!(
+            ended(""),
+            Termination {
+                reason: String::new(),
+                text: None
+            }
+        );
     }
 
     #[test]

@@ -34,9 +34,12 @@ impl Transport {
         let credential = |name: &'static str| {
             let value = transport.attr(name).unwrap_or_default();
             let ice_char = |byte: u8| byte.is_ascii_graphic();
-            Some(value).filter(|value| value.len() <= MAX_CREDENTIAL && value.bytes().all(ice_char)).unwrap_or_default()
+            Some(value)
+                .filter(|value| value.len() <= MAX_CREDENTIAL && value.bytes().all(ice_char))
+                .unwrap_or_default()
         };
-        let children = |name: &'static str, namespace| transport.children().filter(move |child| child.is(name, namespace));
+        let children =
+            |name: &'static str, namespace| transport.children().filter(move |child| child.is(name, namespace));
         let web_socket = |child: &Element| {
             let url = child.attr("url").filter(|url| url.len() <= 2048)?;
             (url.starts_with("wss://") || url.starts_with("ws://")).then(|| url.to_owned())
@@ -44,9 +47,18 @@ impl Transport {
         Some(Self {
             ufrag: credential("ufrag").to_owned(),
             pwd: credential("pwd").to_owned(),
-            candidates: children("candidate", ns::ICE_UDP).take(MAX_CANDIDATES).filter_map(candidate).collect(),
-            fingerprints: children("fingerprint", ns::DTLS).take(MAX_FINGERPRINTS).filter_map(fingerprint).collect(),
-            web_sockets: children("web-socket", ns::COLIBRI).take(MAX_WEB_SOCKETS).filter_map(web_socket).collect(),
+            candidates: children("candidate", ns::ICE_UDP)
+                .take(MAX_CANDIDATES)
+                .filter_map(candidate)
+                .collect(),
+            fingerprints: children("fingerprint", ns::DTLS)
+                .take(MAX_FINGERPRINTS)
+                .filter_map(fingerprint)
+                .collect(),
+            web_sockets: children("web-socket", ns::COLIBRI)
+                .take(MAX_WEB_SOCKETS)
+                .filter_map(web_socket)
+                .collect(),
             sctp_port: children("sctpmap", ns::DTLS_SCTP)
                 .find_map(|map| map.attr("number")?.parse().ok())
                 .filter(|port| *port != 0),
@@ -62,21 +74,31 @@ fn candidate(element: &Element) -> Option<Candidate> {
         return None;
     }
     let address: IpAddr = attribute("ip")?.parse().ok()?;
-    let component = attribute("component").unwrap_or("1").parse().ok().filter(|component| *component == 1)?;
+    let component = attribute("component")
+        .unwrap_or("1")
+        .parse()
+        .ok()
+        .filter(|component| *component == 1)?;
     let port = attribute("port")?.parse().ok().filter(|port| *port != 0)?;
     let kind = attribute("type").unwrap_or("host");
     if !matches!(kind, "host" | "srflx" | "prflx" | "relay") {
         return None;
     }
     let foundation = attribute("foundation").unwrap_or("1");
-    if foundation.is_empty() || !foundation.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')) {
+    if foundation.is_empty()
+        || !foundation
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    {
         return None;
     }
     Some(Candidate {
         foundation: foundation.to_owned(),
         component,
         protocol,
-        priority: attribute("priority").and_then(|priority| priority.parse().ok()).unwrap_or(1),
+        priority: attribute("priority")
+            .and_then(|priority| priority.parse().ok())
+            .unwrap_or(1),
         address,
         port,
         kind: kind.to_owned(),
@@ -88,14 +110,20 @@ fn fingerprint(element: &Element) -> Option<Fingerprint> {
     let hash = element.attr("hash")?.to_ascii_lowercase();
     let value = element.text().trim().to_ascii_uppercase();
     let is_hex = |pair: &str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !matches!(hash.as_str(), "sha-1" | "sha-224" | "sha-256" | "sha-384" | "sha-512") || !value.split(':').all(is_hex) {
+    if !matches!(hash.as_str(), "sha-1" | "sha-224" | "sha-256" | "sha-384" | "sha-512")
+        || !value.split(':').all(is_hex)
+    {
         return None;
     }
     let setup = match element.attr("setup") {
         Some(setup @ ("active" | "passive" | "actpass")) => setup,
         _ => "actpass",
     };
-    (value.len() <= 64 * 3).then(|| Fingerprint { hash, value, setup: setup.to_owned() })
+    (value.len() <= 64 * 3).then(|| Fingerprint {
+        hash,
+        value,
+        setup: setup.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -104,13 +132,21 @@ mod tests {
     use crate::xml::parse;
 
     fn transport(inside: &str) -> Transport {
-        let text = format!("<content xmlns='{}'><transport xmlns='{}' ufrag='u' pwd='p'>{inside}</transport></content>", ns::JINGLE, ns::ICE_UDP);
+        let text = format!(
+            "<content xmlns='{}'><transport xmlns='{}' ufrag='u' pwd='p'>{inside}</transport></content>",
+            ns::JINGLE,
+            ns::ICE_UDP
+        );
         Transport::parse(&parse(&text).unwrap()).unwrap()
     }
 
     #[test]
     fn only_literal_udp_candidates_of_this_generation_stay() {
-        let candidate = |ip: &str, rest: &str| format!("<candidate component='1' foundation='1' id='c' ip='{ip}' port='10000' priority='2130706431' type='host' {rest}/>");
+        let candidate = |ip: &str, rest: &str| {
+            format!(
+                "<candidate component='1' foundation='1' id='c' ip='{ip}' port='10000' priority='2130706431' type='host' {rest}/>"
+            )
+        };
         let udp = "protocol='udp' generation='0'";
         let inside = [
             candidate("192.0.2.1", udp),
@@ -127,7 +163,10 @@ mod tests {
         let read = transport(&inside.concat()).candidates;
         let addresses: Vec<_> = read.iter().map(|candidate| candidate.address.to_string()).collect();
         assert_eq!(addresses, ["192.0.2.1", "2001:db8::1"]);
-        assert_eq!((read[0].priority, read[0].port, read[0].kind.as_str()), (2_130_706_431, 10_000, "host"));
+        assert_eq!(
+            (read[0].priority, read[0].port, read[0].kind.as_str()),
+            (2_130_706_431, 10_000, "host")
+        );
     }
 
     #[test]
@@ -137,7 +176,11 @@ mod tests {
              <fingerprint xmlns='{0}' hash='md5'>AA</fingerprint><fingerprint xmlns='{0}'>AA</fingerprint>",
             ns::DTLS
         );
-        let expected = Fingerprint { hash: "sha-256".into(), value: "AA:0B".into(), setup: "actpass".into() };
+        let expected = Fingerprint {
+            hash: "sha-256".into(),
+            value: "AA:0B".into(),
+            setup: "actpass".into(),
+        };
         assert_eq!(transport(&inside).fingerprints, [expected]);
     }
 
@@ -157,7 +200,12 @@ mod tests {
 
     #[test]
     fn credentials_cannot_smuggle_a_line() {
-        let text = format!("<content xmlns='{}'><transport xmlns='{}' ufrag='u&#10;a=x' pwd='{}'/></content>", ns::JINGLE, ns::ICE_UDP, "p".repeat(300));
+        let text = format!(
+            "<content xmlns='{}'><transport xmlns='{}' ufrag='u&#10;a=x' pwd='{}'/></content>",
+            ns::JINGLE,
+            ns::ICE_UDP,
+            "p".repeat(300)
+        );
         let read = Transport::parse(&parse(&text).unwrap()).unwrap();
         assert_eq!((read.ufrag.as_str(), read.pwd.as_str()), ("", ""));
     }

@@ -17,23 +17,32 @@ pub(crate) fn parse(jingle: &Element) -> Result<Vec<OwnerSources>, SourceError> 
     let mut count = 0;
     for content in jingle.children().filter(|child| child.is("content", ns::JINGLE)) {
         let description = content.get_child("description", ns::RTP);
-        let media = description.and_then(|description| description.attr("media")).or(content.attr("name"));
+        let media = description
+            .and_then(|description| description.attr("media"))
+            .or(content.attr("name"));
         let kind = match media {
             Some("audio") => MediaKind::Audio,
             Some("video") => MediaKind::Video,
             _ => continue,
         };
-        let children = content.children().chain(description.into_iter().flat_map(Element::children));
+        let children = content
+            .children()
+            .chain(description.into_iter().flat_map(Element::children));
         for child in children {
             if child.is("source", ns::SSMA) {
                 count += 1;
                 if count > MAX_SOURCES {
                     return Err(SourceError::TooMany);
                 }
-                let (Some(source), Some(owner)) = (source(child, kind), owner(child)) else { continue };
+                let (Some(source), Some(owner)) = (source(child, kind), owner(child)) else {
+                    continue;
+                };
                 match all.iter_mut().find(|entry| entry.owner == owner) {
                     Some(entry) => entry.sources.push(source),
-                    None => all.push(OwnerSources { sources: vec![source], ..OwnerSources::of(&owner) }),
+                    None => all.push(OwnerSources {
+                        sources: vec![source],
+                        ..OwnerSources::of(&owner)
+                    }),
                 }
             } else if child.is("ssrc-group", ns::SSMA) {
                 groups.extend(group(child));
@@ -83,9 +92,14 @@ fn group(element: &Element) -> Option<SourceGroup> {
         "SIM" => Semantics::Sim,
         _ => return None,
     };
-    let sources = element.children().filter(|child| child.is("source", ns::SSMA)).take(MAX_GROUP + 1);
+    let sources = element
+        .children()
+        .filter(|child| child.is("source", ns::SSMA))
+        .take(MAX_GROUP + 1);
     let ssrcs: Vec<u32> = sources.map(ssrc).collect::<Option<_>>()?;
-    (1..=MAX_GROUP).contains(&ssrcs.len()).then_some(SourceGroup { semantics, ssrcs })
+    (1..=MAX_GROUP)
+        .contains(&ssrcs.len())
+        .then_some(SourceGroup { semantics, ssrcs })
 }
 
 fn ssrc(element: &Element) -> Option<u32> {
@@ -113,8 +127,13 @@ pub(crate) fn write_group(group: &SourceGroup) -> Builder {
         Semantics::Fid => "FID",
         Semantics::Sim => "SIM",
     };
-    let sources = group.ssrcs.iter().map(|ssrc| element("source", ns::SSMA).attr("ssrc", ssrc.to_string()));
-    element("ssrc-group", ns::SSMA).attr("semantics", semantics).children(sources)
+    let sources = group
+        .ssrcs
+        .iter()
+        .map(|ssrc| element("source", ns::SSMA).attr("ssrc", ssrc.to_string()));
+    element("ssrc-group", ns::SSMA)
+        .attr("semantics", semantics)
+        .children(sources)
 }
 
 #[cfg(test)]
@@ -132,42 +151,102 @@ mod tests {
     }
 
     fn source_text(ssrc: &str, owner: &str) -> String {
-        format!("<source xmlns='{}' ssrc='{ssrc}' name='n'><ssrc-info xmlns='{}' owner='{owner}'/></source>", ns::SSMA, ns::JITMEET)
+        format!(
+            "<source xmlns='{}' ssrc='{ssrc}' name='n'><ssrc-info xmlns='{}' owner='{owner}'/></source>",
+            ns::SSMA,
+            ns::JITMEET
+        )
     }
 
     #[test]
     fn owners_come_with_and_without_the_room() {
-        let all = parse(&jingle("video", &(source_text("1", "r@m/ab") + &source_text("2", "ab") + &source_text("3", "jvb")))).unwrap();
-        let flat: Vec<_> = all.iter().map(|entry| (entry.owner.as_str(), entry.sources.len())).collect();
+        let all = parse(&jingle(
+            "video",
+            &(source_text("1", "r@m/ab") + &source_text("2", "ab") + &source_text("3", "jvb")),
+        ))
+        .unwrap();
+        let flat: Vec<_> = all
+            .iter()
+            .map(|entry| (entry.owner.as_str(), entry.sources.len()))
+            .collect();
         assert_eq!(flat, [("ab", 2), ("jvb", 1)]);
     }
 
     #[test]
     fn groups_follow_the_owner_of_their_first_ssrc() {
-        let group = |first| format!("<ssrc-group xmlns='{0}' semantics='FID'><source ssrc='{first}'/><source ssrc='2'/></ssrc-group>", ns::SSMA);
-        let all = parse(&jingle("video", &(group(1) + &source_text("1", "ab") + &source_text("2", "ab") + &group(9)))).unwrap();
-        assert_eq!(all[0].groups, [SourceGroup { semantics: Semantics::Fid, ssrcs: vec![1, 2] }]);
+        let group = |first| {
+            format!(
+                "<ssrc-group xmlns='{0}' semantics='FID'><source ssrc='{first}'/><source ssrc='2'/></ssrc-group>",
+                ns::SSMA
+            )
+        };
+        let all = parse(&jingle(
+            "video",
+            &(group(1) + &source_text("1", "ab") + &source_text("2", "ab") + &group(9)),
+        ))
+        .unwrap();
+        assert_eq!(
+            all[0].groups,
+            [SourceGroup {
+                semantics: Semantics::Fid,
+                ssrcs: vec![1, 2]
+            }]
+        );
     }
 
     #[test]
     fn what_cannot_be_read_or_has_no_owner_is_left_out() {
-        let inside = source_text("0", "ab") + &source_text("4294967296", "ab") + &source_text("x", "ab")
+        let inside = source_text("0", "ab")
+            + &source_text("4294967296", "ab")
+            + &source_text("x", "ab")
             + &format!("<source xmlns='{}' ssrc='5'/>", ns::SSMA)
             + &source_text("7", "ab");
         let all = parse(&jingle("audio", &inside)).unwrap();
         assert_eq!(all.len(), 1);
-        assert_eq!(all[0].sources.iter().map(|source| (source.ssrc, source.video_type)).collect::<Vec<_>>(), [(7, None)]);
-        let many: String = (1..=MAX_SOURCES + 1).map(|ssrc| source_text(&ssrc.to_string(), "ab")).collect();
+        assert_eq!(
+            all[0]
+                .sources
+                .iter()
+                .map(|source| (source.ssrc, source.video_type))
+                .collect::<Vec<_>>(),
+            [(7, None)]
+        );
+        let many: String = (1..=MAX_SOURCES + 1)
+            .map(|ssrc| source_text(&ssrc.to_string(), "ab"))
+            .collect();
         assert_eq!(parse(&jingle("audio", &many)), Err(SourceError::TooMany));
     }
 
     #[test]
     fn what_we_write_is_what_we_read() {
-        let ours = Source { ssrc: 5, kind: MediaKind::Video, name: Some("ab-v0".into()), msid: Some("s t".into()), video_type: Some(VideoType::Desktop) };
-        let written = write_source(&ours).child(element("ssrc-info", ns::JITMEET).attr("owner", "ab")).build();
-        let group = SourceGroup { semantics: Semantics::Sim, ssrcs: vec![5, 6] };
-        let description = element("description", ns::RTP).attr("media", "video").child(written).child(write_group(&group));
-        let jingle = element("jingle", ns::JINGLE).child(element("content", ns::JINGLE).child(description)).build();
-        assert_eq!(parse(&jingle).unwrap(), [OwnerSources { owner: "ab".into(), sources: vec![ours], groups: vec![group] }]);
+        let ours = Source {
+            ssrc: 5,
+            kind: MediaKind::Video,
+            name: Some("ab-v0".into()),
+            msid: Some("s t".into()),
+            video_type: Some(VideoType::Desktop),
+        };
+        let written = write_source(&ours)
+            .child(element("ssrc-info", ns::JITMEET).attr("owner", "ab"))
+            .build();
+        let group = SourceGroup {
+            semantics: Semantics::Sim,
+            ssrcs: vec![5, 6],
+        };
+        let description = element("description", ns::RTP)
+            .attr("media", "video")
+            .child(written)
+            .child(write_group(&group));
+        let jingle = element("jingle", ns::JINGLE)
+            .child(element("content", ns::JINGLE).child(description))
+            .build();
+        assert_eq!(
+            parse(&jingle).unwrap(),
+            [OwnerSources {
+                owner: "ab".into(),
+                sources: vec![ours],
+                groups: vec![group]
+            }]
+        );
     }
 }

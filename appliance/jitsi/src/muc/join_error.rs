@@ -45,7 +45,9 @@ impl JoinError {
     pub fn parse(presence: &Element) -> Self {
         let error = StanzaError::parse(presence);
         let application = |name: &str, namespace: &str| {
-            let inside = presence.get_child("error", ns::CLIENT).and_then(|error| error.get_child(name, namespace));
+            let inside = presence
+                .get_child("error", ns::CLIENT)
+                .and_then(|error| error.get_child(name, namespace));
             inside.or_else(|| presence.get_child(name, namespace))
         };
         if application("displayname-required", ns::JITMEET).is_some() {
@@ -65,7 +67,10 @@ impl JoinError {
                     return Self::AuthenticationRequired;
                 }
                 let policies = ["no-main-participants", "promotion-not-allowed", "no-visitors-lobby"];
-                match policies.into_iter().find(|policy| application(policy, ns::VISITORS).is_some()) {
+                match policies
+                    .into_iter()
+                    .find(|policy| application(policy, ns::VISITORS).is_some())
+                {
                     Some(policy) => Self::VisitorPolicy(policy.to_owned()),
                     None => Self::NotAllowed { text: error.text },
                 }
@@ -75,17 +80,27 @@ impl JoinError {
     }
 
     fn lobby(presence: &Element) -> Self {
-        let mut inside = presence.children().chain(presence.children().flat_map(Element::children));
+        let mut inside = presence
+            .children()
+            .chain(presence.children().flat_map(Element::children));
         let lobby = inside.find(|child| child.name() == "lobbyroom").map(Element::text);
-        let mut inside = presence.children().chain(presence.children().flat_map(Element::children));
+        let mut inside = presence
+            .children()
+            .chain(presence.children().flat_map(Element::children));
         let waiting_for_host = inside.any(|child| child.name() == "waiting-for-host");
         let lobby = lobby.map(|jid| limited(jid.trim(), 1023)).filter(|jid| !jid.is_empty());
-        Self::Lobby { lobby, waiting_for_host }
+        Self::Lobby {
+            lobby,
+            waiting_for_host,
+        }
     }
 }
 
 fn creation_restricted(error: &StanzaError) -> bool {
-    error.text.as_deref().is_some_and(|text| text.contains("Room creation is restricted"))
+    error
+        .text
+        .as_deref()
+        .is_some_and(|text| text.contains("Room creation is restricted"))
 }
 
 #[cfg(test)]
@@ -113,13 +128,33 @@ mod tests {
         let not_allowed = condition("not-allowed");
         let rows = [
             (condition("not-authorized"), JoinError::PasswordRequired),
-            (format!("<displayname-required xmlns='{}' lobby='true'/>", ns::JITMEET) + &condition("not-acceptable"), JoinError::DisplayNameRequired),
+            (
+                format!("<displayname-required xmlns='{}' lobby='true'/>", ns::JITMEET) + &condition("not-acceptable"),
+                JoinError::DisplayNameRequired,
+            ),
             (condition("service-unavailable"), JoinError::RoomFull),
-            (not_allowed.clone() + &words("Room creation is restricted"), JoinError::RoomCreationRestricted),
-            (not_allowed.clone() + &format!("<room-does-not-exist xmlns='{}'/>", ns::JITMEET), JoinError::RoomCreationRestricted),
-            (not_allowed.clone() + &format!("<authentication-required xmlns='{}'/>", ns::JITMEET), JoinError::AuthenticationRequired),
-            (not_allowed.clone() + &format!("<no-main-participants xmlns='{}'/>", ns::VISITORS), JoinError::VisitorPolicy("no-main-participants".into())),
-            (not_allowed.clone() + &words("Room and token mismatched"), JoinError::NotAllowed { text: Some("Room and token mismatched".into()) }),
+            (
+                not_allowed.clone() + &words("Room creation is restricted"),
+                JoinError::RoomCreationRestricted,
+            ),
+            (
+                not_allowed.clone() + &format!("<room-does-not-exist xmlns='{}'/>", ns::JITMEET),
+                JoinError::RoomCreationRestricted,
+            ),
+            (
+                not_allowed.clone() + &format!("<authentication-required xmlns='{}'/>", ns::JITMEET),
+                JoinError::AuthenticationRequired,
+            ),
+            (
+                not_allowed.clone() + &format!("<no-main-participants xmlns='{}'/>", ns::VISITORS),
+                JoinError::VisitorPolicy("no-main-participants".into()),
+            ),
+            (
+                not_allowed.clone() + &words("Room and token mismatched"),
+                JoinError::NotAllowed {
+                    text: Some("Room and token mismatched".into()),
+                },
+            ),
             (not_allowed, JoinError::NotAllowed { text: None }),
             (condition("conflict"), JoinError::NickConflict),
             (condition("forbidden"), JoinError::Banned),
@@ -134,10 +169,19 @@ mod tests {
     fn the_lobby_is_found_inside_and_beside_the_error() {
         let required = condition("registration-required");
         let lobby = "<lobbyroom>r@lobby.meet.example</lobbyroom>";
-        let outcome = |waiting_for_host| JoinError::Lobby { lobby: Some("r@lobby.meet.example".into()), waiting_for_host };
+        let outcome = |waiting_for_host| JoinError::Lobby {
+            lobby: Some("r@lobby.meet.example".into()),
+            waiting_for_host,
+        };
         assert_eq!(error(&format!("{required}{lobby}"), ""), outcome(false));
         assert_eq!(error(&required, &format!("{lobby}<waiting-for-host/>")), outcome(true));
-        assert_eq!(error(&required, ""), JoinError::Lobby { lobby: None, waiting_for_host: false });
+        assert_eq!(
+            error(&required, ""),
+            JoinError::Lobby {
+                lobby: None,
+                waiting_for_host: false
+            }
+        );
     }
 
     #[test]

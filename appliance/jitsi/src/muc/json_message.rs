@@ -81,8 +81,13 @@ impl RoomMetadata {
         let start_muted = metadata.get("startMuted").filter(|value| value.is_object());
         Self {
             // an empty list is written as an empty object: it says nothing
-            ice_servers: services.filter(|services| services.is_array()).map(ice_servers_from_json),
-            start_muted: start_muted.map(|start| Muted { audio: is_true(start, "audio"), video: is_true(start, "video") }),
+            ice_servers: services
+                .filter(|services| services.is_array())
+                .map(ice_servers_from_json),
+            start_muted: start_muted.map(|start| Muted {
+                audio: is_true(start, "audio"),
+                video: is_true(start, "video"),
+            }),
         }
     }
 }
@@ -126,9 +131,20 @@ mod tests {
     #[test]
     fn the_first_metadata_has_relays_and_later_ones_do_not() {
         let first = r#"{"type":"room_metadata","metadata":{"startMuted":{"audio":true},"services":[{"type":"turns","transport":"tcp","host":"t.example","port":"443","username":"u","password":"p"}]}}"#;
-        let Some(JsonMessage::RoomMetadata(metadata)) = message(first, "") else { panic!() };
-        assert_eq!(metadata.start_muted, Some(Muted { audio: true, video: false }));
-        assert_eq!(metadata.ice_servers.unwrap()[0].uri, "turns:t.example:443?transport=tcp");
+        let Some(JsonMessage::RoomMetadata(metadata)) = message(first, "") else {
+            panic!()
+        };
+        assert_eq!(
+            metadata.start_muted,
+            Some(Muted {
+                audio: true,
+                video: false
+            })
+        );
+        assert_eq!(
+            metadata.ice_servers.unwrap()[0].uri,
+            "turns:t.example:443?transport=tcp"
+        );
         let later = message(r#"{"type":"room_metadata","metadata":{}}"#, "");
         assert_eq!(later, Some(JsonMessage::RoomMetadata(RoomMetadata::default())));
         let empty = message(r#"{"type":"room_metadata","metadata":{"services":{}}}"#, "");
@@ -137,21 +153,46 @@ mod tests {
 
     #[test]
     fn moderation_is_switched_and_granted() {
-        let on = message(r#"{"type":"av_moderation","enabled":true,"mediaType":"audio","actor":"r@m/cd34"}"#, "");
-        let Some(JsonMessage::AvModeration(on)) = on else { panic!() };
-        assert_eq!((on.media, on.enabled, on.actor.as_deref()), (MuteMedia::Audio, Some(true), Some("cd34")));
+        let on = message(
+            r#"{"type":"av_moderation","enabled":true,"mediaType":"audio","actor":"r@m/cd34"}"#,
+            "",
+        );
+        let Some(JsonMessage::AvModeration(on)) = on else {
+            panic!()
+        };
+        assert_eq!(
+            (on.media, on.enabled, on.actor.as_deref()),
+            (MuteMedia::Audio, Some(true), Some("cd34"))
+        );
         let granted = message(r#"{"type":"av_moderation","approved":true,"mediaType":"video"}"#, "");
-        assert!(matches!(granted, Some(JsonMessage::AvModeration(AvModeration { approved: true, enabled: None, .. }))));
+        assert!(matches!(
+            granted,
+            Some(JsonMessage::AvModeration(AvModeration {
+                approved: true,
+                enabled: None,
+                ..
+            }))
+        ));
     }
 
     #[test]
     fn history_and_what_is_no_object_say_nothing() {
         let delay = format!("<delay xmlns='{}' stamp='2026-01-01T00:00:00Z'/>", ns::DELAY);
         assert_eq!(message(r#"{"type":"room_metadata"}"#, &delay), None);
-        for json in ["", "[]", "{}", "{\"type\":1}", "{\"type\":\"av_moderation\"}", "{\"type\":\"av_moderation\",\"mediaType\":\"smell\"}"] {
+        for json in [
+            "",
+            "[]",
+            "{}",
+            "{\"type\":1}",
+            "{\"type\":\"av_moderation\"}",
+            "{\"type\":\"av_moderation\",\"mediaType\":\"smell\"}",
+        ] {
             assert_eq!(message(json, ""), None, "{json}");
         }
-        assert_eq!(message(r#"{"type":"lobby-notify"}"#, ""), Some(JsonMessage::Other("lobby-notify".into())));
+        assert_eq!(
+            message(r#"{"type":"lobby-notify"}"#, ""),
+            Some(JsonMessage::Other("lobby-notify".into()))
+        );
         assert_eq!(JsonMessage::parse_text(&"[".repeat(100_000)), None);
         assert_eq!(JsonMessage::parse_text(&" ".repeat(MAX_BYTES + 1)), None);
     }

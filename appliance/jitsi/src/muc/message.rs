@@ -29,14 +29,21 @@ pub fn room_message(message: &Element, room: &str) -> RoomMessage {
         return RoomMessage::Other;
     }
     if let Some(json) = JsonMessage::parse(message) {
-        return RoomMessage::Json { from: from.to_owned(), message: Box::new(json) };
+        return RoomMessage::Json {
+            from: from.to_owned(),
+            message: Box::new(json),
+        };
     }
     let from_room = jid::bare(from).eq_ignore_ascii_case(room) && jid::resource(from).is_none();
     let changed = message.get_child("x", ns::MUC_USER).is_some_and(|x| {
         let mut statuses = x.children().filter(|child| child.is("status", ns::MUC_USER));
         statuses.any(|status| status.attr("code") == Some("104"))
     });
-    if from_room && changed { RoomMessage::ConfigurationChanged } else { RoomMessage::Other }
+    if from_room && changed {
+        RoomMessage::ConfigurationChanged
+    } else {
+        RoomMessage::Other
+    }
 }
 
 #[cfg(test)]
@@ -47,7 +54,10 @@ mod tests {
     #[test]
     fn only_the_room_itself_tells_that_its_settings_changed() {
         let text = |from: &str| {
-            format!("<message xmlns='jabber:client' from='{from}' type='groupchat'><x xmlns='{}'><status code='104'/></x></message>", ns::MUC_USER)
+            format!(
+                "<message xmlns='jabber:client' from='{from}' type='groupchat'><x xmlns='{}'><status code='104'/></x></message>",
+                ns::MUC_USER
+            )
         };
         let read = |from: &str| room_message(&parse(&text(from)).unwrap(), "r@m");
         assert_eq!(read("r@m"), RoomMessage::ConfigurationChanged);

@@ -35,12 +35,22 @@ impl MuteRequest {
             return None;
         }
         let (element, media) = iq.children().filter(|child| child.name() == "mute").find_map(|child| {
-            [(ns::MUTE_AUDIO, MuteMedia::Audio), (ns::MUTE_VIDEO, MuteMedia::Video), (ns::MUTE_DESKTOP, MuteMedia::Desktop)]
-                .into_iter()
-                .find_map(|(namespace, media)| child.has_ns(namespace).then_some((child, media)))
+            [
+                (ns::MUTE_AUDIO, MuteMedia::Audio),
+                (ns::MUTE_VIDEO, MuteMedia::Video),
+                (ns::MUTE_DESKTOP, MuteMedia::Desktop),
+            ]
+            .into_iter()
+            .find_map(|(namespace, media)| child.has_ns(namespace).then_some((child, media)))
         })?;
-        let actor = element.attr("actor").map(|actor| limited(jid::resource(actor).unwrap_or(actor), 64));
-        Some(Self { media, mute: element.text().trim() == "true", actor: actor.filter(|actor| !actor.is_empty()) })
+        let actor = element
+            .attr("actor")
+            .map(|actor| limited(jid::resource(actor).unwrap_or(actor), 64));
+        Some(Self {
+            media,
+            mute: element.text().trim() == "true",
+            actor: actor.filter(|actor| !actor.is_empty()),
+        })
     }
 }
 
@@ -58,11 +68,20 @@ mod tests {
 
     #[test]
     fn the_three_kinds_are_told_apart() {
-        for (namespace, media) in
-            [(ns::MUTE_AUDIO, MuteMedia::Audio), (ns::MUTE_VIDEO, MuteMedia::Video), (ns::MUTE_DESKTOP, MuteMedia::Desktop)]
-        {
+        for (namespace, media) in [
+            (ns::MUTE_AUDIO, MuteMedia::Audio),
+            (ns::MUTE_VIDEO, MuteMedia::Video),
+            (ns::MUTE_DESKTOP, MuteMedia::Desktop),
+        ] {
             let request = mute(namespace, "true").unwrap();
-            assert_eq!(request, MuteRequest { media, mute: true, actor: Some("cd34".into()) });
+            assert_eq!(
+                request,
+                MuteRequest {
+                    media,
+                    mute: true,
+                    actor: Some("cd34".into())
+                }
+            );
         }
     }
 

@@ -16,7 +16,10 @@ pub fn clean_text(text: &str, count: usize) -> String {
         _ if character.is_control() || is_hidden(character) => None,
         _ => Some(character),
     });
-    let cleaned: String = characters.skip_while(|character| character.is_whitespace()).take(count).collect();
+    let cleaned: String = characters
+        .skip_while(|character| character.is_whitespace())
+        .take(count)
+        .collect();
     cleaned.trim_end().to_owned()
 }
 
@@ -33,7 +36,10 @@ mod tests {
 
     #[test]
     fn a_name_cannot_reorder_hide_or_break_the_line() {
-        assert_eq!(clean_name("\u{202e}Zoé\u{0}\u{7f} \n Salle\u{200b}\u{2066} 4 ").as_deref(), Some("Zoé    Salle 4").map(|_| "Zoé   Salle 4"));
+        assert_eq!(
+            clean_name("\u{202e}Zoé\u{0}\u{7f} \n Salle\u{200b}\u{2066} 4 ").as_deref(),
+            Some("Zoé    Salle 4").map(|_| "Zoé   Salle 4")
+        );
         assert_eq!(clean_name("\u{202e}\u{7}\n"), None);
     }
 
@@ -42,6 +48,9 @@ mod tests {
         for name in ["Éloïse Müller", "مريم", "司法部会议室", "👩‍⚖️ Cour"] {
             assert_eq!(clean_name(name).as_deref(), Some(name));
         }
-        assert_eq!(clean_name(&"é".repeat(5000)).map(|name| name.chars().count()), Some(MAX_NAME));
+        assert_eq!(
+            clean_name(&"é".repeat(5000)).map(|name| name.chars().count()),
+            Some(MAX_NAME)
+        );
     }
 }

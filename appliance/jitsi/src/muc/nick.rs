@@ -23,15 +23,28 @@ mod tests {
     #[test]
     fn the_server_given_uuid_names_the_endpoint() {
         let mut chance = rand::rngs::StdRng::seed_from_u64(1);
-        assert_eq!(nick("ab12cd34-0000-4000-8000-000000000000@meet.example/x", &mut chance), "ab12cd34");
+        assert_eq!(
+            nick("ab12cd34-0000-4000-8000-000000000000@meet.example/x", &mut chance),
+            "ab12cd34"
+        );
     }
 
     #[test]
     fn any_other_node_gets_eight_random_hexadecimal_digits() {
         let mut chance = rand::rngs::StdRng::seed_from_u64(1);
-        for jid in ["salle@meet.example/x", "AB12CD34@x", "ab1@x", "meet.example/x", "éééééééé@x", ""] {
+        for jid in [
+            "salle@meet.example/x",
+            "AB12CD34@x",
+            "ab1@x",
+            "meet.example/x",
+            "éééééééé@x",
+            "",
+        ] {
             let nick = nick(jid, &mut chance);
-            assert!(nick.len() == 8 && nick.bytes().all(|byte| byte.is_ascii_hexdigit()), "{nick}");
+            assert!(
+                nick.len() == 8 && nick.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{nick}"
+            );
         }
         assert_ne!(nick("x", &mut chance), nick("x", &mut chance));
     }

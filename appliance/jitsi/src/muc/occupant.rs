@@ -56,7 +56,11 @@ pub struct Occupant {
 impl std::fmt::Debug for Occupant {
     /// Without JID and name.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Occupant").field("id", &self.id).field("role", &self.role).field("sources", &self.sources).finish_non_exhaustive()
+        f.debug_struct("Occupant")
+            .field("id", &self.id)
+            .field("role", &self.role)
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,7 +68,9 @@ impl Occupant {
     /// Reads an available presence; none if it does not come from an occupant or its nick is not acceptable.
     pub fn parse(presence: &Element) -> Option<Self> {
         let id = jid::resource(presence.attr("from")?).filter(|id| id.len() <= MAX_ID)?;
-        let item = presence.get_child("x", ns::MUC_USER).and_then(|x| x.get_child("item", ns::MUC_USER));
+        let item = presence
+            .get_child("x", ns::MUC_USER)
+            .and_then(|x| x.get_child("item", ns::MUC_USER));
         let item = |name: &str| item.and_then(|item| item.attr(name)).map(|value| limited(value, 1023));
         let role = match item("role").as_deref() {
             Some("moderator") => Role::Moderator,
@@ -72,7 +78,9 @@ impl Occupant {
             Some("none") => Role::None,
             _ => Role::Participant,
         };
-        let name = presence.get_child("nick", ns::NICK).and_then(|nick| clean_name(&nick.text()));
+        let name = presence
+            .get_child("nick", ns::NICK)
+            .and_then(|nick| clean_name(&nick.text()));
         let sources = jitsi_child(presence, "SourceInfo").and_then(|text| parse_source_info(&text, id));
         Some(Self {
             id: id.to_owned(),
@@ -102,7 +110,10 @@ impl Occupant {
 
     /// No sound is announced.
     pub fn audio_muted(&self) -> bool {
-        !self.sources.iter().any(|source| source.kind == MediaKind::Audio && !source.muted)
+        !self
+            .sources
+            .iter()
+            .any(|source| source.kind == MediaKind::Audio && !source.muted)
     }
 
     /// Name of the camera source, if it is on.
@@ -129,7 +140,8 @@ impl Occupant {
 
     fn video(&self, wanted: VideoType) -> Option<&str> {
         let mut on = self.sources.iter().filter(|source| !source.muted);
-        on.find(|source| source.video_type == Some(wanted)).map(|source| source.name.as_str())
+        on.find(|source| source.video_type == Some(wanted))
+            .map(|source| source.name.as_str())
     }
 }
 
@@ -178,7 +190,10 @@ mod tests {
         );
         let shown = person.participant();
         assert_eq!(shown.name.as_deref(), Some("Zoé"));
-        assert_eq!((shown.camera.as_deref(), shown.desktop.as_deref()), (Some("ab12cd34-v0"), Some("ab12cd34-v1")));
+        assert_eq!(
+            (shown.camera.as_deref(), shown.desktop.as_deref()),
+            (Some("ab12cd34-v0"), Some("ab12cd34-v1"))
+        );
         assert!(!shown.audio_muted && !shown.video_muted);
         assert_eq!(person.role, Role::Moderator);
         assert!(!format!("{person:?}").contains("Zoé"));
@@ -186,18 +201,24 @@ mod tests {
 
     #[test]
     fn without_source_info_the_legacy_elements_count_and_absence_means_muted() {
-        let old = occupant("<audiomuted xmlns='http://jitsi.org/jitmeet/audio'>false</audiomuted><videomuted>true</videomuted>");
+        let old = occupant(
+            "<audiomuted xmlns='http://jitsi.org/jitmeet/audio'>false</audiomuted><videomuted>true</videomuted>",
+        );
         assert_eq!((old.audio_muted(), old.camera()), (false, None));
         let silent = occupant("");
         assert_eq!((silent.audio_muted(), silent.camera()), (true, None));
-        let both = occupant("<audiomuted>false</audiomuted><SourceInfo>{\"ab12cd34-a0\":{\"muted\":true}}</SourceInfo>");
+        let both =
+            occupant("<audiomuted>false</audiomuted><SourceInfo>{\"ab12cd34-a0\":{\"muted\":true}}</SourceInfo>");
         assert!(both.audio_muted(), "SourceInfo wins");
     }
 
     #[test]
     fn only_the_named_user_on_the_focus_seat_is_the_focus() {
         let text = |jid: &str, nick: &str| {
-            let text = format!("<presence xmlns='jabber:client' from='room@muc/{nick}'><x xmlns='{}'><item{jid}/></x></presence>", ns::MUC_USER);
+            let text = format!(
+                "<presence xmlns='jabber:client' from='room@muc/{nick}'><x xmlns='{}'><item{jid}/></x></presence>",
+                ns::MUC_USER
+            );
             Occupant::parse(&parse(&text).unwrap()).unwrap()
         };
         let trusted = "focus@auth.meet.example";
@@ -209,8 +230,14 @@ mod tests {
 
     #[test]
     fn a_presence_of_the_room_itself_is_no_occupant() {
-        assert_eq!(Occupant::parse(&parse("<presence xmlns='jabber:client' from='room@muc'/>").unwrap()), None);
-        let long = format!("<presence xmlns='jabber:client' from='room@muc/{}'/>", "a".repeat(MAX_ID + 1));
+        assert_eq!(
+            Occupant::parse(&parse("<presence xmlns='jabber:client' from='room@muc'/>").unwrap()),
+            None
+        );
+        let long = format!(
+            "<presence xmlns='jabber:client' from='room@muc/{}'/>",
+            "a".repeat(MAX_ID + 1)
+        );
         assert_eq!(Occupant::parse(&parse(&long).unwrap()), None);
     }
 }

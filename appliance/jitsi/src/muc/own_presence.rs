@@ -34,7 +34,9 @@ pub struct OwnPresence {
 impl std::fmt::Debug for OwnPresence {
     /// Without room and name.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OwnPresence").field("muted", &self.muted).finish_non_exhaustive()
+        f.debug_struct("OwnPresence")
+            .field("muted", &self.muted)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,7 +60,10 @@ impl OwnPresence {
 
     /// The presence that leaves.
     pub fn leave(&self) -> Element {
-        element("presence", ns::CLIENT).attr("to", self.occupant.as_str()).attr("type", "unavailable").build()
+        element("presence", ns::CLIENT)
+            .attr("to", self.occupant.as_str())
+            .attr("type", "unavailable")
+            .build()
     }
 
     fn to(&self) -> Builder {
@@ -67,12 +72,18 @@ impl OwnPresence {
 
     fn render(&self, presence: Builder) -> Element {
         let text = |name, text: &str| element(name, ns::CLIENT).text(text);
-        let raised = self.raised_hand.map(|at| text("jitsi_participant_raisedHand", &at.to_string()));
+        let raised = self
+            .raised_hand
+            .map(|at| text("jitsi_participant_raisedHand", &at.to_string()));
         presence
             .child(self.features.caps())
             .child(element("nick", ns::NICK).text(self.name.as_str()))
             .child(text("stats-id", &self.stats_id))
-            .children(self.region.as_deref().map(|region| text("jitsi_participant_region", region)))
+            .children(
+                self.region
+                    .as_deref()
+                    .map(|region| text("jitsi_participant_region", region)),
+            )
             .child(text("jitsi_participant_codecList", &codec_list(&self.codecs)))
             .children(raised)
             .child(text("SourceInfo", &render_source_info(self.id(), self.muted)))
@@ -102,7 +113,10 @@ mod tests {
             region: Some("eu".into()),
             codecs: vec![VideoCodec::Vp8, VideoCodec::H264],
             features: OwnFeatures::default(),
-            muted: Muted { audio: true, video: false },
+            muted: Muted {
+                audio: true,
+                video: false,
+            },
             raised_hand: None,
         }
     }
@@ -115,9 +129,19 @@ mod tests {
     fn no_child_vanishes_from_an_update() {
         let mut own = presence();
         let join = own.join(Some("secret"));
-        assert_eq!(join.get_child("x", ns::MUC).unwrap().get_child("password", ns::MUC).unwrap().text(), "secret");
+        assert_eq!(
+            join.get_child("x", ns::MUC)
+                .unwrap()
+                .get_child("password", ns::MUC)
+                .unwrap()
+                .text(),
+            "secret"
+        );
         let joined: Vec<_> = children(&join).into_iter().filter(|name| name != "x").collect();
-        own.muted = Muted { audio: false, video: true };
+        own.muted = Muted {
+            audio: false,
+            video: true,
+        };
         own.raised_hand = Some(1);
         let update = children(&own.update());
         assert!(joined.iter().all(|name| update.contains(name)), "{joined:?} {update:?}");
@@ -130,7 +154,11 @@ mod tests {
         let text = to_text(&presence().join(None));
         assert!(text.contains("<x xmlns='http://jabber.org/protocol/muc'/>"), "{text}");
         assert!(text.contains("<jitsi_participant_codecList>vp8,h264</jitsi_participant_codecList>"));
-        assert!(text.contains("<SourceInfo>{\"ab12cd34-a0\":{\"muted\":true},\"ab12cd34-v0\":{\"muted\":false}}</SourceInfo>"));
+        assert!(
+            text.contains(
+                "<SourceInfo>{\"ab12cd34-a0\":{\"muted\":true},\"ab12cd34-v0\":{\"muted\":false}}</SourceInfo>"
+            )
+        );
         assert!(text.contains(">Salle &lt;4&gt;</nick>"));
     }
 

@@ -68,7 +68,10 @@ impl MucPresence {
     /// an unavailable presence.
     pub fn parse(presence: &Element, me: &str) -> Self {
         let from = presence.attr("from").unwrap_or_default();
-        if presence.children().any(|child| child.name() == "ignore" && child.ns().starts_with(ns::JITMEET)) {
+        if presence
+            .children()
+            .any(|child| child.name() == "ignore" && child.ns().starts_with(ns::JITMEET))
+        {
             return Self::Ignored;
         }
         let statuses = statuses(presence);
@@ -76,18 +79,30 @@ impl MucPresence {
         match presence.attr("type") {
             Some("error") => Self::Error(JoinError::parse(presence)),
             Some("unavailable") => match jid::resource(from) {
-                Some(id) => Self::Unavailable { id: limited(id, 64), own, cause: cause(presence, &statuses) },
+                Some(id) => Self::Unavailable {
+                    id: limited(id, 64),
+                    own,
+                    cause: cause(presence, &statuses),
+                },
                 // the room itself says goodbye to us
                 None if presence.has_child("x", ns::MUC_USER) => {
                     let id = jid::resource(me).unwrap_or_default().to_owned();
-                    Self::Unavailable { id, own: true, cause: cause(presence, &statuses) }
+                    Self::Unavailable {
+                        id,
+                        own: true,
+                        cause: cause(presence, &statuses),
+                    }
                 }
                 None => Self::Ignored,
             },
             None => match Occupant::parse(presence) {
                 Some(occupant) => {
                     let (own, created) = (own, statuses.contains(&201));
-                    Self::Available { occupant: Box::new(occupant), own, created }
+                    Self::Available {
+                        occupant: Box::new(occupant),
+                        own,
+                        created,
+                    }
                 }
                 None => Self::Ignored,
             },
@@ -97,25 +112,43 @@ impl MucPresence {
 }
 
 fn statuses(presence: &Element) -> Vec<u16> {
-    let Some(x) = presence.get_child("x", ns::MUC_USER) else { return Vec::new() };
+    let Some(x) = presence.get_child("x", ns::MUC_USER) else {
+        return Vec::new();
+    };
     let statuses = x.children().filter(|child| child.is("status", ns::MUC_USER));
-    statuses.filter_map(|status| status.attr("code")?.parse().ok()).take(16).collect()
+    statuses
+        .filter_map(|status| status.attr("code")?.parse().ok())
+        .take(16)
+        .collect()
 }
 
 fn cause(presence: &Element, statuses: &[u16]) -> UnavailableCause {
     let x = presence.get_child("x", ns::MUC_USER);
     let words = |parent: Option<&Element>| {
         let reason = parent.and_then(|parent| parent.get_child("reason", NSChoice::Any));
-        reason.map(|reason| clean_text(&reason.text(), 300)).filter(|reason| !reason.is_empty())
+        reason
+            .map(|reason| clean_text(&reason.text(), 300))
+            .filter(|reason| !reason.is_empty())
     };
     if let Some(destroy) = x.and_then(|x| x.get_child("destroy", ns::MUC_USER)) {
-        let alternate = destroy.attr("jid").filter(|jid| !jid.is_empty()).map(|jid| limited(jid, 1023));
-        return UnavailableCause::Destroyed { alternate, reason: words(Some(destroy)) };
+        let alternate = destroy
+            .attr("jid")
+            .filter(|jid| !jid.is_empty())
+            .map(|jid| limited(jid, 1023));
+        return UnavailableCause::Destroyed {
+            alternate,
+            reason: words(Some(destroy)),
+        };
     }
     let item = x.and_then(|x| x.get_child("item", ns::MUC_USER));
     if statuses.contains(&307) {
-        let actor = item.and_then(|item| item.get_child("actor", ns::MUC_USER)).and_then(|actor| actor.attr("nick"));
-        return UnavailableCause::Kicked { actor: actor.map(|nick| limited(nick, 64)), reason: words(item) };
+        let actor = item
+            .and_then(|item| item.get_child("actor", ns::MUC_USER))
+            .and_then(|actor| actor.attr("nick"));
+        return UnavailableCause::Kicked {
+            actor: actor.map(|nick| limited(nick, 64)),
+            reason: words(item),
+        };
     }
     let has = |codes: &[u16]| codes.iter().any(|code| statuses.contains(code));
     match () {
@@ -144,10 +177,28 @@ mod tests {
 
     #[test]
     fn status_110_is_the_proof_of_having_joined() {
-        let joined = presence("from='r@m/ab12cd34'", "<item role='participant'/><status code='110'/><status code='201'/>", "");
-        assert!(matches!(joined, MucPresence::Available { own: true, created: true, .. }));
+        let joined = presence(
+            "from='r@m/ab12cd34'",
+            "<item role='participant'/><status code='110'/><status code='201'/>",
+            "",
+        );
+        assert!(matches!(
+            joined,
+            MucPresence::Available {
+                own: true,
+                created: true,
+                ..
+            }
+        ));
         let other = presence("from='r@m/cd34'", "<item role='participant'/>", "");
-        assert!(matches!(other, MucPresence::Available { own: false, created: false, .. }));
+        assert!(matches!(
+            other,
+            MucPresence::Available {
+                own: false,
+                created: false,
+                ..
+            }
+        ));
     }
 
     #[test]
@@ -157,8 +208,18 @@ mod tests {
             "<item role='none'><actor nick='cd34'/><reason>bye</reason></item><status code='110'/><status code='307'/>",
             "",
         );
-        let cause = UnavailableCause::Kicked { actor: Some("cd34".into()), reason: Some("bye".into()) };
-        assert_eq!(kicked, MucPresence::Unavailable { id: "ab12cd34".into(), own: true, cause });
+        let cause = UnavailableCause::Kicked {
+            actor: Some("cd34".into()),
+            reason: Some("bye".into()),
+        };
+        assert_eq!(
+            kicked,
+            MucPresence::Unavailable {
+                id: "ab12cd34".into(),
+                own: true,
+                cause
+            }
+        );
     }
 
     #[test]
@@ -166,21 +227,48 @@ mod tests {
         for (attribute, alternate) in [(" jid='next@m'", Some("next@m".to_owned())), ("", None)] {
             let gone = presence(
                 "from='r@m/ab12cd34' type='unavailable'",
-                &format!("<item role='none'/><destroy{attribute}><reason>The meeting has been terminated</reason></destroy>"),
+                &format!(
+                    "<item role='none'/><destroy{attribute}><reason>The meeting has been terminated</reason></destroy>"
+                ),
                 "",
             );
-            let cause = UnavailableCause::Destroyed { alternate, reason: Some("The meeting has been terminated".into()) };
-            assert_eq!(gone, MucPresence::Unavailable { id: "ab12cd34".into(), own: true, cause });
+            let cause = UnavailableCause::Destroyed {
+                alternate,
+                reason: Some("The meeting has been terminated".into()),
+            };
+            assert_eq!(
+                gone,
+                MucPresence::Unavailable {
+                    id: "ab12cd34".into(),
+                    own: true,
+                    cause
+                }
+            );
         }
     }
 
     #[test]
     fn others_leave_and_ignored_ones_are_not_gone() {
         let left = presence("from='r@m/cd34' type='unavailable'", "<item role='none'/>", "");
-        assert_eq!(left, MucPresence::Unavailable { id: "cd34".into(), own: false, cause: UnavailableCause::Left });
-        let ignored = presence("from='r@m/cd34' type='unavailable'", "", "<ignore xmlns='http://jitsi.org/jitmeet/'/>");
+        assert_eq!(
+            left,
+            MucPresence::Unavailable {
+                id: "cd34".into(),
+                own: false,
+                cause: UnavailableCause::Left
+            }
+        );
+        let ignored = presence(
+            "from='r@m/cd34' type='unavailable'",
+            "",
+            "<ignore xmlns='http://jitsi.org/jitmeet/'/>",
+        );
         assert_eq!(ignored, MucPresence::Ignored);
-        let old = presence("from='r@m/cd34' type='unavailable'", "", "<ignore xmlns='http://jitsi.org/jitmeet'/>");
+        let old = presence(
+            "from='r@m/cd34' type='unavailable'",
+            "",
+            "<ignore xmlns='http://jitsi.org/jitmeet'/>",
+        );
         assert_eq!(old, MucPresence::Ignored);
     }
 
@@ -194,8 +282,19 @@ mod tests {
             (332, UnavailableCause::ServiceEnded),
             (333, UnavailableCause::ServiceEnded),
         ] {
-            let gone = presence("from='r@m/cd34' type='unavailable'", &format!("<status code='{code}'/>"), "");
-            assert_eq!(gone, MucPresence::Unavailable { id: "cd34".into(), own: false, cause });
+            let gone = presence(
+                "from='r@m/cd34' type='unavailable'",
+                &format!("<status code='{code}'/>"),
+                "",
+            );
+            assert_eq!(
+                gone,
+                MucPresence::Unavailable {
+                    id: "cd34".into(),
+                    own: false,
+                    cause
+                }
+            );
         }
     }
 }

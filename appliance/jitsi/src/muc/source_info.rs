@@ -40,7 +40,9 @@ pub fn parse_source_info(text: &str, id: &str) -> Option<Vec<SourceState>> {
     if text.len() > MAX_BYTES {
         return None;
     }
-    let Value::Object(sources) = serde_json::from_str(text).ok()? else { return None };
+    let Value::Object(sources) = serde_json::from_str(text).ok()? else {
+        return None;
+    };
     let states = sources.into_iter().filter_map(|(name, source)| {
         let kind = own_source_kind(&name, id)?;
         let muted = source.get("muted").is_some_and(is_true);
@@ -49,7 +51,12 @@ pub fn parse_source_info(text: &str, id: &str) -> Option<Vec<SourceState>> {
             Some(kind) if kind.starts_with("desktop") => Some(VideoType::Desktop),
             _ => Some(VideoType::Camera),
         };
-        Some(SourceState { name, kind, muted, video_type })
+        Some(SourceState {
+            name,
+            kind,
+            muted,
+            video_type,
+        })
     });
     Some(states.take(MAX_SOURCES).collect())
 }
@@ -91,7 +98,10 @@ mod tests {
     fn mute_and_type_come_per_source() {
         let text = r#"{"ab-a0":{"muted":true},"ab-v0":{"muted":false},"ab-v1":{"muted":false,"videoType":"desktop"}}"#;
         let states = parse_source_info(text, "ab").unwrap();
-        let flat: Vec<_> = states.iter().map(|state| (state.name.as_str(), state.muted, state.video_type)).collect();
+        let flat: Vec<_> = states
+            .iter()
+            .map(|state| (state.name.as_str(), state.muted, state.video_type))
+            .collect();
         assert_eq!(
             flat,
             [
@@ -104,8 +114,13 @@ mod tests {
 
     #[test]
     fn nobody_speaks_for_the_source_of_another() {
-        let text = r#"{"cd-v0":{"muted":false},"ab-v0":{"muted":true},"abc-v0":{},"ab-x0":{},"ab-v":{},"ab-v0x":{},"":{}}"#;
-        let names: Vec<_> = parse_source_info(text, "ab").unwrap().into_iter().map(|state| state.name).collect();
+        let text =
+            r#"{"cd-v0":{"muted":false},"ab-v0":{"muted":true},"abc-v0":{},"ab-x0":{},"ab-v":{},"ab-v0x":{},"":{}}"#;
+        let names: Vec<_> = parse_source_info(text, "ab")
+            .unwrap()
+            .into_iter()
+            .map(|state| state.name)
+            .collect();
         assert_eq!(names, ["ab-v0"]);
         assert_eq!(parse_source_info(r#"{"-v0":{}}"#, "").unwrap(), []);
     }
@@ -115,17 +130,32 @@ mod tests {
         for text in ["", "[]", "1", "{", "null"] {
             assert_eq!(parse_source_info(text, "ab"), None, "{text}");
         }
-        assert_eq!(parse_source_info(&format!("{{\"ab-v0\":\"{}\"}}", "x".repeat(MAX_BYTES)), "ab"), None);
+        assert_eq!(
+            parse_source_info(&format!("{{\"ab-v0\":\"{}\"}}", "x".repeat(MAX_BYTES)), "ab"),
+            None
+        );
         let deep = format!("{{\"ab-v0\":{}1{}}}", "[".repeat(4000), "]".repeat(4000));
         assert_eq!(parse_source_info(&deep, "ab"), None);
         let many: Map<String, Value> = (0..200).map(|n| (format!("ab-v{n}"), json!({}))).collect();
-        assert_eq!(parse_source_info(&Value::Object(many).to_string(), "ab").unwrap().len(), MAX_SOURCES);
+        assert_eq!(
+            parse_source_info(&Value::Object(many).to_string(), "ab").unwrap().len(),
+            MAX_SOURCES
+        );
     }
 
     #[test]
     fn our_own_is_read_back() {
-        let text = render_source_info("ab", Muted { audio: true, video: false });
+        let text = render_source_info(
+            "ab",
+            Muted {
+                audio: true,
+                video: false,
+            },
+        );
         let states = parse_source_info(&text, "ab").unwrap();
-        assert_eq!(states.iter().map(|state| state.muted).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(
+            states.iter().map(|state| state.muted).collect::<Vec<_>>(),
+            [true, false]
+        );
     }
 }

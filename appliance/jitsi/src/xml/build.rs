@@ -1,7 +1,7 @@
 //! Building elements with literal names.
 
 use minidom::Element;
-use rxml::{NcName, Namespace};
+use rxml::{Namespace, NcName};
 
 /// Starts an element.
 pub fn element(name: &'static str, namespace: &str) -> Builder {

@@ -123,7 +123,12 @@ mod tests {
 
     /// Runs on a stack of 128 KiB: recursion per element would end the process.
     fn on_a_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-        std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap().join().unwrap()
+        std::thread::Builder::new()
+            .stack_size(128 << 10)
+            .spawn(work)
+            .unwrap()
+            .join()
+            .unwrap()
     }
 
     #[test]
@@ -139,7 +144,11 @@ mod tests {
 
     #[test]
     fn the_deepest_allowed_tree_is_parsed_written_compared_and_dropped_on_a_small_stack() {
-        let text = format!("<a xmlns='x'>{}{}</a>", "<a>".repeat(MAX_DEPTH - 1), "</a>".repeat(MAX_DEPTH - 1));
+        let text = format!(
+            "<a xmlns='x'>{}{}</a>",
+            "<a>".repeat(MAX_DEPTH - 1),
+            "</a>".repeat(MAX_DEPTH - 1)
+        );
         let again = on_a_small_stack(move || {
             let tree = parse(&text).unwrap();
             let written = crate::xml::to_text(&tree);
@@ -151,7 +160,11 @@ mod tests {
 
     #[test]
     fn one_level_more_than_allowed_is_refused() {
-        let text = format!("<a xmlns='x'>{}{}</a>", "<a>".repeat(MAX_DEPTH), "</a>".repeat(MAX_DEPTH));
+        let text = format!(
+            "<a xmlns='x'>{}{}</a>",
+            "<a>".repeat(MAX_DEPTH),
+            "</a>".repeat(MAX_DEPTH)
+        );
         assert_eq!(parse(&text), Err(XmlError::TooDeep));
     }
 
@@ -160,9 +173,15 @@ mod tests {
         let large = format!("<a xmlns='x'>{}</a>", "y".repeat(MAX_BYTES));
         assert_eq!(parse(&large), Err(XmlError::TooLarge(large.len())));
         let attributes: String = (0..MAX_ATTRIBUTES).map(|n| format!(" a{n}=''")).collect();
-        assert_eq!(parse(&format!("<a xmlns='x'{attributes}/>")), Err(XmlError::TooManyAttributes));
+        assert_eq!(
+            parse(&format!("<a xmlns='x'{attributes}/>")),
+            Err(XmlError::TooManyAttributes)
+        );
         let declarations: String = (0..100_000).map(|_| " a='b'").collect();
-        assert_eq!(parse(&format!("<a xmlns='x'{declarations}/>")), Err(XmlError::TooManyAttributes));
+        assert_eq!(
+            parse(&format!("<a xmlns='x'{declarations}/>")),
+            Err(XmlError::TooManyAttributes)
+        );
         let wide = format!("<a xmlns='x'>{}</a>", "<b/>".repeat(MAX_ELEMENTS));
         assert_eq!(parse(&wide), Err(XmlError::TooManyElements));
     }
@@ -184,15 +203,24 @@ mod tests {
         assert!(matches!(parse(""), Err(XmlError::Malformed(_))));
         assert_eq!(parse("<a/>"), Err(XmlError::MissingNamespace));
         assert!(parse("<a xmlns='x'><b xmlns=''/></a>").unwrap().has_child("b", ""));
-        assert!(matches!(parse("<a xmlns='x'>"), Err(XmlError::Incomplete | XmlError::Malformed(_))));
-        assert!(matches!(parse("<a xmlns='x'/><b xmlns='x'/>"), Err(XmlError::Malformed(_))));
+        assert!(matches!(
+            parse("<a xmlns='x'>"),
+            Err(XmlError::Incomplete | XmlError::Malformed(_))
+        ));
+        assert!(matches!(
+            parse("<a xmlns='x'/><b xmlns='x'/>"),
+            Err(XmlError::Malformed(_))
+        ));
         assert!(parse("<?xml version='1.0'?> <a xmlns='x'/> \n").is_ok());
     }
 
     #[test]
     fn long_text_prefixes_and_entities_arrive_whole() {
         let long = "é".repeat(20_000);
-        let tree = parse(&format!("<p:a xmlns:p='x' xmlns='y' xml:lang='fr'><b>{long}&lt;</b></p:a>")).unwrap();
+        let tree = parse(&format!(
+            "<p:a xmlns:p='x' xmlns='y' xml:lang='fr'><b>{long}&lt;</b></p:a>"
+        ))
+        .unwrap();
         assert!(tree.is("a", "x"));
         assert_eq!(tree.get_child("b", "y").unwrap().text(), format!("{long}<"));
     }

@@ -1,0 +1,14 @@
+//! Conversations through the pure core: no socket, no sleeping, the clock moved by hand.
+
+mod script;
+
+mod stories {
+    mod channel;
+    mod entry;
+    mod leaving;
+    mod meeting;
+    mod outcomes;
+    mod recovery;
+    mod session;
+    mod chance;
+}

@@ -1,0 +1,186 @@
+//! Every way in which joining fails has its own name.
+
+use jitsi::participant::{HttpResponse, NetworkError, SocketEvent};
+use room::outcome::Outcome;
+
+use crate::script::*;
+
+fn condition(kind: &str, name: &str, more: &str) -> String {
+    format!("<error type='{kind}'><{name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>{more}</error>")
+}
+
+fn words(text: &str) -> String {
+    format!("<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>{text}</text>")
+}
+
+#[test]
+fn a_wrong_address() {
+    for url in ["", "hello", "http://meet.example/x", "https://meet.example/", "ftp://x.example/y"] {
+        let mut script = Script::new();
+        script.join(request(url));
+        assert_eq!(script.ended(), Outcome::WrongUrl, "{url}");
+    }
+}
+
+#[test]
+fn no_host_and_no_trust() {
+    for (error, outcome) in [
+        (NetworkError::Unreachable("x".into()), Outcome::HostUnreachable),
+        (NetworkError::Certificate("x".into()), Outcome::CertificateRefused),
+        (NetworkError::Protocol("x".into()), Outcome::NotAConference),
+        (NetworkError::TooLarge, Outcome::NotAConference),
+    ] {
+        let mut script = Script::new();
+        script.join(request(URL));
+        script.http_answer(Err(error));
+        assert_eq!(script.ended(), outcome);
+    }
+    let mut script = Script::new();
+    script.join(request(URL));
+    script.seconds(20);
+    assert_eq!(script.ended(), Outcome::HostUnreachable, "no answer at all");
+}
+
+#[test]
+fn something_that_is_no_conference_service() {
+    let mut script = Script::new();
+    script.join(request(URL));
+    script.http_answer(Ok(HttpResponse { status: 404, body: "<html>".into() }));
+    script.socket_event(SocketEvent::Failed(NetworkError::Status(404)));
+    assert_eq!(script.ended(), Outcome::NotAConference);
+
+    let mut script = Script::new();
+    script.join(request(URL));
+    script.config(CONFIG);
+    script.socket_event(SocketEvent::Opened);
+    script.text(
+        "<stream:error xmlns:stream='http://etherx.jabber.org/streams'><host-unknown \
+         xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
+    );
+    assert_eq!(script.ended(), Outcome::NotAConference);
+}
+
+#[test]
+fn a_refused_connection() {
+    let mut script = Script::new();
+    script.join(request(URL));
+    script.config(CONFIG);
+    script.socket_event(SocketEvent::Failed(NetworkError::Status(403)));
+    assert_eq!(script.ended(), Outcome::ConnectionRefused);
+}
+
+#[test]
+fn each_refusal_of_a_token() {
+    for (text, outcome) in [
+        ("Invalid signature", Outcome::TokenRefused),
+        ("Not acceptable by exp (100 sec since expired)", Outcome::TokenExpired),
+        ("Room and token mismatched", Outcome::TokenForAnotherRoom),
+    ] {
+        let mut script = Script::new();
+        script.join(request("https://meet.example/standup?jwt=a.b.c"));
+        script.config(CONFIG);
+        script.socket_event(SocketEvent::Opened);
+        script.features();
+        script.text(&format!(
+            "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-allowed/><text>{text}</text></failure>"
+        ));
+        assert_eq!(script.ended(), outcome, "{text}");
+    }
+}
+
+#[test]
+fn a_service_that_wants_an_account() {
+    let mut script = Script::new();
+    script.join(request(URL));
+    script.config(CONFIG);
+    script.socket_event(SocketEvent::Opened);
+    script.text(
+        "<stream:features xmlns:stream='http://etherx.jabber.org/streams'><mechanisms \
+         xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms></stream:features>",
+    );
+    assert_eq!(script.ended(), Outcome::LoginRequired);
+}
+
+#[test]
+fn each_refusal_of_the_room() {
+    let jitmeet = |name: &str| format!("<{name} xmlns='http://jitsi.org/jitmeet'/>");
+    for (error, outcome) in [
+        (condition("auth", "registration-required", "<lobbyroom>l@lobby.meet.example</lobbyroom>"), Outcome::LobbyRequired),
+        (condition("modify", "not-acceptable", &jitmeet("displayname-required")), Outcome::DisplayNameRequired),
+        (condition("cancel", "service-unavailable", ""), Outcome::RoomFull),
+        (condition("cancel", "not-allowed", &jitmeet("authentication-required")), Outcome::LoginRequired),
+        (condition("cancel", "not-allowed", &words("Room and token mismatched")), Outcome::TokenForAnotherRoom),
+        (condition("cancel", "not-allowed", &words("Invalid resource")), Outcome::EntryRefused),
+        (condition("cancel", "not-allowed", "<no-main-participants xmlns='jitsi:visitors'/>"), Outcome::EntryRefused),
+        (condition("auth", "forbidden", ""), Outcome::EntryRefused),
+        (condition("cancel", "gone", ""), Outcome::EntryRefused),
+    ] {
+        let mut script = Script::new();
+        script.up_to_request();
+        script.focus_is_ready();
+        script.room_refuses(&error);
+        script.nothing_sent("type='unavailable'");
+        assert_eq!(script.farewell(), outcome, "{error}");
+    }
+}
+
+#[test]
+fn each_refusal_of_the_focus() {
+    let mut script = Script::new();
+    script.up_to_request();
+    script.focus_refuses(
+        "<error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+         <reservation-error xmlns='http://jitsi.org/protocol/focus' error-code='409'/></error>",
+    );
+    assert_eq!(script.farewell(), Outcome::EntryRefused);
+
+    let mut script = Script::new();
+    script.up_to_request();
+    script.focus_answers("ready='true' vnode='v1' focusjid='focus@auth.meet.example'", "");
+    assert_eq!(script.farewell(), Outcome::RoomFull);
+}
+
+#[test]
+fn a_focus_that_never_answers_and_a_room_that_never_answers() {
+    let mut script = Script::new();
+    script.up_to_request();
+    for _ in 0..6 {
+        script.focus_refuses(&condition("cancel", "service-unavailable", ""));
+        for _ in 0..7 {
+            script.seconds(5);
+            script.text("<message xmlns='jabber:client' from='meet.example'/>");
+        }
+        if script.sent.iter().any(|(_, text)| text.starts_with("<close")) {
+            break;
+        }
+    }
+    script.seconds(2);
+    assert_eq!(script.ended(), Outcome::ServiceGone);
+
+    let mut script = Script::new();
+    script.up_to_request();
+    for _ in 0..3 {
+        script.focus_is_ready();
+        for _ in 0..4 {
+            script.seconds(5);
+            script.text("<message xmlns='jabber:client' from='meet.example'/>");
+        }
+    }
+    script.seconds(5);
+    assert_eq!(script.ended(), Outcome::ServiceGone);
+}
+
+#[test]
+fn no_secret_and_no_name_of_a_room_stands_in_what_is_printed_for_people() {
+    let mut script = Script::new();
+    script.join(room::conference::JoinRequest {
+        password: Some("sesame".into()),
+        token: Some("secret.jwt".into()),
+        ..request("https://meet.example/hiddenroom?jwt=other.jwt")
+    });
+    script.config(CONFIG);
+    let outputs = format!("{:?} {:?}", script.participant, request("https://meet.example/hiddenroom"));
+    for secret in ["sesame", "secret.jwt", "other.jwt", "hiddenroom"] {
+        assert!(!outputs.contains(secret), "{secret}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Sessions with the bridge.
+
+use jitsi::xml;
+use media_protocol::MediaKind;
+use room::conference::{ConferenceCommand, ConferenceEvent, Device};
+
+use crate::script::*;
+
+#[test]
+fn the_offer_is_acknowledged_before_the_plan_and_answered_when_the_worker_has_described_itself() {
+    let mut script = Script::joined();
+    script.peer("cd34ef56", "Zoé", false);
+    script.offer(SID, "b1");
+    script.nothing_sent("session-accept");
+    let plan = script.plan();
+    assert_eq!(plan.layers.iter().map(|layer| (layer.height, layer.enabled)).collect::<Vec<_>>(), [(180, true), (360, true), (720, true)]);
+    assert_eq!(plan.offer.video.payload_types[0].number, 100);
+    assert!(plan.send_audio && plan.send_video && plan.streams.is_empty());
+    script.describe(plan.id);
+    let accept = script.sent("session-accept");
+    let accept = xml::parse(&accept).unwrap();
+    assert_eq!(accept.attr("to"), Some(FOCUS));
+    let jingle = accept.get_child("jingle", "urn:xmpp:jingle:1").unwrap();
+    assert_eq!(jingle.attr("sid"), Some(SID));
+    assert_eq!(jingle.attr("responder"), Some("standup@muc.meet.example/ab12cd34"));
+    let text = xml::to_text(&accept);
+    for layer in &plan.layers {
+        assert!(text.contains(&format!("ssrc='{}'", layer.ssrc)) && text.contains(&format!("ssrc='{}'", layer.rtx_ssrc)));
+    }
+    assert!(text.contains(&format!("ssrc='{}'", plan.offer.audio.ssrc)));
+    script.describe(plan.id);
+    script.nothing_sent("session-accept");
+}
+
+#[test]
+fn an_offer_that_cannot_be_used_is_refused_and_changes_nothing() {
+    let mut script = Script::joined();
+    let offer = session_initiate(SID, "b1", DATA, "").replace("name='VP8'", "name='VP9'");
+    script.text(&offer);
+    assert!(script.sent("id='offer'").contains("bad-request"));
+    script.no_event(|event| matches!(event, ConferenceEvent::Session(_)));
+}
+
+#[test]
+fn nobody_but_the_focus_that_was_named_is_obeyed() {
+    let mut script = Script::joined();
+    script.focus_presence("evil@meet.example/focus");
+    script.text(&session_initiate(SID, "b1", DATA, ""));
+    assert!(script.sent("id='offer'").contains("type='error'"));
+    script.no_event(|event| matches!(event, ConferenceEvent::Session(_)));
+    script.iq(FOCUS, "m1", "<mute xmlns='http://jitsi.org/jitmeet/audio' actor='standup@muc.meet.example/cd34ef56'>true</mute>");
+    assert!(script.sent("id='m1'").contains("type='error'"));
+    script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
+}
+
+#[test]
+fn a_direct_session_is_declined_and_the_one_with_the_bridge_stays() {
+    let (mut script, _) = Script::in_session();
+    let offer = session_initiate("p2p", "x", DATA, "").replace(FOCUS, "standup@muc.meet.example/cd34ef56").replace("id='offer'", "id='direct'");
+    script.text(&offer);
+    assert!(script.sent("id='direct'").contains("type='result'"));
+    let decline = script.sent("session-terminate");
+    assert!(decline.contains("<decline") && decline.contains("sid='p2p'") && decline.contains("cd34ef56"));
+    script.no_event(|event| matches!(event, ConferenceEvent::Session(None)));
+}
+
+#[test]
+fn stale_sessions_and_unknown_actions_are_refused_once_each() {
+    let (mut script, _) = Script::in_session();
+    let before = script.log.len();
+    script.iq(FOCUS, "j1", "<jingle xmlns='urn:xmpp:jingle:1' action='source-add' sid='old'/>");
+    assert!(script.sent("id='j1'").contains("unknown-session"));
+    script.iq(FOCUS, "j2", &format!("<jingle xmlns='urn:xmpp:jingle:1' action='dance' sid='{SID}'/>"));
+    assert!(script.sent("id='j2'").contains("bad-request"));
+    script.iq(FOCUS, "j3", &format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-info' sid='{SID}'/>"));
+    assert!(script.sent("id='j3'").contains("type='result'"));
+    script.iq(FOCUS, "j4", "<nonsense xmlns='urn:x'/>");
+    assert!(script.sent("id='j4'").contains("service-unavailable"));
+    for id in ["j1", "j2", "j3", "j4"] {
+        assert_eq!(script.log[before..].iter().filter(|text| text.contains(&format!("id='{id}'"))).count(), 1);
+    }
+}
+
+#[test]
+fn sources_come_go_and_leave_with_their_owner() {
+    let (mut script, _) = Script::in_session();
+    let change = |action: &str, ssrc: u32| {
+        format!(
+            "<jingle xmlns='urn:xmpp:jingle:1' action='{action}' sid='{SID}'><content name='video' creator='initiator'>\
+             <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'><source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' \
+             ssrc='{ssrc}' name='cd34ef56-v0' videoType='camera'><ssrc-info xmlns='http://jitsi.org/jitmeet' owner='cd34ef56'/>\
+             </source></description></content></jingle>"
+        )
+    };
+    script.iq(FOCUS, "a", &change("source-add", 77));
+    let plan = script.plan();
+    assert_eq!((plan.streams[0].ssrc, plan.streams[0].source.as_str()), (77, "cd34ef56-v0"));
+    script.iq(FOCUS, "r", &change("source-remove", 77));
+    assert!(script.plan().streams.is_empty());
+    script.iq(FOCUS, "a2", &change("source-add", 78));
+    assert_eq!(script.plan().streams.len(), 1);
+    script.text(&unavailable("cd34ef56", "", ""));
+    assert!(script.plan().streams.is_empty());
+    for id in ["'a'", "'r'", "'a2'"] {
+        assert!(script.sent(&format!("id={id}")).contains("type='result'"));
+    }
+}
+
+#[test]
+fn the_bridge_maps_sources_onto_its_own_streams() {
+    let (mut script, id) = Script::in_session();
+    script.bridge_says(id, r#"{"colibriClass":"VideoSourcesMap","mappedSources":[{"source":"cd34ef56-v0","owner":"cd34ef56","ssrc":500,"rtx":501,"videoType":"CAMERA"}]}"#);
+    let plan = script.plan();
+    assert_eq!((plan.streams[0].ssrc, plan.streams[0].rtx_ssrc, plan.streams[0].kind), (500, Some(501), MediaKind::Video));
+    script.bridge_says(id, r#"{"colibriClass":"AudioSourcesMap","mappedSources":[{"source":"cd34ef56-a0","owner":"cd34ef56","ssrc":600}]}"#);
+    assert_eq!(script.plan().streams.len(), 2);
+    // The same slot shows somebody else.
+    script.bridge_says(id, r#"{"colibriClass":"VideoSourcesMap","mappedSources":[{"source":"ee-v0","owner":"ee","ssrc":500,"rtx":501,"videoType":"CAMERA"}]}"#);
+    let plan = script.plan();
+    assert!(plan.streams.iter().any(|stream| stream.ssrc == 500 && stream.source == "ee-v0"));
+}
+
+#[test]
+fn the_plan_keeps_its_offer_under_one_session_id() {
+    let (mut script, id) = Script::in_session();
+    script.bridge_says(id, r#"{"colibriClass":"SenderSourceConstraints","sourceName":"ab12cd34-v0","maxHeight":360}"#);
+    let first = script.plan();
+    script.text(
+        "<message xmlns='jabber:client' from='metadata.meet.example'><json-message xmlns='http://jitsi.org/jitmeet'>\
+         {\"type\":\"room_metadata\",\"metadata\":{\"services\":[{\"type\":\"turns\",\"transport\":\"tcp\",\"host\":\"turn.example\",\"port\":\"443\",\"username\":\"u\",\"password\":\"p\"}]}}\
+         </json-message></message>",
+    );
+    script.bridge_says(id, r#"{"colibriClass":"SenderSourceConstraints","sourceName":"ab12cd34-v0","maxHeight":720}"#);
+    let second = script.plan();
+    assert_eq!((first.id, &first.offer), (second.id, &second.offer));
+    // The next session has the relay.
+    script.iq(FOCUS, "t", &format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-terminate' sid='{SID}'><reason><success/><text>moving</text></reason></jingle>"));
+    script.offer("sid2", "b2");
+    let third = script.plan();
+    assert!(third.id > second.id);
+    assert_eq!(third.offer.ice_servers[0].uri, "turns:turn.example:443?transport=tcp");
+}
+
+#[test]
+fn layers_follow_what_the_bridge_wants_of_our_camera_alone() {
+    let (mut script, id) = Script::in_session();
+    let say = |height: i32, source: &str| {
+        format!(r#"{{"colibriClass":"SenderSourceConstraints","sourceName":"{source}","maxHeight":{height}}}"#)
+    };
+    script.bridge_says(id, &say(0, "ab12cd34-v0"));
+    let plan = script.plan();
+    assert!(!plan.send_video && plan.layers.iter().all(|layer| !layer.enabled));
+    script.bridge_says(id, &say(180, "ab12cd34-v0"));
+    assert_eq!(script.plan().layers.iter().filter(|layer| layer.enabled).count(), 1);
+    script.bridge_says(id, &say(-1, "ab12cd34-v0"));
+    assert_eq!(script.plan().layers.iter().filter(|layer| layer.enabled).count(), 3);
+    script.bridge_says(id, &say(0, "cd34ef56-v0"));
+    script.no_event(|event| matches!(event, ConferenceEvent::Session(_)));
+}
+
+#[test]
+fn an_offer_that_wants_us_muted_mutes_us_once() {
+    let mut script = Script::joined();
+    let muted = "<startmuted xmlns='http://jitsi.org/jitmeet/start-muted' audio='true' video='false'/>";
+    script.text(&session_initiate(SID, "b1", DATA, muted));
+    script.saw(&ConferenceEvent::MutedByModerator { device: Device::Microphone, actor: None });
+    script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
+    script.text(&session_initiate("sid2", "b2", DATA, muted));
+    script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
+}
+
+#[test]
+fn facts_about_another_session_are_passed_over() {
+    let (mut script, id) = Script::in_session();
+    let other = media_protocol::SessionId(id.0 + 1);
+    script.command(ConferenceCommand::Media(other, media_protocol::SessionEvent::Failed { reason: "x".into() }));
+    script.nothing_sent("session-terminate");
+}
