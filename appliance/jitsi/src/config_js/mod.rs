@@ -232,7 +232,7 @@ var config = {
             format!("config.hosts.domain = {}", "'a' + ".repeat(100_000)),
             format!("var a = 'aaaaaaaaaaaaaaaa';{}config.hosts.domain = a;", "a = a + a;".repeat(60)),
             "config.".repeat(100_000),
-            "config = { hosts: { domain: 'a".into(),
+            "config = { hosts: { domain: ".into(),
             "`${`${`${".into(),
         ] {
             assert!(!read(&source, "https://meet.example/room").found);
