@@ -14,6 +14,9 @@ pub const HEIGHT: usize = 720;
 /// Left, top, width and height of the lamp in pixels: a square on the table, black or white.
 pub const LAMP: [usize; 4] = [40, 560, 120, 120];
 
+/// Where the table begins, in pixels from the top.
+const TABLE: usize = 540;
+
 /// Grain of the imaginary camera, long enough not to repeat visibly; a prime.
 const GRAIN: usize = 65_521;
 
@@ -39,6 +42,8 @@ const LISTENER: Person = Person {
 /// Paints any frame of the film.
 pub struct Painter {
     empty_room: Canvas,
+    /// The picture from the table's edge down: it covers whoever sits behind.
+    table: Vec<u8>,
     photographed: Cutout,
     mouth: Vec<f32>,
     grain: Vec<i8>,
@@ -52,12 +57,16 @@ impl Painter {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            // The sum of four even numbers is nearly a bell curve; its deviation here is about 1.2.
+            // The sum of four evenly spread numbers is nearly a bell curve; its deviation here is about 1.2.
             let sum: i32 = (0..4).map(|part| ((state >> (part * 8)) & 0xff) as i32 - 127).sum();
             (sum / 123) as i8
         });
+        let empty_room = empty_room();
+        let mut furnished = empty_room.clone();
+        table(&mut furnished);
         Self {
-            empty_room: empty_room(),
+            table: furnished.pixels.split_off(TABLE * WIDTH * 3),
+            empty_room,
             photographed,
             mouth,
             grain: grain.collect(),
@@ -101,7 +110,7 @@ impl Painter {
                 hand: 0.0,
             },
         );
-        table(&mut canvas);
+        canvas.pixels[TABLE * WIDTH * 3..].copy_from_slice(&self.table);
         lamp(&mut canvas, lit(number));
         canvas.grain(&self.grain, number * 7919 % GRAIN);
         canvas
@@ -227,7 +236,7 @@ fn chart(canvas: &mut Canvas, wave: impl Fn(f32, f32) -> f32) {
 }
 
 fn table(canvas: &mut Canvas) {
-    let (top, bottom) = (540.0, HEIGHT as f32);
+    let (top, bottom) = (TABLE as f32, HEIGHT as f32);
     canvas.rectangle(
         [-20.0, top, 1320.0, bottom - top + 20.0],
         14.0,
