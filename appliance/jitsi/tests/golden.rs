@@ -1,5 +1,7 @@
 //! What a real deployment said, read by our parsers. `golden/README.md` says where the files come from.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::path::Path;
 
 use jitsi::bridge::Incoming;
@@ -49,7 +51,7 @@ fn every_file_is_read_and_written_again_the_same() {
             if path.extension().is_some_and(|extension| extension == "xml") {
                 let tree = xml::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 assert!(xml::parse(&xml::to_text(&tree)).unwrap() == tree, "{}", path.display());
-            } else if path.to_string_lossy().contains("bridge-server") {
+            } else if path.to_string_lossy().contains("-server-") {
                 let read = Incoming::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 assert!(!matches!(read, Incoming::Ignored(_)), "{}", path.display());
             }
@@ -68,7 +70,12 @@ fn the_focus_is_ready_and_says_whom_to_trust() {
     let MucPresence::Available { occupant, .. } = focus else {
         panic!()
     };
-    assert!(occupant.is_genuine_focus("focus@auth.meet.jitsi"));
+    assert!(occupant.is_genuine_focus("focus@auth.meet.jitsi") && !occupant.bridge_not_available);
+    let name = "s2c-presence-available-focus-bridge-count-support-terminate-restart-bridgeNotAvailable";
+    let MucPresence::Available { occupant, .. } = MucPresence::parse(&recorded(name), "") else {
+        panic!()
+    };
+    assert!(occupant.bridge_not_available);
 }
 
 #[test]
@@ -112,30 +119,39 @@ fn components_and_shard_are_found_pushed_and_asked_for() {
 
 #[test]
 fn relays_come_from_services_and_from_metadata() {
-    let services = written("extdisco-2-services");
-    let uris: Vec<_> = discovery::ice_servers(services.children().next().unwrap())
-        .into_iter()
-        .map(|server| server.uri)
-        .collect();
-    assert_eq!(
-        uris,
-        [
-            "stun:turn.meet.example:3478",
-            "turn:turn.meet.example:3478?transport=udp",
-            "turns:turn.meet.example:443?transport=tcp"
-        ]
-    );
-    let Some(JsonMessage::RoomMetadata(metadata)) = JsonMessage::parse(&written("metadata-services")) else {
-        panic!()
+    let asked = |iq: &Element| -> Vec<String> {
+        let servers = discovery::ice_servers(iq.children().next().unwrap());
+        servers.into_iter().map(|server| server.uri).collect()
     };
+    let told = |message: &Element| match JsonMessage::parse(message) {
+        Some(JsonMessage::RoomMetadata(metadata)) => metadata.ice_servers,
+        other => panic!("{other:?}"),
+    };
+    let services = asked(&recorded("s2c-iq-result-extdisco-2"));
+    assert_eq!(services, ["stun:127.0.0.1:25478", "turn:127.0.0.1:25478?transport=tcp"]);
+    let first = told(&recorded(
+        "s2c-message-normal-json-message-room_metadata-services-nonempty-from-metadata",
+    ))
+    .unwrap();
     assert_eq!(
-        metadata.ice_servers.unwrap()[0].uri,
+        first.iter().map(|server| server.uri.clone()).collect::<Vec<_>>(),
+        services
+    );
+    assert_eq!(first[1].username.as_deref(), Some("1795385327"));
+    assert_eq!(
+        told(&recorded(
+            "s2c-message-normal-json-message-room_metadata-services-from-metadata"
+        )),
+        None
+    );
+    assert_eq!(
+        asked(&written("extdisco-2-turns")),
+        ["turns:turn.meet.example:443?transport=tcp"]
+    );
+    assert_eq!(
+        told(&written("metadata-turns")).unwrap()[0].uri,
         "turns:turn.meet.example:443?transport=tcp"
     );
-    let empty = JsonMessage::parse(&recorded(
-        "s2c-message-normal-json-message-room_metadata-services-from-metadata",
-    ));
-    assert!(matches!(empty, Some(JsonMessage::RoomMetadata(metadata)) if metadata.ice_servers.is_none()));
 }
 
 #[test]
@@ -207,11 +223,24 @@ fn sources_are_the_same_whether_json_or_xml() {
 }
 
 #[test]
-fn the_bridge_channel_over_websocket_and_muted_starts_are_read() {
-    let offer = offer(&written("session-initiate-web-socket-startmuted"));
-    assert_eq!(offer.web_sockets.len(), 1);
+fn the_bridge_channel_over_websocket_is_offered_in_place_of_data() {
+    let offer = offer(&recorded("s2c-iq-set-jingle-session-initiate-json-sources-websocket"));
+    assert_eq!(offer.web_sockets.len(), 1, "each content names the same one");
+    assert!(offer.web_sockets[0].contains("/colibri-ws/"));
+    assert_eq!((offer.data, offer.transport.sctp_port), (None, None));
+}
+
+#[test]
+fn muted_starts_and_addresses_of_both_families_are_read_and_host_names_are_not() {
+    let offer = offer(&written("session-initiate-startmuted"));
     assert!(offer.start_muted.audio && !offer.start_muted.video);
-    assert_eq!(offer.data, None);
+    let addresses: Vec<_> = offer
+        .transport
+        .candidates
+        .iter()
+        .map(|candidate| candidate.address.to_string())
+        .collect();
+    assert_eq!(addresses, ["192.0.2.10", "2001:db8::10"]);
 }
 
 #[test]
@@ -344,7 +373,10 @@ fn refusals_at_the_door_are_told_apart() {
     assert!(
         matches!(refused(&recorded("s2c-presence-error-cancel-item-not-found")), JoinError::Other(error) if error.condition == "item-not-found")
     );
-    assert_eq!(refused(&written("presence-error-full")), JoinError::RoomFull);
+    assert_eq!(
+        refused(&recorded("s2c-presence-error-cancel-service-unavailable")),
+        JoinError::RoomFull
+    );
     assert_eq!(
         refused(&written("presence-error-creation-restricted")),
         JoinError::RoomCreationRestricted
@@ -353,10 +385,10 @@ fn refusals_at_the_door_are_told_apart() {
         refused(&written("presence-error-displayname-required")),
         JoinError::DisplayNameRequired
     );
-    assert!(matches!(
-        refused(&written("presence-error-token-mismatch")),
-        JoinError::NotAllowed { text: Some(_) }
-    ));
+    let mismatch = JoinError::NotAllowed {
+        text: Some("Room and token mismatched".into()),
+    };
+    assert_eq!(refused(&recorded("s2c-presence-error-cancel-not-allowed")), mismatch);
 }
 
 #[test]
@@ -419,7 +451,7 @@ fn the_bridge_speaks() {
         }
     );
     assert_eq!(
-        bridge("written/bridge-server-ServerHello.json"),
+        bridge("recorded/colibriws-server-ServerHello.json"),
         Incoming::ServerHello { version: None }
     );
     let gone = bridge("written/bridge-server-EndpointConnectivityStatusChangeEvent.json");

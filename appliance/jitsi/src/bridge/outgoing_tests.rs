@@ -84,6 +84,9 @@ fn the_strict_parser_takes_what_a_real_bridge_took() {
         include_str!("../../tests/golden/recorded/bridge-client-EndpointStats.json"),
         include_str!("../../tests/golden/recorded/bridge-client-ReceiverVideoConstraints.json"),
         include_str!("../../tests/golden/recorded/bridge-client-SourceVideoTypeMessage.json"),
+        include_str!("../../tests/golden/recorded/colibriws-client-EndpointStats.json"),
+        include_str!("../../tests/golden/recorded/colibriws-client-ReceiverVideoConstraints.json"),
+        include_str!("../../tests/golden/recorded/colibriws-client-SourceVideoTypeMessage.json"),
     ] {
         serde_json::from_str::<Strict>(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     }

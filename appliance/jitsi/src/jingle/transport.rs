@@ -115,10 +115,7 @@ fn fingerprint(element: &Element) -> Option<Fingerprint> {
     {
         return None;
     }
-    let setup = match element.attr("setup") {
-        Some(setup @ ("active" | "passive" | "actpass")) => setup,
-        _ => "actpass",
-    };
+    let setup = element.attr("setup").filter(|setup| matches!(*setup, "active" | "passive")).unwrap_or("actpass");
     (value.len() <= 64 * 3).then(|| Fingerprint {
         hash,
         value,
