@@ -24,7 +24,17 @@ pub fn run(each: Duration, only: Option<&str>) -> Result<bool, String> {
         let mut command = Command::new(&fuzzer);
         // The fuzzer's instrumentation wants compiler flags that stable Rust has but does not promise.
         command.env("RUSTC_BOOTSTRAP", "1").current_dir(folder);
-        command.args(["fuzz", "run", "--fuzz-dir"]).arg(folder).arg(name);
+        command.args(["fuzz", "run", "--fuzz-dir"]).arg(folder);
+        command
+            .arg("--target-dir")
+            .arg(workspace::target().join("fuzz"))
+            .arg(name);
+        // What it finds interesting goes into the first folder; `seeds/NAME` is where ours start from.
+        let corpus = workspace::lab().join("corpus").join(name);
+        fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
+        command
+            .arg(corpus)
+            .args(Some(folder.join("seeds").join(name)).filter(|seeds| seeds.is_dir()));
         command.args([
             "--",
             &format!("-max_total_time={}", each.as_secs()),

@@ -59,7 +59,9 @@ Usage: cargo lab soak [part of a name]
 ";
 
 const FUZZ: &str = "\
-Runs every fuzz target under appliance/*/fuzz for a while. Stable Rust is enough; cargo-fuzz is built once if missing.
+Runs every fuzz target under appliance/*/fuzz for a while, from the inputs in fuzz/seeds/<target> and those that it found
+interesting before (kept in target/lab/corpus). An input that breaks a target stays in fuzz/artifacts. Stable Rust is
+enough; cargo-fuzz is built once if missing.
 
 Usage: cargo lab fuzz [--seconds <n>] [part of a target's name]
 
