@@ -24,7 +24,10 @@ async fn main() {
         name: "Attendant".into(),
         password,
         token: None,
-        muted: Muted { audio: true, video: true },
+        muted: Muted {
+            audio: true,
+            video: true,
+        },
     };
     let start = Instant::now();
     let _ = handle.commands.send(ConferenceCommand::Join(Box::new(request))).await;
@@ -59,6 +62,10 @@ fn nobody() -> LocalDescription {
     LocalDescription {
         ufrag: "nobody".into(),
         pwd: "nobodylistenstothisone0".into(),
-        fingerprint: Fingerprint { hash: "sha-256".into(), value, setup: "active".into() },
+        fingerprint: Fingerprint {
+            hash: "sha-256".into(),
+            value,
+            setup: "active".into(),
+        },
     }
 }

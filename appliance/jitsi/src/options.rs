@@ -37,9 +37,18 @@ impl Default for Options {
             machine_uid: String::new(),
             video_codecs: vec![VideoCodec::Vp8],
             layers: vec![
-                Layer { height: 180, bitrate: 200_000 },
-                Layer { height: 360, bitrate: 500_000 },
-                Layer { height: 720, bitrate: 1_500_000 },
+                Layer {
+                    height: 180,
+                    bitrate: 200_000,
+                },
+                Layer {
+                    height: 360,
+                    bitrate: 500_000,
+                },
+                Layer {
+                    height: 720,
+                    bitrate: 1_500_000,
+                },
             ],
             ssrc_rewriting: true,
             region: None,

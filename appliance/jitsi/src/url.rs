@@ -21,8 +21,9 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b')');
 
 /// Deleted from each part of the path (`_ROOM_EXCLUDE_PATTERN`).
-const EXCLUDED: &[char] =
-    &[':', '?', '#', '[', ']', '@', '!', '$', '&', '\'', '(', ')', '*', '+', ',', ';', '=', '>', '<', '/', '"'];
+const EXCLUDED: &[char] = &[
+    ':', '?', '#', '[', ']', '@', '!', '$', '&', '\'', '(', ')', '*', '+', ',', ';', '=', '>', '<', '/', '"',
+];
 
 /// A room of a deployment.
 #[derive(Clone, PartialEq, Eq)]
@@ -93,8 +94,11 @@ impl RoomUrl {
         if !secure && !loopback {
             return Err(WrongUrl::NotSecure);
         }
-        let mut parts: Vec<String> =
-            path.split('/').map(|part| part.replace(EXCLUDED, "")).filter(|part| !part.is_empty()).collect();
+        let mut parts: Vec<String> = path
+            .split('/')
+            .map(|part| part.replace(EXCLUDED, ""))
+            .filter(|part| !part.is_empty())
+            .collect();
         let room = normalise(&parts.pop().ok_or(WrongUrl::NoRoom)?);
         if room.is_empty() {
             return Err(WrongUrl::NoRoom);
@@ -103,8 +107,19 @@ impl RoomUrl {
             return Err(WrongUrl::TooLong);
         }
         let tenant = parts.join("/");
-        let token = query.split('&').find_map(|pair| pair.strip_prefix("jwt=")).map(decode).filter(|t| !t.is_empty());
-        Ok(Self { host, port, secure, tenant: Some(tenant).filter(|tenant| !tenant.is_empty()), room, token })
+        let token = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("jwt="))
+            .map(decode)
+            .filter(|t| !t.is_empty());
+        Ok(Self {
+            host,
+            port,
+            secure,
+            tenant: Some(tenant).filter(|tenant| !tenant.is_empty()),
+            room,
+            token,
+        })
     }
 
     /// `host` or `host:port`.
@@ -119,7 +134,9 @@ impl RoomUrl {
     /// The path before the room, with both slashes: `/` or `/tenant/`.
     #[must_use]
     pub fn base_path(&self) -> String {
-        self.tenant.as_ref().map_or_else(|| "/".to_owned(), |tenant| format!("/{tenant}/"))
+        self.tenant
+            .as_ref()
+            .map_or_else(|| "/".to_owned(), |tenant| format!("/{tenant}/"))
     }
 
     /// The tenant as the parts of a MUC domain have it: lower case, without dots, a dot at its end; empty without tenant
@@ -135,7 +152,12 @@ impl RoomUrl {
     #[must_use]
     pub fn config_url(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
-        format!("{scheme}://{}{}config.js?room={}", self.authority(), self.base_path(), encode(&self.room))
+        format!(
+            "{scheme}://{}{}config.js?room={}",
+            self.authority(),
+            self.base_path(),
+            encode(&self.room)
+        )
     }
 }
 
@@ -144,7 +166,16 @@ fn scheme(text: &str) -> Result<(bool, &str), WrongUrl> {
     let Some((scheme, rest)) = text.split_once("//") else {
         // `meet.example/room`: people leave the scheme out.
         let lower = text.to_ascii_lowercase();
-        let has_scheme = ["http:", "https:", "mailto:", "tel:", "sip:", "file:", "data:", "javascript:"];
+        let has_scheme = [
+            "http:",
+            "https:",
+            "mailto:",
+            "tel:",
+            "sip:",
+            "file:",
+            "data:",
+            "javascript:",
+        ];
         return if has_scheme.iter().any(|scheme| lower.starts_with(scheme)) {
             Err(WrongUrl::NotAnUrl)
         } else {
@@ -192,10 +223,14 @@ fn normalise(part: &str) -> String {
 /// `decodeURIComponent`, which leaves a text alone that is not properly encoded.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
-    let proper = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| {
-        let hex = |offset: usize| bytes.get(at + offset).is_some_and(u8::is_ascii_hexdigit);
-        hex(1) && hex(2)
-    });
+    let proper = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'%')
+        .all(|(at, _)| {
+            let hex = |offset: usize| bytes.get(at + offset).is_some_and(u8::is_ascii_hexdigit);
+            hex(1) && hex(2)
+        });
     match percent_decode_str(text).decode_utf8() {
         Ok(decoded) if proper => decoded.into_owned(),
         _ => text.to_owned(),
@@ -224,9 +259,17 @@ mod tests {
         ("meet.example/standup", None, "standup"),
         ("  https://meet.example/stand up\n", None, "standup"),
         ("HTTPS://MEET.EXAMPLE/STANDUP", None, "standup"),
-        ("https://meet.example/standup#config.startWithAudioMuted=true", None, "standup"),
+        (
+            "https://meet.example/standup#config.startWithAudioMuted=true",
+            None,
+            "standup",
+        ),
         ("https://meet.example/standup?jwt=a.b.c", None, "standup"),
-        ("https://meet.example/standup?lang=fr&jwt=a.b.c#x?jwt=d", None, "standup"),
+        (
+            "https://meet.example/standup?lang=fr&jwt=a.b.c#x?jwt=d",
+            None,
+            "standup",
+        ),
         ("https://meet.example/Acme/Standup", Some("Acme"), "standup"),
         ("https://meet.example/acme/sub/standup", Some("acme/sub"), "standup"),
         ("https://meet.example/Réunion", None, "r%c3%a9union"),
@@ -241,7 +284,11 @@ mod tests {
         ("https://meet.example/a%zzb", None, "a%25zzb"),
         ("https://meet.example/%E0%A4%A", None, "%25e0%25a4%25a"),
         ("https://meet.example/%FF", None, "%25ff"),
-        ("https://meet.example/a:b@c!d$e&f'g(h)i*j+k,l;m=n", None, "abcdefghijklmn"),
+        (
+            "https://meet.example/a:b@c!d$e&f'g(h)i*j+k,l;m=n",
+            None,
+            "abcdefghijklmn",
+        ),
         ("https://meet.example/a%2Fb", None, "a%2fb"),
         ("https://meet.example/a.b-c_d~e", None, "a.b-c_d~e"),
         ("https://meet.example/会議", None, "%e4%bc%9a%e8%ad%b0"),
@@ -258,7 +305,11 @@ mod tests {
     fn every_way_of_writing_a_room_leads_to_the_same_room_as_in_a_browser() {
         for (url, tenant, room) in GOLDEN {
             let parsed = RoomUrl::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
-            assert_eq!((parsed.tenant.as_deref(), parsed.room.as_str()), (*tenant, *room), "{url}");
+            assert_eq!(
+                (parsed.tenant.as_deref(), parsed.room.as_str()),
+                (*tenant, *room),
+                "{url}"
+            );
         }
     }
 
@@ -292,7 +343,10 @@ mod tests {
             assert_eq!(RoomUrl::parse(url), Err(reason), "{url}");
         }
         assert_eq!(RoomUrl::parse(&"a".repeat(MAX_BYTES + 1)), Err(WrongUrl::TooLong));
-        assert_eq!(RoomUrl::parse(&format!("https://meet.example/{}", "a".repeat(1024))), Err(WrongUrl::TooLong));
+        assert_eq!(
+            RoomUrl::parse(&format!("https://meet.example/{}", "a".repeat(1024))),
+            Err(WrongUrl::TooLong)
+        );
     }
 
     #[test]
@@ -306,13 +360,19 @@ mod tests {
     #[test]
     fn the_configuration_is_asked_with_the_tenant() {
         let url = RoomUrl::parse("https://Meet.Example:8443/Acme/Réunion").unwrap();
-        assert_eq!(url.config_url(), "https://meet.example:8443/Acme/config.js?room=r%25c3%25a9union");
+        assert_eq!(
+            url.config_url(),
+            "https://meet.example:8443/Acme/config.js?room=r%25c3%25a9union"
+        );
         let url = RoomUrl::parse("http://[::1]:81/x").unwrap();
         assert_eq!(url.config_url(), "http://[::1]:81/config.js?room=x");
     }
 
     #[test]
     fn an_international_host_becomes_ascii() {
-        assert_eq!(RoomUrl::parse("https://réunion.example/x").unwrap().host, "xn--runion-bva.example");
+        assert_eq!(
+            RoomUrl::parse("https://réunion.example/x").unwrap().host,
+            "xn--runion-bva.example"
+        );
     }
 }

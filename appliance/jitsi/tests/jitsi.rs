@@ -3,12 +3,13 @@
 mod script;
 
 mod stories {
+    mod chance;
     mod channel;
     mod entry;
     mod leaving;
     mod meeting;
     mod outcomes;
+    mod recorded;
     mod recovery;
     mod session;
-    mod chance;
 }

@@ -27,7 +27,12 @@ pub(super) type Values = HashMap<String, Value>;
 /// Reads all declarations and assignments of a file, in order; later ones win.
 pub(super) fn evaluate(source: &str, url: &RoomUrl) -> Values {
     let tokens = tokens(source);
-    let mut reader = Reader { tokens: &tokens, at: 0, values: Values::new(), url };
+    let mut reader = Reader {
+        tokens: &tokens,
+        at: 0,
+        values: Values::new(),
+        url,
+    };
     while reader.at < tokens.len() {
         reader.statement();
     }
@@ -70,7 +75,9 @@ impl Reader<'_> {
 
     /// `a.b['c']`, or nothing if no name stands here.
     fn path(&mut self) -> Option<String> {
-        let Some(Token::Name(first)) = self.peek() else { return None };
+        let Some(Token::Name(first)) = self.peek() else {
+            return None;
+        };
         let mut path = first.clone();
         self.at += 1;
         loop {

@@ -38,7 +38,11 @@ impl Deployment {
     /// Reads the file, fills what is missing from the address.
     #[must_use]
     pub fn read(source: &str, url: &RoomUrl) -> Self {
-        let values = if source.len() <= MAX_BYTES { evaluate::evaluate(source, url) } else { evaluate::Values::new() };
+        let values = if source.len() <= MAX_BYTES {
+            evaluate::evaluate(source, url)
+        } else {
+            evaluate::Values::new()
+        };
         let text = |path: &str| match values.get(path) {
             Some(Value::Text(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             _ => None,
@@ -46,7 +50,10 @@ impl Deployment {
         let domain_name = |path: &str| text(path).filter(|text| is_domain(text));
         let found = domain_name("config.hosts.domain").is_some();
         let domain = domain_name("config.hosts.domain").unwrap_or_else(|| url.host.clone());
-        let prefer_sctp = !matches!(values.get("config.bridgeChannel.preferSctp"), Some(Value::Boolean(false)));
+        let prefer_sctp = !matches!(
+            values.get("config.bridgeChannel.preferSctp"),
+            Some(Value::Boolean(false))
+        );
         Self {
             muc: domain_name("config.hosts.muc").unwrap_or_else(|| format!("conference.{}{domain}", url.subdomain())),
             focus: domain_name("config.hosts.focus").unwrap_or_else(|| format!("focus.{domain}")),
@@ -64,7 +71,10 @@ impl Deployment {
 
 /// Characters of an XMPP domain; a value with others is no domain (a template that nobody filled in).
 fn is_domain(text: &str) -> bool {
-    text.len() <= 1023 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']' | '%'))
+    text.len() <= 1023
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']' | '%'))
 }
 
 fn default_websocket(url: &RoomUrl) -> String {
@@ -155,7 +165,10 @@ config.startVideoMuted = 10;
         // As the web server fills it in, and as it stands where no server does.
         for (subdir, subdomain) in [
             ("Acme.x/", "Acme.x."),
-            (r#"<!--# echo var="subdir" default="" -->"#, r#"<!--# echo var=\"subdomain\" default=\"\" -->"#),
+            (
+                r#"<!--# echo var="subdir" default="" -->"#,
+                r#"<!--# echo var=\"subdomain\" default=\"\" -->"#,
+            ),
         ] {
             let deployment = read(&docker(subdir, subdomain), "https://visio.example/Acme.x/room");
             assert_eq!(deployment.muc, "muc.acme_x.meet.jitsi");
@@ -205,7 +218,13 @@ var config = {
 
     #[test]
     fn what_is_missing_or_not_understood_gets_the_usual_names() {
-        for source in ["", "<html>not found</html>", "var config = { hosts: { domain: f() } }", "\u{0}'\"`/*", "config.hosts.domain = {{ X }};"] {
+        for source in [
+            "",
+            "<html>not found</html>",
+            "var config = { hosts: { domain: f() } }",
+            "\u{0}'\"`/*",
+            "config.hosts.domain = {{ X }};",
+        ] {
             let deployment = read(source, "https://meet.example/acme/room");
             assert!(!deployment.found, "{source}");
             assert_eq!(deployment.domain, "meet.example");
@@ -217,10 +236,19 @@ var config = {
     #[test]
     fn a_configuration_cannot_lead_out_of_tls() {
         let source = "config = { hosts: { domain: 'x.example' }, websocket: 'ws://127.0.0.1/xmpp-websocket' }";
-        assert_eq!(read(source, "https://meet.example/r").websocket, "wss://meet.example/xmpp-websocket");
-        assert_eq!(read(source, "http://localhost/r").websocket, "ws://127.0.0.1/xmpp-websocket");
+        assert_eq!(
+            read(source, "https://meet.example/r").websocket,
+            "wss://meet.example/xmpp-websocket"
+        );
+        assert_eq!(
+            read(source, "http://localhost/r").websocket,
+            "ws://127.0.0.1/xmpp-websocket"
+        );
         let source = "config = { hosts: { domain: 'x.example' }, websocket: 'ws://meet.example/xmpp-websocket' }";
-        assert_eq!(read(source, "http://localhost/r").websocket, "ws://localhost/xmpp-websocket");
+        assert_eq!(
+            read(source, "http://localhost/r").websocket,
+            "ws://localhost/xmpp-websocket"
+        );
     }
 
     #[test]
@@ -230,7 +258,10 @@ var config = {
             format!("config = {}", "[".repeat(500_000)),
             format!("config = {}1", "(".repeat(500_000)),
             format!("config.hosts.domain = {}", "'a' + ".repeat(100_000)),
-            format!("var a = 'aaaaaaaaaaaaaaaa';{}config.hosts.domain = a;", "a = a + a;".repeat(60)),
+            format!(
+                "var a = 'aaaaaaaaaaaaaaaa';{}config.hosts.domain = a;",
+                "a = a + a;".repeat(60)
+            ),
             "config.".repeat(100_000),
             "config = { hosts: { domain: ".into(),
             "`${`${`${".into(),

@@ -1,36 +1,17 @@
 //! One HTTPS GET with every limit a stranger's server needs.
 
 use std::error::Error;
-use std::time::Duration;
 
+use super::tls::Clients;
 use crate::config_js::MAX_BYTES;
 use crate::participant::{HttpResponse, NetworkError};
-
-/// For the connection alone.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For the whole exchange.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Redirects that are followed, each only to HTTPS or within one scheme.
-const MAX_REDIRECTS: usize = 5;
 
 /// Fetches a document.
 ///
 /// # Errors
 /// Why nothing usable came.
-pub(super) async fn get(url: &str) -> Result<HttpResponse, NetworkError> {
-    let redirects = reqwest::redirect::Policy::custom(|attempt| {
-        let downgrade = attempt.previous().first().is_some_and(|first| first.scheme() == "https")
-            && attempt.url().scheme() != "https";
-        if attempt.previous().len() > MAX_REDIRECTS || downgrade { attempt.stop() } else { attempt.follow() }
-    });
-    let client = reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
-        .redirect(redirects)
-        .no_proxy()
-        .user_agent(concat!("Hemicycle/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| NetworkError::Protocol(describe(&error.without_url())))?;
+pub(super) async fn get(url: &str, clients: &Clients) -> Result<HttpResponse, NetworkError> {
+    let client = &clients.get().await?.http;
     let mut response = client.get(url).send().await.map_err(classify)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(classify)? {
@@ -39,7 +20,10 @@ pub(super) async fn get(url: &str) -> Result<HttpResponse, NetworkError> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpResponse { status: response.status().as_u16(), body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(HttpResponse {
+        status: response.status().as_u16(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
 }
 
 fn classify(error: reqwest::Error) -> NetworkError {
@@ -72,7 +56,12 @@ pub(super) fn describe(error: &dyn Error) -> String {
 /// OpenSSL's words for an untrusted, expired or foreign certificate.
 pub(super) fn is_certificate_refusal(detail: &str) -> bool {
     let detail = detail.to_ascii_lowercase();
-    ["certificate verify failed", "self-signed certificate", "self signed certificate", "hostname mismatch"]
-        .iter()
-        .any(|words| detail.contains(words))
+    [
+        "certificate verify failed",
+        "self-signed certificate",
+        "self signed certificate",
+        "hostname mismatch",
+    ]
+    .iter()
+    .any(|words| detail.contains(words))
 }

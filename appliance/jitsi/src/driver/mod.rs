@@ -2,6 +2,7 @@
 
 mod http;
 mod socket;
+mod tls;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -46,7 +47,10 @@ pub fn spawn(options: Options) -> Handle {
         None => rand::make_rng(),
     };
     tokio::spawn(run(Participant::new(options, chance, Instant::now()), commands, events));
-    Handle { commands: command_sender, events: event_receiver }
+    Handle {
+        commands: command_sender,
+        events: event_receiver,
+    }
 }
 
 /// Serves the core until the room has let go of it and the last meeting is left.
@@ -56,7 +60,17 @@ async fn run(
     events: mpsc::Sender<ConferenceEvent>,
 ) {
     let (network_sender, mut network) = mpsc::channel(NETWORK_QUEUE);
-    let mut connections = Connections { network: network_sender, sockets: HashMap::new(), tasks: JoinSet::new() };
+    let clients = tls::Clients::default();
+    let warm = clients.clone();
+    let mut connections = Connections {
+        network: network_sender,
+        clients,
+        sockets: HashMap::new(),
+        tasks: JoinSet::new(),
+    };
+    connections.tasks.spawn(async move {
+        let _ = warm.get().await;
+    });
     let mut waiting: VecDeque<ConferenceEvent> = VecDeque::new();
     let mut released = false;
     loop {
@@ -135,6 +149,7 @@ fn queue(waiting: &mut VecDeque<ConferenceEvent>, event: ConferenceEvent) {
 /// The open connections.
 struct Connections {
     network: mpsc::Sender<Input>,
+    clients: tls::Clients,
     sockets: HashMap<ConnectionId, socket::Socket>,
     tasks: JoinSet<()>,
 }
@@ -143,14 +158,14 @@ impl Connections {
     fn perform(&mut self, output: Output) {
         match output {
             Output::HttpGet { id, url } => {
-                let network = self.network.clone();
+                let (network, clients) = (self.network.clone(), self.clients.clone());
                 self.tasks.spawn(async move {
-                    let result = http::get(&url).await;
+                    let result = http::get(&url, &clients).await;
                     let _ = network.send(Input::Http { id, result }).await;
                 });
             }
             Output::OpenSocket { id, url, protocol } => {
-                let (socket, task) = socket::open(id, url, protocol, self.network.clone());
+                let (socket, task) = socket::open(id, url, protocol, self.network.clone(), self.clients.clone());
                 self.sockets.insert(id, socket);
                 self.tasks.spawn(task);
             }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
+use tokio_tungstenite::Connector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::http::{describe, is_certificate_refusal};
+use super::tls::Clients;
 use crate::participant::{ConnectionId, Input, NetworkError, SocketEvent};
 use crate::xml::MAX_BYTES;
 
@@ -41,10 +43,14 @@ pub(super) fn open(
     url: String,
     protocol: Option<&'static str>,
     network: mpsc::Sender<Input>,
+    clients: Clients,
 ) -> (Socket, impl Future<Output = ()> + Send + 'static) {
     let (sender, frames) = mpsc::channel(WRITE_QUEUE);
     let task = async move {
-        let last = serve(id, &url, protocol, frames, &network).await;
+        let last = match clients.get().await {
+            Ok(made) => serve(id, &url, protocol, frames, &network, made.tls.clone()).await,
+            Err(error) => SocketEvent::Failed(error),
+        };
         let _ = network.send(Input::Socket { id, event: last }).await;
     };
     (Socket { frames: sender }, task)
@@ -57,25 +63,40 @@ async fn serve(
     protocol: Option<&'static str>,
     mut frames: mpsc::Receiver<String>,
     network: &mpsc::Sender<Input>,
+    tls: native_tls::TlsConnector,
 ) -> SocketEvent {
     let mut request = match url.into_client_request() {
         Ok(request) => request,
         Err(error) => return SocketEvent::Failed(classify(&error)),
     };
     if let Some(protocol) = protocol {
-        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(protocol));
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(protocol));
     }
     let config = WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
         .max_message_size(Some(MAX_BYTES))
         .max_frame_size(Some(MAX_BYTES));
-    let connect = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
+    let connector = request
+        .uri()
+        .scheme_str()
+        .filter(|scheme| *scheme == "wss")
+        .map(|_| Connector::NativeTls(tls));
+    let connect = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, connector);
     let (mut socket, _) = match tokio::time::timeout(OPEN_TIMEOUT, connect).await {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => return SocketEvent::Failed(classify(&error)),
         Err(_) => return SocketEvent::Failed(NetworkError::Unreachable("no answer in time".into())),
     };
-    if network.send(Input::Socket { id, event: SocketEvent::Opened }).await.is_err() {
+    if network
+        .send(Input::Socket {
+            id,
+            event: SocketEvent::Opened,
+        })
+        .await
+        .is_err()
+    {
         return SocketEvent::Closed { code: None };
     }
     loop {
@@ -123,7 +144,9 @@ fn classify(error: &tungstenite::Error) -> NetworkError {
         Error::Io(error) if is_unreachable(error.kind()) || detail.contains("lookup address") => {
             NetworkError::Unreachable(detail)
         }
-        Error::Url(tungstenite::error::UrlError::UnableToConnect(_)) => NetworkError::Unreachable("cannot connect".into()),
+        Error::Url(tungstenite::error::UrlError::UnableToConnect(_)) => {
+            NetworkError::Unreachable("cannot connect".into())
+        }
         Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => NetworkError::Broken(detail),
         Error::Url(_) => NetworkError::Protocol("not the address of a WebSocket".into()),
         _ => NetworkError::Protocol(detail),

@@ -47,11 +47,20 @@ impl Meeting {
         let Some(session) = &self.session else { return };
         let prefer_sctp = self.deployment.as_ref().is_none_or(|deployment| deployment.prefer_sctp);
         let sctp = session.offer.data.is_some();
-        let url = session.offer.web_sockets.iter().find(|url| self.url.secure && url.starts_with("wss:") || !self.url.secure);
+        let url = session
+            .offer
+            .web_sockets
+            .iter()
+            .find(|url| self.url.secure && url.starts_with("wss:") || !self.url.secure);
         let web_socket = url.filter(|_| !(sctp && prefer_sctp)).cloned();
         match web_socket {
             Some(url) => {
-                self.channel.web_socket = Some(WebSocket { url, socket: None, retry: None, attempts: 0 });
+                self.channel.web_socket = Some(WebSocket {
+                    url,
+                    socket: None,
+                    retry: None,
+                    attempts: 0,
+                });
                 self.open_web_socket(cx);
             }
             None if !sctp => tracing::warn!("no bridge channel is offered; no picture will come"),
@@ -63,7 +72,11 @@ impl Meeting {
         if let Some(web_socket) = &mut self.channel.web_socket {
             let id = cx.connection();
             web_socket.socket = Some(id);
-            cx.output(Output::OpenSocket { id, url: web_socket.url.clone(), protocol: None });
+            cx.output(Output::OpenSocket {
+                id,
+                url: web_socket.url.clone(),
+                protocol: None,
+            });
         }
     }
 
@@ -88,7 +101,12 @@ impl Meeting {
 
     /// Something about the WebSocket to the bridge.
     pub fn channel_socket(&mut self, id: ConnectionId, event: SocketEvent, cx: &mut Context) {
-        let Some(web_socket) = self.channel.web_socket.as_mut().filter(|web_socket| web_socket.socket == Some(id)) else {
+        let Some(web_socket) = self
+            .channel
+            .web_socket
+            .as_mut()
+            .filter(|web_socket| web_socket.socket == Some(id))
+        else {
             return;
         };
         match event {
@@ -124,7 +142,9 @@ impl Meeting {
 
     /// Says something on the open channel.
     fn say(&mut self, message: &Outgoing, cx: &mut Context) {
-        let Some(session) = self.session.as_ref().filter(|_| self.channel.open) else { return };
+        let Some(session) = self.session.as_ref().filter(|_| self.channel.open) else {
+            return;
+        };
         let text = message.to_text();
         match self.channel.web_socket.as_ref().map(|web_socket| web_socket.socket) {
             None => cx.event(ConferenceEvent::BridgeMessage(session.id, text)),
@@ -136,8 +156,15 @@ impl Meeting {
     /// Whether our camera sends.
     pub fn tell_video_type(&mut self, cx: &mut Context) {
         let source = camera_source_name(&self.membership.me().0);
-        let video_type = if self.muted.video { SourceVideoType::None } else { SourceVideoType::Camera };
-        let message = Outgoing::SourceVideoType { source_name: source, video_type };
+        let video_type = if self.muted.video {
+            SourceVideoType::None
+        } else {
+            SourceVideoType::Camera
+        };
+        let message = Outgoing::SourceVideoType {
+            source_name: source,
+            video_type,
+        };
         self.say(&message, cx);
     }
 
@@ -194,7 +221,9 @@ impl Meeting {
         if payload.get("type").and_then(serde_json::Value::as_str) != Some("e2e-ping-request") {
             return;
         }
-        let id = payload.get("id").filter(|id| id.is_number() || id.as_str().is_some_and(|id| id.len() <= 64));
+        let id = payload
+            .get("id")
+            .filter(|id| id.is_number() || id.as_str().is_some_and(|id| id.len() <= 64));
         if let Some(id) = id {
             self.say(&Outgoing::ping_response(from, id), cx);
         }
@@ -245,7 +274,9 @@ fn constraints(wish: Option<&ReceiveWish>) -> Outgoing {
             last_n: DEFAULT_LAST_N,
             selected_sources: Vec::new(),
             on_stage_sources: Vec::new(),
-            default_constraints: MaxHeight { max_height: DEFAULT_HEIGHT },
+            default_constraints: MaxHeight {
+                max_height: DEFAULT_HEIGHT,
+            },
             constraints: Default::default(),
         },
     };

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use media_protocol::SessionId;
-use rand::rngs::StdRng;
 use rand::RngExt;
+use rand::rngs::StdRng;
 use room::conference::ConferenceEvent;
 
 use super::{ConnectionId, Output};
@@ -26,7 +26,15 @@ impl Context {
         if options.machine_uid.is_empty() {
             options.machine_uid = format!("{:032x}", chance.random::<u128>());
         }
-        Self { options, chance, now, outputs: Vec::new(), connections: 0, sessions: 0, iqs: 0 }
+        Self {
+            options,
+            chance,
+            now,
+            outputs: Vec::new(),
+            connections: 0,
+            sessions: 0,
+            iqs: 0,
+        }
     }
 
     pub fn connection(&mut self) -> ConnectionId {
@@ -46,7 +54,9 @@ impl Context {
     }
 
     pub fn hex(&mut self, digits: usize) -> String {
-        (0..digits).map(|_| char::from_digit(self.chance.random_range(0..16), 16).unwrap_or('0')).collect()
+        (0..digits)
+            .map(|_| char::from_digit(self.chance.random_range(0..16), 16).unwrap_or('0'))
+            .collect()
     }
 
     pub fn event(&mut self, event: ConferenceEvent) {
@@ -84,5 +94,7 @@ pub(super) fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> 
 
 /// Doubling waits: `first`, twice that, and so on up to `limit`.
 pub(super) fn backoff(first: Duration, attempt: u32, limit: Duration) -> Duration {
-    first.saturating_mul(1_u32.checked_shl(attempt.min(16)).unwrap_or(u32::MAX)).min(limit)
+    first
+        .saturating_mul(1_u32.checked_shl(attempt.min(16)).unwrap_or(u32::MAX))
+        .min(limit)
 }

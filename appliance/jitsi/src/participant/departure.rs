@@ -55,8 +55,16 @@ impl Meeting {
         self.rejoin = None;
         self.pending.clear();
         let bound = self.signalling.as_ref().is_some_and(|signalling| signalling.bound);
-        let leave = self.membership.own().filter(|_| in_room && bound).map(|own| own.leave());
-        self.phase = Phase::Leaving(Departure { outcome, stage: Stage::Unavailable, deadline: cx.after(UNAVAILABLE) });
+        let leave = self
+            .membership
+            .own()
+            .filter(|_| in_room && bound)
+            .map(|own| own.leave());
+        self.phase = Phase::Leaving(Departure {
+            outcome,
+            stage: Stage::Unavailable,
+            deadline: cx.after(UNAVAILABLE),
+        });
         match leave {
             Some(leave) => self.send(&leave),
             None => self.close_stream(cx),
@@ -73,9 +81,13 @@ impl Meeting {
     }
 
     fn close_stream(&mut self, cx: &mut Context) {
-        let Phase::Leaving(departure) = &mut self.phase else { return };
+        let Phase::Leaving(departure) = &mut self.phase else {
+            return;
+        };
         match &mut self.signalling {
-            Some(Signalling { stream: Some(stream), .. }) => {
+            Some(Signalling {
+                stream: Some(stream), ..
+            }) => {
                 departure.stage = Stage::Close;
                 departure.deadline = cx.after(CLOSE);
                 stream.close();
@@ -91,7 +103,9 @@ impl Meeting {
     /// The stream is closed on both sides, or long enough was waited.
     pub fn close_socket(&mut self, cx: &mut Context) {
         self.flush(cx);
-        let Phase::Leaving(departure) = &mut self.phase else { return };
+        let Phase::Leaving(departure) = &mut self.phase else {
+            return;
+        };
         departure.stage = Stage::Socket;
         departure.deadline = cx.after(SOCKET);
         if let Some(signalling) = &mut self.signalling {
@@ -102,7 +116,9 @@ impl Meeting {
 
     /// The socket is gone while leaving: the meeting is over. False if we are not leaving.
     pub fn departed(&mut self) -> bool {
-        let Phase::Leaving(departure) = &self.phase else { return false };
+        let Phase::Leaving(departure) = &self.phase else {
+            return false;
+        };
         let outcome = departure.outcome;
         self.end(outcome);
         true

@@ -71,13 +71,19 @@ impl Meeting {
         })?;
         cx.event(ConferenceEvent::Progress(JoinStep::Configuration));
         let id = cx.connection();
-        cx.output(Output::HttpGet { id, url: url.config_url() });
+        cx.output(Output::HttpGet {
+            id,
+            url: url.config_url(),
+        });
         Ok(Self {
             muted: request.muted,
             request,
             url,
             deployment: None,
-            phase: Phase::Configuring { request: id, deadline: cx.after(CONFIGURATION) },
+            phase: Phase::Configuring {
+                request: id,
+                deadline: cx.after(CONFIGURATION),
+            },
             signalling: None,
             pending: Default::default(),
             ice_servers: Vec::new(),
@@ -132,11 +138,21 @@ impl Meeting {
             url.push_str(&encode(token));
         }
         let socket = cx.connection();
-        self.signalling = Some(Signalling { socket, stream: None, bound: false });
+        self.signalling = Some(Signalling {
+            socket,
+            stream: None,
+            bound: false,
+        });
         self.pending.clear();
-        self.phase = Phase::Connecting { deadline: cx.after(CONNECTING) };
+        self.phase = Phase::Connecting {
+            deadline: cx.after(CONNECTING),
+        };
         self.progress(JoinStep::Connecting, cx);
-        cx.output(Output::OpenSocket { id: socket, url, protocol: Some("xmpp") });
+        cx.output(Output::OpenSocket {
+            id: socket,
+            url,
+            protocol: Some("xmpp"),
+        });
     }
 
     fn progress(&self, step: JoinStep, cx: &mut Context) {
@@ -161,7 +177,12 @@ impl Meeting {
                 }
             }
             SocketEvent::Text(text) => {
-                let Some(Signalling { stream: Some(stream), .. }) = &mut self.signalling else { return };
+                let Some(Signalling {
+                    stream: Some(stream), ..
+                }) = &mut self.signalling
+                else {
+                    return;
+                };
                 let events = stream.receive(&text, cx.now);
                 self.stream_events(events, cx);
             }
@@ -212,7 +233,10 @@ impl Meeting {
             stats_id: format!("hemicycle-{}", cx.hex(3)),
             region: cx.options.region.clone(),
             codecs: cx.options.video_codecs.clone(),
-            features: OwnFeatures { ssrc_rewriting: cx.options.ssrc_rewriting, ..OwnFeatures::default() },
+            features: OwnFeatures {
+                ssrc_rewriting: cx.options.ssrc_rewriting,
+                ..OwnFeatures::default()
+            },
             muted: self.muted,
             raised_hand: None,
         };
@@ -288,7 +312,10 @@ impl Meeting {
                 self.depart(Outcome::RoomFull, cx);
             }
             Reply::Refused(error) => {
-                tracing::info!(condition = error.condition, "the focus gives no answer to the conference request");
+                tracing::info!(
+                    condition = error.condition,
+                    "the focus gives no answer to the conference request"
+                );
                 self.entry.unanswered += 1;
                 if self.entry.unanswered > REQUESTS && self.rejoin.is_none() {
                     self.depart(Outcome::ServiceGone, cx);
@@ -316,9 +343,14 @@ impl Meeting {
         if ready.session_id.is_some() {
             self.entry.session_id = ready.session_id;
         }
-        let fallback = self.deployment.as_ref().and_then(|deployment| deployment.focus_user.clone());
+        let fallback = self
+            .deployment
+            .as_ref()
+            .and_then(|deployment| deployment.focus_user.clone());
         self.membership.trust(ready.focus_jid.or(fallback));
-        self.phase = Phase::Entering { deadline: cx.after(ENTERING) };
+        self.phase = Phase::Entering {
+            deadline: cx.after(ENTERING),
+        };
         self.progress(JoinStep::Entering, cx);
         if let Some(presence) = self.membership.own_mut() {
             presence.muted = self.muted;
@@ -375,7 +407,9 @@ impl Meeting {
 
     fn try_again(&mut self, cx: &mut Context) {
         self.entry.creation += 1;
-        self.phase = Phase::AskingAgain { at: cx.now + cx.jitter(CREATION) };
+        self.phase = Phase::AskingAgain {
+            at: cx.now + cx.jitter(CREATION),
+        };
     }
 
     /// A person has typed the password.
@@ -389,10 +423,15 @@ impl Meeting {
     /// We are in.
     pub fn entered(&mut self, cx: &mut Context) {
         self.phase = Phase::Joined;
-        self.entry = Entry { session_id: self.entry.session_id.take(), ..Entry::default() };
+        self.entry = Entry {
+            session_id: self.entry.session_id.take(),
+            ..Entry::default()
+        };
         self.rejoin = None;
         self.wish = None;
-        cx.event(ConferenceEvent::Joined { me: self.membership.me() });
+        cx.event(ConferenceEvent::Joined {
+            me: self.membership.me(),
+        });
         self.tell_participants(cx);
         self.await_session(cx);
     }
@@ -421,15 +460,22 @@ impl Meeting {
     }
 
     pub fn tick_stream(&mut self, cx: &mut Context) {
-        if let Some(Signalling { stream: Some(stream), .. }) = &mut self.signalling {
+        if let Some(Signalling {
+            stream: Some(stream), ..
+        }) = &mut self.signalling
+        {
             let events = stream.tick(cx.now);
             self.stream_events(events, cx);
         }
     }
 
     pub fn tick_pending(&mut self, cx: &mut Context) {
-        let late: Vec<String> =
-            self.pending.iter().filter(|(_, (_, deadline))| *deadline <= cx.now).map(|(id, _)| id.clone()).collect();
+        let late: Vec<String> = self
+            .pending
+            .iter()
+            .filter(|(_, (_, deadline))| *deadline <= cx.now)
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in late {
             if let Some((purpose, _)) = self.pending.remove(&id) {
                 self.answered(purpose, None, cx);
@@ -455,7 +501,9 @@ impl Meeting {
         match services {
             Some(services) => self.add_relays(crate::discovery::ice_servers(services)),
             None if !older && answer.is_some() => {
-                let Some(domain) = answer.and_then(|answer| answer.attr("from")).map(str::to_owned) else { return };
+                let Some(domain) = answer.and_then(|answer| answer.attr("from")).map(str::to_owned) else {
+                    return;
+                };
                 let id = cx.iq_id();
                 self.send(&services_query(&domain, &id, true));
                 self.expect(id, Purpose::Relays { older: true }, ANSWER, cx);

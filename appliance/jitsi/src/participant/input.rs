@@ -69,9 +69,11 @@ impl std::fmt::Debug for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::HttpGet { id, .. } => f.debug_struct("HttpGet").field("id", id).finish_non_exhaustive(),
-            Self::OpenSocket { id, protocol, .. } => {
-                f.debug_struct("OpenSocket").field("id", id).field("protocol", protocol).finish_non_exhaustive()
-            }
+            Self::OpenSocket { id, protocol, .. } => f
+                .debug_struct("OpenSocket")
+                .field("id", id)
+                .field("protocol", protocol)
+                .finish_non_exhaustive(),
             Self::SendText { id, .. } => f.debug_struct("SendText").field("id", id).finish_non_exhaustive(),
             Self::CloseSocket { id } => f.debug_struct("CloseSocket").field("id", id).finish(),
             Self::Event(event) => f.debug_tuple("Event").field(event).finish(),

@@ -139,7 +139,11 @@ impl Meeting {
     }
 
     fn socket(&mut self, id: ConnectionId, event: SocketEvent, cx: &mut Context) {
-        if self.signalling.as_ref().is_some_and(|signalling| signalling.socket == id) {
+        if self
+            .signalling
+            .as_ref()
+            .is_some_and(|signalling| signalling.socket == id)
+        {
             self.signalling_event(event, cx);
         } else {
             self.channel_socket(id, event, cx);
@@ -165,7 +169,10 @@ impl Meeting {
             Phase::Leaving(departure) => Some(departure.deadline),
             Phase::Requesting | Phase::AwaitingPassword | Phase::Joined => None,
         };
-        let stream = self.signalling.as_ref().and_then(|signalling| signalling.stream.as_ref());
+        let stream = self
+            .signalling
+            .as_ref()
+            .and_then(|signalling| signalling.stream.as_ref());
         earliest([
             phase,
             stream.and_then(Stream::next_deadline),
@@ -179,7 +186,12 @@ impl Meeting {
 
     /// Sends what the stream has to say.
     pub fn flush(&mut self, cx: &mut Context) {
-        if let Some(Signalling { socket, stream: Some(stream), .. }) = &mut self.signalling {
+        if let Some(Signalling {
+            socket,
+            stream: Some(stream),
+            ..
+        }) = &mut self.signalling
+        {
             for text in stream.take_frames() {
                 cx.output(Output::SendText { id: *socket, text });
             }
@@ -188,7 +200,10 @@ impl Meeting {
 
     /// Sends a stanza, if a stream is bound.
     pub fn send(&mut self, stanza: &minidom::Element) {
-        if let Some(Signalling { stream: Some(stream), .. }) = &mut self.signalling {
+        if let Some(Signalling {
+            stream: Some(stream), ..
+        }) = &mut self.signalling
+        {
             stream.send(stanza);
         }
     }

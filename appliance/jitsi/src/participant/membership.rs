@@ -41,7 +41,11 @@ pub(super) struct Membership {
 impl Membership {
     /// A new stay begins, under a new nick.
     pub fn enter(&mut self, room: String, presence: OwnPresence) {
-        let old = self.own.take().map(|own| own.id().to_owned()).filter(|old| old != presence.id());
+        let old = self
+            .own
+            .take()
+            .map(|own| own.id().to_owned())
+            .filter(|old| old != presence.id());
         self.past.extend(old);
         if self.past.len() > MAX_PAST {
             self.past.remove(0);
@@ -118,7 +122,11 @@ impl Membership {
     }
 
     fn participants(&self) -> Vec<Participant> {
-        self.others.iter().filter(|other| !self.past.contains(&other.id)).map(Occupant::participant).collect()
+        self.others
+            .iter()
+            .filter(|other| !self.past.contains(&other.id))
+            .map(Occupant::participant)
+            .collect()
     }
 }
 

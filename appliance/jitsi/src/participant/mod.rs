@@ -35,7 +35,9 @@ pub struct Participant {
 
 impl std::fmt::Debug for Participant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Participant").field("idle", &self.is_idle()).finish_non_exhaustive()
+        f.debug_struct("Participant")
+            .field("idle", &self.is_idle())
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,7 +45,10 @@ impl Participant {
     /// A participant that is in no meeting. All chance it will ever need comes from `chance`.
     #[must_use]
     pub fn new(options: Options, chance: StdRng, now: Instant) -> Self {
-        Self { context: Context::new(options, chance, now), meeting: None }
+        Self {
+            context: Context::new(options, chance, now),
+            meeting: None,
+        }
     }
 
     /// Takes an input at a time and gives what is to be done, in order. Time never runs backwards.

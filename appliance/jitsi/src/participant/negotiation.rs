@@ -9,7 +9,8 @@ use super::context::Context;
 use super::meeting::{Meeting, Purpose};
 use super::session::Session;
 use crate::jingle::{
-    Action, JingleIq, Offer, Termination, bad_request, p2p_decline, parse_source_change, session_accept, unknown_session,
+    Action, JingleIq, Offer, Termination, bad_request, p2p_decline, parse_source_change, session_accept,
+    unknown_session,
 };
 use crate::stanza::{iq_result, iq_set};
 
@@ -61,7 +62,11 @@ impl Meeting {
     }
 
     fn offered(&mut self, iq: &Element, request: &JingleIq<'_>, cx: &mut Context) {
-        if self.session.as_ref().is_some_and(|session| session.sid() == request.sid) {
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.sid() == request.sid)
+        {
             return self.send(&iq_result(iq));
         }
         let me = self.membership.me().0;
@@ -87,11 +92,23 @@ impl Meeting {
         if !self.joined() {
             return;
         }
-        let own = self.membership.own().map(|own| own.occupant.clone()).unwrap_or_default();
-        let Some(session) = self.session.as_mut().filter(|session| !session.accepted()) else { return };
+        let own = self
+            .membership
+            .own()
+            .map(|own| own.occupant.clone())
+            .unwrap_or_default();
+        let Some(session) = self.session.as_mut().filter(|session| !session.accepted()) else {
+            return;
+        };
         session.accept(cx);
         let id = cx.iq_id();
-        let accept = session_accept(&session.offer, &session.accepted_offer, &session.local, description, &own);
+        let accept = session_accept(
+            &session.offer,
+            &session.accepted_offer,
+            &session.local,
+            description,
+            &own,
+        );
         let accept = iq_set(&self.membership.focus_seat(), &id, accept);
         self.send(&accept);
         self.expect(id, Purpose::Accept, ANSWER, cx);

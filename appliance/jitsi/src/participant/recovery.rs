@@ -142,7 +142,11 @@ impl Meeting {
     fn begin_rejoin(&mut self, outcome: Outcome, cx: &mut Context) {
         self.restarts.forget();
         if self.rejoin.is_none() {
-            self.rejoin = Some(Rejoin { limit: cx.after(REJOIN_LIMIT), attempts: 0, outcome });
+            self.rejoin = Some(Rejoin {
+                limit: cx.after(REJOIN_LIMIT),
+                attempts: 0,
+                outcome,
+            });
             cx.event(ConferenceEvent::Reconnecting);
         }
     }
@@ -159,7 +163,9 @@ impl Meeting {
         }
         self.membership.clear();
         self.pending.clear();
-        self.phase = Phase::AskingAgain { at: cx.now + cx.jitter(REENTER) };
+        self.phase = Phase::AskingAgain {
+            at: cx.now + cx.jitter(REENTER),
+        };
     }
 
     /// The media worker is gone, and with it the transport.
@@ -175,7 +181,10 @@ impl Meeting {
             return;
         }
         let times = &mut self.restarts.times;
-        while times.front().is_some_and(|first| cx.now.duration_since(*first) >= RESTART_WINDOW) {
+        while times
+            .front()
+            .is_some_and(|first| cx.now.duration_since(*first) >= RESTART_WINDOW)
+        {
             times.pop_front();
         }
         if times.len() >= RESTARTS {
@@ -183,7 +192,10 @@ impl Meeting {
             self.restarts.times.clear();
             return self.leave_and_rejoin(Outcome::MediaBlocked, cx);
         }
-        if let Some(last) = times.back().filter(|last| cx.now.duration_since(**last) < RESTART_INTERVAL) {
+        if let Some(last) = times
+            .back()
+            .filter(|last| cx.now.duration_since(**last) < RESTART_INTERVAL)
+        {
             self.restarts.due = Some(*last + RESTART_INTERVAL);
             return;
         }

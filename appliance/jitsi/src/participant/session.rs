@@ -146,7 +146,13 @@ mod tests {
 
     #[test]
     fn the_bridge_switches_layers_by_height() {
-        let layer = |height| LayerPlan { ssrc: height, rtx_ssrc: height + 1, height, bitrate: 1, enabled: false };
+        let layer = |height| LayerPlan {
+            ssrc: height,
+            rtx_ssrc: height + 1,
+            height,
+            bitrate: 1,
+            enabled: false,
+        };
         let layers = [180, 360, 720].map(layer);
         for (cap, enabled) in [
             (None, [true, true, true]),

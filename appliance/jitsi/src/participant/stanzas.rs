@@ -62,7 +62,10 @@ impl Meeting {
             MuteMedia::Video => Device::Camera,
             MuteMedia::Desktop => return,
         };
-        cx.event(ConferenceEvent::MutedByModerator { device, actor: request.actor.clone().map(ParticipantId) });
+        cx.event(ConferenceEvent::MutedByModerator {
+            device,
+            actor: request.actor.clone().map(ParticipantId),
+        });
     }
 
     fn message(&mut self, message: &Element, cx: &mut Context) {

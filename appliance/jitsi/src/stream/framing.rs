@@ -22,6 +22,8 @@ pub(super) fn close() -> String {
 
 /// RFC 6120 §4.9.3.
 pub(super) fn error_condition(error: &Element) -> Option<String> {
-    let condition = error.children().find(|child| child.has_ns(ERRORS) && child.name() != "text")?;
+    let condition = error
+        .children()
+        .find(|child| child.has_ns(ERRORS) && child.name() != "text")?;
     Some(condition.name().chars().take(64).collect())
 }

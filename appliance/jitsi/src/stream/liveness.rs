@@ -31,7 +31,12 @@ pub(super) struct Liveness {
 
 impl Liveness {
     pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, ping: None, failures: 0, number: 0 }
+        Self {
+            heard: now,
+            ping: None,
+            failures: 0,
+            number: 0,
+        }
     }
 
     /// Anything arrived: it lives.
@@ -43,7 +48,9 @@ impl Liveness {
 
     /// Whether this is the id of one of our pings; their answers, results and errors alike, are of no further interest.
     pub(super) fn answered(&self, id: &str) -> bool {
-        id.strip_prefix("ping-").and_then(|number| number.parse::<u64>().ok()).is_some_and(|number| number <= self.number)
+        id.strip_prefix("ping-")
+            .and_then(|number| number.parse::<u64>().ok())
+            .is_some_and(|number| number <= self.number)
     }
 
     pub(super) fn next_deadline(&self) -> Instant {

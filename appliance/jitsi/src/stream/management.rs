@@ -40,7 +40,8 @@ impl Management {
     /// The nonza that switches it on, if the server has it.
     pub(super) fn enable(&mut self) -> Option<String> {
         self.asked = self.offered;
-        self.offered.then(|| to_text(&element("enable", NS).attr("resume", "true").build()))
+        self.offered
+            .then(|| to_text(&element("enable", NS).attr("resume", "true").build()))
     }
 
     /// Counts a stanza we send; true if an acknowledgement is to be asked for.
@@ -80,14 +81,23 @@ impl Management {
                 self.enabled = true;
                 self.inbound = 0;
                 let resumable = matches!(nonza.attr("resume"), Some("true" | "1"));
-                self.id = nonza.attr("id").filter(|id| resumable && id.len() <= 4096).map(str::to_owned);
+                self.id = nonza
+                    .attr("id")
+                    .filter(|id| resumable && id.len() <= 4096)
+                    .map(str::to_owned);
                 tracing::debug!(resumable = self.id.is_some(), "stream management enabled");
             }
             "a" => {
-                let Some(handled) = nonza.attr("h").and_then(|h| h.parse::<u32>().ok()) else { return };
+                let Some(handled) = nonza.attr("h").and_then(|h| h.parse::<u32>().ok()) else {
+                    return;
+                };
                 let newly = handled.wrapping_sub(self.acknowledged);
                 if newly > self.outbound.wrapping_sub(self.acknowledged) {
-                    tracing::warn!(handled, sent = self.outbound, "the server acknowledges more than was sent");
+                    tracing::warn!(
+                        handled,
+                        sent = self.outbound,
+                        "the server acknowledges more than was sent"
+                    );
                     return;
                 }
                 self.acknowledged = handled;

@@ -261,13 +261,19 @@ impl Stream {
     fn bind(&mut self, features: &Element) -> Vec<StreamEvent> {
         self.management.offered(features);
         self.phase = Phase::Binding;
-        let request = element("iq", ns::CLIENT).attr("type", "set").attr("id", BIND_ID).child(element("bind", BIND));
+        let request = element("iq", ns::CLIENT)
+            .attr("type", "set")
+            .attr("id", BIND_ID)
+            .child(element("bind", BIND));
         self.frames.push(to_text(&request.build()));
         Vec::new()
     }
 
     fn bound(&mut self, answer: &Element) -> Vec<StreamEvent> {
-        let jid = answer.get_child("bind", BIND).and_then(|bind| bind.get_child("jid", BIND)).map(Element::text);
+        let jid = answer
+            .get_child("bind", BIND)
+            .and_then(|bind| bind.get_child("jid", BIND))
+            .map(Element::text);
         match (answer.attr("type"), jid) {
             (Some("result"), Some(jid)) if jid.len() <= 3071 && jid.contains('/') => {
                 self.phase = Phase::Bound;
@@ -311,7 +317,6 @@ impl Stream {
 fn is_ping(stanza: &Element) -> bool {
     stanza.name() == "iq" && stanza.attr("type") == Some("get") && stanza.has_child("ping", ns::PING)
 }
-
 
 #[cfg(test)]
 mod tests;

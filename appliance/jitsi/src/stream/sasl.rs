@@ -32,7 +32,11 @@ impl Refusal {
     /// Reads `<failure/>`.
     pub(super) fn read(failure: &Element, has_token: bool) -> Self {
         let text = failure.get_child("text", NS).map(Element::text).unwrap_or_default();
-        let condition = failure.children().find(|child| child.name() != "text").map(Element::name).unwrap_or_default();
+        let condition = failure
+            .children()
+            .find(|child| child.name() != "text")
+            .map(Element::name)
+            .unwrap_or_default();
         Self::of_text(&text, condition, has_token)
     }
 
@@ -42,23 +46,32 @@ impl Refusal {
         let lower = words.to_lowercase();
         if !has_token {
             let transient = matches!(condition, "temporary-auth-failure" | "aborted" | "malformed-request");
-            return if transient { Self::Other(condition.to_owned()) } else { Self::LoginRequired };
+            return if transient {
+                Self::Other(condition.to_owned())
+            } else {
+                Self::LoginRequired
+            };
         }
         if lower.contains("by exp") || lower.contains("expired") {
             Self::TokenExpired
         } else if lower.contains("room") && (lower.contains("mismatch") || lower.contains("not allowed")) {
             Self::TokenForAnotherRoom
         } else {
-            Self::TokenRefused(if words.is_empty() { condition.chars().take(64).collect() } else { words })
+            Self::TokenRefused(if words.is_empty() {
+                condition.chars().take(64).collect()
+            } else {
+                words
+            })
         }
     }
 }
 
 /// Whether the features offer ANONYMOUS.
 pub(super) fn offers_anonymous(features: &Element) -> bool {
-    features
-        .get_child("mechanisms", NS)
-        .is_some_and(|list| list.children().any(|m| m.is("mechanism", NS) && m.text().trim() == "ANONYMOUS"))
+    features.get_child("mechanisms", NS).is_some_and(|list| {
+        list.children()
+            .any(|m| m.is("mechanism", NS) && m.text().trim() == "ANONYMOUS")
+    })
 }
 
 /// RFC 4505 without trace information.

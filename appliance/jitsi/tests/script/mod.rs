@@ -18,7 +18,8 @@ pub const URL: &str = "https://meet.example/Standup";
 pub const ROOM: &str = "standup@muc.meet.example";
 pub const FOCUS: &str = "standup@muc.meet.example/focus";
 pub const ME: &str = "ab12cd34";
-pub const CONFIG: &str = "var config = {}; config.hosts = {}; config.hosts.domain = 'meet.example'; config.hosts.muc = 'muc.meet.example';";
+pub const CONFIG: &str =
+    "var config = {}; config.hosts = {}; config.hosts.domain = 'meet.example'; config.hosts.muc = 'muc.meet.example';";
 pub const SID: &str = "sid1";
 
 pub struct Script {
@@ -36,7 +37,10 @@ pub struct Script {
 }
 
 pub fn options() -> Options {
-    Options { machine_uid: "0123456789abcdef0123456789abcdef".into(), ..Options::default() }
+    Options {
+        machine_uid: "0123456789abcdef0123456789abcdef".into(),
+        ..Options::default()
+    }
 }
 
 pub fn request(url: &str) -> JoinRequest {
@@ -45,7 +49,10 @@ pub fn request(url: &str) -> JoinRequest {
         name: "Salle 4".into(),
         password: None,
         token: None,
-        muted: Muted { audio: false, video: false },
+        muted: Muted {
+            audio: false,
+            video: false,
+        },
     }
 }
 
@@ -118,12 +125,20 @@ impl Script {
     }
 
     pub fn config(&mut self, text: &str) {
-        self.http_answer(Ok(HttpResponse { status: 200, body: text.into() }));
+        self.http_answer(Ok(HttpResponse {
+            status: 200,
+            body: text.into(),
+        }));
     }
 
     /// The last XMPP socket that was opened.
     pub fn socket(&self) -> ConnectionId {
-        self.opened.iter().rev().find(|(_, _, protocol)| *protocol == Some("xmpp")).expect("a socket").0
+        self.opened
+            .iter()
+            .rev()
+            .find(|(_, _, protocol)| *protocol == Some("xmpp"))
+            .expect("a socket")
+            .0
     }
 
     pub fn socket_event(&mut self, event: SocketEvent) {
@@ -145,7 +160,10 @@ impl Script {
                 return text;
             }
         }
-        panic!("nothing with {part:?} was sent, but {before:#?}; events {:#?}", self.events);
+        panic!(
+            "nothing with {part:?} was sent, but {before:#?}; events {:#?}",
+            self.events
+        );
     }
 
     pub fn sent_element(&mut self, part: &str) -> Element {
@@ -157,7 +175,12 @@ impl Script {
     }
 
     pub fn nothing_sent(&mut self, part: &str) {
-        let found: Vec<&String> = self.sent.iter().map(|(_, text)| text).filter(|text| text.contains(part)).collect();
+        let found: Vec<&String> = self
+            .sent
+            .iter()
+            .map(|(_, text)| text)
+            .filter(|text| text.contains(part))
+            .collect();
         assert!(found.is_empty(), "{found:?}");
     }
 
@@ -265,13 +288,17 @@ impl Script {
 
     pub fn focus_refuses(&mut self, error: &str) {
         let id = self.sent_id("http://jitsi.org/protocol/focus");
-        self.text(&format!("<iq xmlns='jabber:client' type='error' id='{id}' from='focus.meet.example'>{error}</iq>"));
+        self.text(&format!(
+            "<iq xmlns='jabber:client' type='error' id='{id}' from='focus.meet.example'>{error}</iq>"
+        ));
     }
 
     /// The room refuses the join presence.
     pub fn room_refuses(&mut self, error: &str) {
         self.sent("http://jabber.org/protocol/muc'");
-        self.text(&format!("<presence xmlns='jabber:client' type='error' from='{ROOM}/{ME}'>{error}</presence>"));
+        self.text(&format!(
+            "<presence xmlns='jabber:client' type='error' from='{ROOM}/{ME}'>{error}</presence>"
+        ));
     }
 
     /// The room lets us in: the focus is there, then ourselves.
@@ -333,12 +360,17 @@ impl Script {
     }
 
     pub fn describe(&mut self, id: SessionId) {
-        self.command(ConferenceCommand::Media(id, SessionEvent::LocalDescription(description())));
+        self.command(ConferenceCommand::Media(
+            id,
+            SessionEvent::LocalDescription(description()),
+        ));
     }
 
     pub fn accepted(&mut self) {
         let id = self.sent_id("session-accept");
-        self.text(&format!("<iq xmlns='jabber:client' type='result' id='{id}' from='{FOCUS}'/>"));
+        self.text(&format!(
+            "<iq xmlns='jabber:client' type='result' id='{id}' from='{FOCUS}'/>"
+        ));
     }
 
     pub fn peer(&mut self, id: &str, name: &str, audio_muted: bool) {
@@ -351,11 +383,16 @@ impl Script {
 
     /// A request IQ, as text.
     pub fn iq(&mut self, from: &str, id: &str, inside: &str) {
-        self.text(&format!("<iq xmlns='jabber:client' type='set' id='{id}' from='{from}'>{inside}</iq>"));
+        self.text(&format!(
+            "<iq xmlns='jabber:client' type='set' id='{id}' from='{from}'>{inside}</iq>"
+        ));
     }
 
     pub fn bridge_says(&mut self, id: SessionId, text: &str) {
-        self.command(ConferenceCommand::Media(id, SessionEvent::BridgeMessage { text: text.into() }));
+        self.command(ConferenceCommand::Media(
+            id,
+            SessionEvent::BridgeMessage { text: text.into() },
+        ));
     }
 
     /// The messages for the bridge that wait.
@@ -365,7 +402,8 @@ impl Script {
             _ => None,
         });
         let messages = messages.collect();
-        self.events.retain(|event| !matches!(event, ConferenceEvent::BridgeMessage(..)));
+        self.events
+            .retain(|event| !matches!(event, ConferenceEvent::BridgeMessage(..)));
         messages
     }
 }
@@ -381,7 +419,11 @@ pub fn description() -> LocalDescription {
     LocalDescription {
         ufrag: "uf".into(),
         pwd: "pw".into(),
-        fingerprint: Fingerprint { hash: "sha-256".into(), value: "AA:BB".into(), setup: "active".into() },
+        fingerprint: Fingerprint {
+            hash: "sha-256".into(),
+            value: "AA:BB".into(),
+            setup: "active".into(),
+        },
     }
 }
 

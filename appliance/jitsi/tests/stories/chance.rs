@@ -48,24 +48,62 @@ fn input(chance: &mut StdRng, script: &Script) -> Input {
         0 => Input::Command(ConferenceCommand::Join(Box::new(request(URL)))),
         1 if chance.random_bool(0.3) => Input::Command(ConferenceCommand::Leave),
         2 => Input::Command(ConferenceCommand::Password("x".into())),
-        3 => Input::Command(ConferenceCommand::SetMuted(Muted { audio: chance.random(), video: chance.random() })),
-        4 => Input::Command(ConferenceCommand::Receive(ReceiveWish { stage: Some(("a-v0".into(), 1)), others: vec![] })),
+        3 => Input::Command(ConferenceCommand::SetMuted(Muted {
+            audio: chance.random(),
+            video: chance.random(),
+        })),
+        4 => Input::Command(ConferenceCommand::Receive(ReceiveWish {
+            stage: Some(("a-v0".into(), 1)),
+            others: vec![],
+        })),
         5 => Input::Command(ConferenceCommand::MediaLost),
-        6 => Input::Command(ConferenceCommand::Media(session, SessionEvent::LocalDescription(description()))),
-        7 => Input::Command(ConferenceCommand::Media(session, SessionEvent::BridgeChannel(BridgeChannelState::Open))),
-        8 => Input::Command(ConferenceCommand::Media(session, SessionEvent::Failed { reason: String::new() })),
-        9 => Input::Command(ConferenceCommand::Media(session, SessionEvent::BridgeMessage { text: "{\"colibriClass\":\"ServerHello\"}".into() })),
+        6 => Input::Command(ConferenceCommand::Media(
+            session,
+            SessionEvent::LocalDescription(description()),
+        )),
+        7 => Input::Command(ConferenceCommand::Media(
+            session,
+            SessionEvent::BridgeChannel(BridgeChannelState::Open),
+        )),
+        8 => Input::Command(ConferenceCommand::Media(
+            session,
+            SessionEvent::Failed { reason: String::new() },
+        )),
+        9 => Input::Command(ConferenceCommand::Media(
+            session,
+            SessionEvent::BridgeMessage {
+                text: "{\"colibriClass\":\"ServerHello\"}".into(),
+            },
+        )),
         10 => {
             let id = script.http.last().map_or(connection, |(id, _)| *id);
-            Input::Http { id, result: Ok(HttpResponse { status: 200, body: CONFIG.into() }) }
+            Input::Http {
+                id,
+                result: Ok(HttpResponse {
+                    status: 200,
+                    body: CONFIG.into(),
+                }),
+            }
         }
-        11 if chance.random_bool(0.2) => Input::Socket { id: connection, event: SocketEvent::Failed(NetworkError::Status(500)) },
-        12 if chance.random_bool(0.2) => Input::Socket { id: connection, event: SocketEvent::Closed { code: None } },
-        13 => Input::Socket { id: connection, event: SocketEvent::Opened },
+        11 if chance.random_bool(0.2) => Input::Socket {
+            id: connection,
+            event: SocketEvent::Failed(NetworkError::Status(500)),
+        },
+        12 if chance.random_bool(0.2) => Input::Socket {
+            id: connection,
+            event: SocketEvent::Closed { code: None },
+        },
+        13 => Input::Socket {
+            id: connection,
+            event: SocketEvent::Opened,
+        },
         14 => Input::Tick,
         _ => {
             let id = script.opened.last().map_or(connection, |(id, ..)| *id);
-            Input::Socket { id, event: SocketEvent::Text(sentence(chance)) }
+            Input::Socket {
+                id,
+                event: SocketEvent::Text(sentence(chance)),
+            }
         }
     }
 }

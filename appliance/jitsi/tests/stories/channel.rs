@@ -16,10 +16,16 @@ fn each_opening_brings_hello_constraints_and_the_type_of_our_camera() {
         json!({"colibriClass": "SourceVideoTypeMessage", "sourceName": "ab12cd34-v0", "videoType": "camera"}),
     ];
     assert_eq!(script.to_bridge(), hello);
-    script.command(ConferenceCommand::Media(id, SessionEvent::BridgeChannel(BridgeChannelState::Closed)));
+    script.command(ConferenceCommand::Media(
+        id,
+        SessionEvent::BridgeChannel(BridgeChannelState::Closed),
+    ));
     script.command(ConferenceCommand::Receive(ReceiveWish::default()));
     assert!(script.to_bridge().is_empty(), "nothing is said into a closed channel");
-    script.command(ConferenceCommand::Media(id, SessionEvent::BridgeChannel(BridgeChannelState::Open)));
+    script.command(ConferenceCommand::Media(
+        id,
+        SessionEvent::BridgeChannel(BridgeChannelState::Open),
+    ));
     assert_eq!(script.to_bridge().len(), 3);
 }
 
@@ -27,13 +33,19 @@ fn each_opening_brings_hello_constraints_and_the_type_of_our_camera() {
 fn the_rooms_wish_becomes_constraints_and_is_said_again_in_the_next_session() {
     let (mut script, _) = Script::in_session();
     script.to_bridge();
-    let wish = ReceiveWish { stage: Some(("aa-v0".into(), 720)), others: vec![("bb-v0".into(), 180)] };
+    let wish = ReceiveWish {
+        stage: Some(("aa-v0".into(), 720)),
+        others: vec![("bb-v0".into(), 180)],
+    };
     script.command(ConferenceCommand::Receive(wish.clone()));
     let constraints = script.to_bridge().remove(0);
     assert_eq!(constraints["lastN"], 2);
     assert_eq!(constraints["onStageSources"], json!(["aa-v0"]));
     assert_eq!(constraints["defaultConstraints"], json!({"maxHeight": 0}));
-    assert_eq!(constraints["constraints"], json!({"aa-v0": {"maxHeight": 720}, "bb-v0": {"maxHeight": 180}}));
+    assert_eq!(
+        constraints["constraints"],
+        json!({"aa-v0": {"maxHeight": 720}, "bb-v0": {"maxHeight": 180}})
+    );
     script.command(ConferenceCommand::Receive(wish));
     assert!(script.to_bridge().is_empty(), "the same wish is not said twice");
     script.session("sid2", "b2");
@@ -44,9 +56,16 @@ fn the_rooms_wish_becomes_constraints_and_is_said_again_in_the_next_session() {
 fn muting_the_camera_tells_the_room_and_the_bridge() {
     let (mut script, _) = Script::in_session();
     script.to_bridge();
-    script.command(ConferenceCommand::SetMuted(Muted { audio: false, video: true }));
+    script.command(ConferenceCommand::SetMuted(Muted {
+        audio: false,
+        video: true,
+    }));
     let presence = script.sent("<presence");
-    assert!(presence.contains(r#""ab12cd34-v0":{"muted":true}"#) && presence.contains("codecList") && !presence.contains("protocol/muc'"));
+    assert!(
+        presence.contains(r#""ab12cd34-v0":{"muted":true}"#)
+            && presence.contains("codecList")
+            && !presence.contains("protocol/muc'")
+    );
     assert_eq!(script.to_bridge()[0]["videoType"], "none");
 }
 
@@ -60,19 +79,33 @@ fn a_web_socket_is_used_where_no_data_channel_is_offered_and_opened_again() {
     script.accepted();
     let (socket, url, protocol) = script.opened.last().unwrap().clone();
     assert_eq!((url.as_str(), protocol), ("wss://bridge.example/colibri-ws/x", None));
-    script.input(Input::Socket { id: socket, event: SocketEvent::Opened });
+    script.input(Input::Socket {
+        id: socket,
+        event: SocketEvent::Opened,
+    });
     for class in ["ClientHello", "ReceiverVideoConstraints", "SourceVideoTypeMessage"] {
         script.sent(class);
     }
     let map = r#"{"colibriClass":"DominantSpeakerEndpointChangeEvent","dominantSpeakerEndpoint":"cd34ef56"}"#;
-    script.input(Input::Socket { id: socket, event: SocketEvent::Text(map.into()) });
-    script.saw(&ConferenceEvent::DominantSpeaker(Some(ParticipantId("cd34ef56".into()))));
-    script.input(Input::Socket { id: socket, event: SocketEvent::Closed { code: Some(1006) } });
+    script.input(Input::Socket {
+        id: socket,
+        event: SocketEvent::Text(map.into()),
+    });
+    script.saw(&ConferenceEvent::DominantSpeaker(Some(ParticipantId(
+        "cd34ef56".into(),
+    ))));
+    script.input(Input::Socket {
+        id: socket,
+        event: SocketEvent::Closed { code: Some(1006) },
+    });
     let opened = script.opened.len();
     script.seconds(1);
     assert_eq!(script.opened.len(), opened + 1);
     let again = script.opened.last().unwrap().0;
-    script.input(Input::Socket { id: again, event: SocketEvent::Opened });
+    script.input(Input::Socket {
+        id: again,
+        event: SocketEvent::Opened,
+    });
     script.sent("ClientHello");
     script.iq(FOCUS, "t", &format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-terminate' sid='{SID}'><reason><expired/></reason></jingle>"));
     assert!(script.closed.contains(&again), "the channel ends with its session");
@@ -92,9 +125,15 @@ fn sctp_is_preferred_where_both_are_offered() {
 #[test]
 fn we_ourselves_are_never_the_dominant_speaker() {
     let (mut script, id) = Script::in_session();
-    let say = |who: &str| format!(r#"{{"colibriClass":"DominantSpeakerEndpointChangeEvent","dominantSpeakerEndpoint":"{who}","silence":false}}"#);
+    let say = |who: &str| {
+        format!(
+            r#"{{"colibriClass":"DominantSpeakerEndpointChangeEvent","dominantSpeakerEndpoint":"{who}","silence":false}}"#
+        )
+    };
     script.bridge_says(id, &say("cd34ef56"));
-    script.saw(&ConferenceEvent::DominantSpeaker(Some(ParticipantId("cd34ef56".into()))));
+    script.saw(&ConferenceEvent::DominantSpeaker(Some(ParticipantId(
+        "cd34ef56".into(),
+    ))));
     script.bridge_says(id, &say(ME));
     script.no_event(|event| matches!(event, ConferenceEvent::DominantSpeaker(Some(_))));
 }
@@ -103,13 +142,25 @@ fn we_ourselves_are_never_the_dominant_speaker() {
 fn a_ping_of_another_participant_is_answered_and_nonsense_is_not() {
     let (mut script, id) = Script::in_session();
     script.to_bridge();
-    for nonsense in ["", "{", "[]", r#"{"colibriClass":7}"#, r#"{"colibriClass":"VideoSourcesMap","mappedSources":"x"}"#, r#"{"colibriClass":"New"}"#] {
+    for nonsense in [
+        "",
+        "{",
+        "[]",
+        r#"{"colibriClass":7}"#,
+        r#"{"colibriClass":"VideoSourcesMap","mappedSources":"x"}"#,
+        r#"{"colibriClass":"New"}"#,
+    ] {
         script.bridge_says(id, nonsense);
     }
     assert!(script.to_bridge().is_empty());
-    script.bridge_says(id, r#"{"colibriClass":"EndpointMessage","from":"cd34ef56","msgPayload":{"type":"e2e-ping-request","id":5}}"#);
+    script.bridge_says(
+        id,
+        r#"{"colibriClass":"EndpointMessage","from":"cd34ef56","msgPayload":{"type":"e2e-ping-request","id":5}}"#,
+    );
     assert_eq!(
         script.to_bridge(),
-        [json!({"colibriClass": "EndpointMessage", "to": "cd34ef56", "msgPayload": {"type": "e2e-ping-response", "id": 5}})]
+        [
+            json!({"colibriClass": "EndpointMessage", "to": "cd34ef56", "msgPayload": {"type": "e2e-ping-response", "id": 5}})
+        ]
     );
 }

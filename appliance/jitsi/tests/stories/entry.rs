@@ -15,12 +15,17 @@ fn the_box_walks_the_whole_way_into_a_room() {
     script.config(CONFIG);
     script.saw(&ConferenceEvent::Progress(JoinStep::Connecting));
     let (_, url, protocol) = script.opened[0].clone();
-    assert_eq!(url, "wss://meet.example/xmpp-websocket?room=r%25c3%25a9union&token=a.b%3D");
+    assert_eq!(
+        url,
+        "wss://meet.example/xmpp-websocket?room=r%25c3%25a9union&token=a.b%3D"
+    );
     assert_eq!(protocol, Some("xmpp"));
     script.authenticate();
     script.saw(&ConferenceEvent::Progress(JoinStep::Authenticating));
     let asked = script.sent_element("http://jitsi.org/protocol/focus");
-    let conference = asked.get_child("conference", "http://jitsi.org/protocol/focus").unwrap();
+    let conference = asked
+        .get_child("conference", "http://jitsi.org/protocol/focus")
+        .unwrap();
     assert_eq!(asked.attr("to"), Some("focus.meet.example"));
     assert_eq!(conference.attr("room"), Some("r%c3%a9union@muc.meet.example"));
     assert_eq!(conference.attr("machine-uid"), Some("0123456789abcdef0123456789abcdef"));
@@ -33,7 +38,13 @@ fn joined_means_our_own_presence_with_its_status_came_back() {
     script.up_to_request();
     script.focus_is_ready();
     let join = script.sent("http://jabber.org/protocol/muc'");
-    for part in ["SourceInfo", "jitsi_participant_codecList>vp8<", "http://jabber.org/protocol/caps", "Salle 4", "stats-id"] {
+    for part in [
+        "SourceInfo",
+        "jitsi_participant_codecList>vp8<",
+        "http://jabber.org/protocol/caps",
+        "Salle 4",
+        "stats-id",
+    ] {
         assert!(join.contains(part), "{part} in {join}");
     }
     assert!(!join.contains("<password"));
@@ -41,7 +52,9 @@ fn joined_means_our_own_presence_with_its_status_came_back() {
     script.no_event(|event| matches!(event, ConferenceEvent::Joined { .. } | ConferenceEvent::Participants(_)));
     script.sent.push_front((script.socket(), join));
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
     let people = script.event(|event| match event {
         ConferenceEvent::Participants(people) => Some(people.clone()),
         _ => None,
@@ -60,11 +73,20 @@ fn a_busy_focus_is_asked_again_after_one_two_four_seconds() {
         script.nothing_sent("http://jitsi.org/protocol/focus");
         script.advance(Duration::from_millis(1));
     }
-    assert_eq!(script.events.iter().filter(|e| **e == ConferenceEvent::Waiting(WaitReason::ServiceBusy)).count(), 1);
+    assert_eq!(
+        script
+            .events
+            .iter()
+            .filter(|e| **e == ConferenceEvent::Waiting(WaitReason::ServiceBusy))
+            .count(),
+        1
+    );
     assert!(script.sent.back().unwrap().1.contains("session-id='s9'"));
     script.focus_is_ready();
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
 }
 
 #[test]
@@ -81,7 +103,9 @@ fn a_room_nobody_has_opened_is_waited_for() {
     script.seconds(5);
     script.focus_is_ready();
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
 }
 
 #[test]
@@ -112,7 +136,9 @@ fn the_focus_is_asked_again_before_every_try_to_join() {
         script.focus_is_ready();
     }
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
 }
 
 #[test]
@@ -129,13 +155,20 @@ fn a_password_is_asked_for_and_typed_and_asked_for_again_when_wrong() {
     }
     script.command(ConferenceCommand::Password("wrong".into()));
     script.focus_is_ready();
-    assert!(script.sent.iter().any(|(_, text)| text.contains("<password>wrong</password>")));
+    assert!(
+        script
+            .sent
+            .iter()
+            .any(|(_, text)| text.contains("<password>wrong</password>"))
+    );
     script.room_refuses(refused);
     script.saw(&ConferenceEvent::PasswordRequired { wrong: true });
     script.command(ConferenceCommand::Password("right".into()));
     script.focus_is_ready();
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
 }
 
 #[test]
@@ -148,7 +181,10 @@ fn a_nick_that_is_taken_is_changed() {
     let join = script.sent_element("http://jabber.org/protocol/muc'");
     let nick = join.attr("to").unwrap().rsplit_once('/').unwrap().1;
     assert!(nick.len() == 8 && nick != ME);
-    assert!(xml::to_text(&join).contains(&format!("{nick}-a0")), "the sources carry the new nick");
+    assert!(
+        xml::to_text(&join).contains(&format!("{nick}-a0")),
+        "the sources carry the new nick"
+    );
 }
 
 #[test]
@@ -159,17 +195,29 @@ fn the_mute_state_of_the_beginning_is_announced_from_the_first_presence_on() {
     script.authenticate();
     script.focus_is_ready();
     let join = script.sent("http://jabber.org/protocol/muc'");
-    assert!(join.contains(r#"{"ab12cd34-a0":{"muted":true},"ab12cd34-v0":{"muted":true}}"#), "{join}");
+    assert!(
+        join.contains(r#"{"ab12cd34-a0":{"muted":true},"ab12cd34-v0":{"muted":true}}"#),
+        "{join}"
+    );
 }
 
 fn jitsi_request_muted() -> room::conference::JoinRequest {
-    room::conference::JoinRequest { muted: Muted { audio: true, video: true }, ..request(URL) }
+    room::conference::JoinRequest {
+        muted: Muted {
+            audio: true,
+            video: true,
+        },
+        ..request(URL)
+    }
 }
 
 #[test]
 fn guests_authenticate_on_the_guests_domain_and_tokens_on_the_main_one() {
     let config = format!("{CONFIG} config.hosts.anonymousdomain = 'guest.meet.example';");
-    for (url, domain) in [(URL, "guest.meet.example"), ("https://meet.example/standup?jwt=x.y.z", "meet.example")] {
+    for (url, domain) in [
+        (URL, "guest.meet.example"),
+        ("https://meet.example/standup?jwt=x.y.z", "meet.example"),
+    ] {
         let mut script = Script::new();
         script.join(request(url));
         script.config(&config);
@@ -188,5 +236,7 @@ fn a_lost_connection_on_the_way_in_is_tried_again() {
     script.authenticate();
     script.focus_is_ready();
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
 }

@@ -24,7 +24,10 @@ fn the_box_leaves_in_the_written_order() {
     assert!(script.events.is_empty(), "not ended before the socket is");
     script.socket_event(SocketEvent::Closed { code: Some(1000) });
     assert_eq!(script.ended(), Outcome::Left);
-    assert!(!script.log.iter().any(|text| text.contains("session-terminate")), "the focus sees us leave");
+    assert!(
+        !script.log.iter().any(|text| text.contains("session-terminate")),
+        "the focus sees us leave"
+    );
 }
 
 #[test]
@@ -56,7 +59,9 @@ fn leaving_is_possible_at_every_step_of_the_way_in() {
             script.focus_is_ready();
         }
         if step > 4 {
-            script.room_refuses("<error type='auth'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>");
+            script.room_refuses(
+                "<error type='auth'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+            );
         }
         script.command(ConferenceCommand::Leave);
         script.command(ConferenceCommand::Leave);
@@ -69,7 +74,11 @@ fn leaving_is_possible_at_every_step_of_the_way_in() {
 fn kicked_is_over_and_does_not_come_back() {
     let (mut script, _) = Script::in_session();
     script.sent.clear();
-    script.text(&unavailable(ME, "<actor nick='cd34ef56'/><reason>bye</reason>", "<status code='110'/><status code='307'/>"));
+    script.text(&unavailable(
+        ME,
+        "<actor nick='cd34ef56'/><reason>bye</reason>",
+        "<status code='110'/><status code='307'/>",
+    ));
     script.saw(&ConferenceEvent::Session(None));
     script.nothing_sent("unavailable");
     assert_eq!(script.farewell(), Outcome::Kicked);

@@ -7,22 +7,42 @@ use crate::script::*;
 #[test]
 fn a_moderators_mute_is_confirmed_and_published_after_the_room_has_obeyed() {
     let (mut script, _) = Script::in_session();
-    let mute = |media: &str, value: &str| format!("<mute xmlns='http://jitsi.org/jitmeet/{media}' actor='{ROOM}/cd34ef56'>{value}</mute>");
+    let mute = |media: &str, value: &str| {
+        format!("<mute xmlns='http://jitsi.org/jitmeet/{media}' actor='{ROOM}/cd34ef56'>{value}</mute>")
+    };
     script.iq(FOCUS, "m1", &mute("audio", "true"));
     assert!(script.sent("id='m1'").contains("type='result'"));
-    script.saw(&ConferenceEvent::MutedByModerator { device: Device::Microphone, actor: Some(ParticipantId("cd34ef56".into())) });
+    script.saw(&ConferenceEvent::MutedByModerator {
+        device: Device::Microphone,
+        actor: Some(ParticipantId("cd34ef56".into())),
+    });
     script.nothing_sent("SourceInfo");
-    script.command(ConferenceCommand::SetMuted(Muted { audio: true, video: false }));
+    script.command(ConferenceCommand::SetMuted(Muted {
+        audio: true,
+        video: false,
+    }));
     assert!(script.sent("SourceInfo").contains(r#""ab12cd34-a0":{"muted":true}"#));
     script.iq(FOCUS, "m2", &mute("video", "true"));
-    script.saw(&ConferenceEvent::MutedByModerator { device: Device::Camera, actor: Some(ParticipantId("cd34ef56".into())) });
+    script.saw(&ConferenceEvent::MutedByModerator {
+        device: Device::Camera,
+        actor: Some(ParticipantId("cd34ef56".into())),
+    });
 }
 
 #[test]
 fn nobody_can_switch_a_device_on_and_no_occupant_can_mute_us() {
     let (mut script, _) = Script::in_session();
-    for (from, value, id) in [(FOCUS, "false", "m1"), (FOCUS, "", "m2"), ("standup@muc.meet.example/cd34ef56", "true", "m3"), ("focus@auth.meet.example/focus", "true", "m4")] {
-        script.iq(from, id, &format!("<mute xmlns='http://jitsi.org/jitmeet/audio'>{value}</mute>"));
+    for (from, value, id) in [
+        (FOCUS, "false", "m1"),
+        (FOCUS, "", "m2"),
+        ("standup@muc.meet.example/cd34ef56", "true", "m3"),
+        ("focus@auth.meet.example/focus", "true", "m4"),
+    ] {
+        script.iq(
+            from,
+            id,
+            &format!("<mute xmlns='http://jitsi.org/jitmeet/audio'>{value}</mute>"),
+        );
         assert!(script.sent(&format!("id='{id}'")).contains("type='error'"));
     }
     script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
@@ -49,7 +69,9 @@ fn questions_of_the_server_are_answered() {
     assert!(script.sent("id='p'").contains("type='result'"));
     script.text(&format!("<iq xmlns='jabber:client' type='get' id='d' from='{FOCUS}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"));
     assert!(script.sent("id='d'").contains("http://jitsi.org/ssrc-rewriting-1"));
-    script.text("<iq xmlns='jabber:client' type='get' id='v' from='meet.example'><query xmlns='jabber:iq:version'/></iq>");
+    script.text(
+        "<iq xmlns='jabber:client' type='get' id='v' from='meet.example'><query xmlns='jabber:iq:version'/></iq>",
+    );
     assert!(script.sent("id='v'").contains("Hemicycle"));
     script.text("<iq xmlns='jabber:client' type='get' id='u' from='meet.example'><x xmlns='urn:y'/></iq>");
     assert!(script.sent("id='u'").contains("service-unavailable"));
@@ -58,14 +80,25 @@ fn questions_of_the_server_are_answered() {
 #[test]
 fn a_second_join_does_not_disturb_the_first() {
     let mut script = Script::joined();
-    script.join(JoinRequest { name: "x".into(), ..request("https://other.example/x") });
+    script.join(JoinRequest {
+        name: "x".into(),
+        ..request("https://other.example/x")
+    });
     assert!(script.http.is_empty());
-    assert!(script.events.iter().all(|event| !matches!(event, ConferenceEvent::Ended(_))));
+    assert!(
+        script
+            .events
+            .iter()
+            .all(|event| !matches!(event, ConferenceEvent::Ended(_)))
+    );
 }
 
 #[test]
 fn without_rewriting_the_feature_is_not_announced() {
-    let mut script = Script::joined_with(jitsi::Options { ssrc_rewriting: false, ..options() });
+    let mut script = Script::joined_with(jitsi::Options {
+        ssrc_rewriting: false,
+        ..options()
+    });
     script.text(&format!("<iq xmlns='jabber:client' type='get' id='d' from='{FOCUS}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"));
     assert!(!script.sent("id='d'").contains("ssrc-rewriting"));
 }

@@ -15,7 +15,13 @@ fn words(text: &str) -> String {
 
 #[test]
 fn a_wrong_address() {
-    for url in ["", "hello", "http://meet.example/x", "https://meet.example/", "ftp://x.example/y"] {
+    for url in [
+        "",
+        "hello",
+        "http://meet.example/x",
+        "https://meet.example/",
+        "ftp://x.example/y",
+    ] {
         let mut script = Script::new();
         script.join(request(url));
         assert_eq!(script.ended(), Outcome::WrongUrl, "{url}");
@@ -45,7 +51,10 @@ fn no_host_and_no_trust() {
 fn something_that_is_no_conference_service() {
     let mut script = Script::new();
     script.join(request(URL));
-    script.http_answer(Ok(HttpResponse { status: 404, body: "<html>".into() }));
+    script.http_answer(Ok(HttpResponse {
+        status: 404,
+        body: "<html>".into(),
+    }));
     script.socket_event(SocketEvent::Failed(NetworkError::Status(404)));
     assert_eq!(script.ended(), Outcome::NotAConference);
 
@@ -105,13 +114,39 @@ fn a_service_that_wants_an_account() {
 fn each_refusal_of_the_room() {
     let jitmeet = |name: &str| format!("<{name} xmlns='http://jitsi.org/jitmeet'/>");
     for (error, outcome) in [
-        (condition("auth", "registration-required", "<lobbyroom>l@lobby.meet.example</lobbyroom>"), Outcome::LobbyRequired),
-        (condition("modify", "not-acceptable", &jitmeet("displayname-required")), Outcome::DisplayNameRequired),
+        (
+            condition(
+                "auth",
+                "registration-required",
+                "<lobbyroom>l@lobby.meet.example</lobbyroom>",
+            ),
+            Outcome::LobbyRequired,
+        ),
+        (
+            condition("modify", "not-acceptable", &jitmeet("displayname-required")),
+            Outcome::DisplayNameRequired,
+        ),
         (condition("cancel", "service-unavailable", ""), Outcome::RoomFull),
-        (condition("cancel", "not-allowed", &jitmeet("authentication-required")), Outcome::LoginRequired),
-        (condition("cancel", "not-allowed", &words("Room and token mismatched")), Outcome::TokenForAnotherRoom),
-        (condition("cancel", "not-allowed", &words("Invalid resource")), Outcome::EntryRefused),
-        (condition("cancel", "not-allowed", "<no-main-participants xmlns='jitsi:visitors'/>"), Outcome::EntryRefused),
+        (
+            condition("cancel", "not-allowed", &jitmeet("authentication-required")),
+            Outcome::LoginRequired,
+        ),
+        (
+            condition("cancel", "not-allowed", &words("Room and token mismatched")),
+            Outcome::TokenForAnotherRoom,
+        ),
+        (
+            condition("cancel", "not-allowed", &words("Invalid resource")),
+            Outcome::EntryRefused,
+        ),
+        (
+            condition(
+                "cancel",
+                "not-allowed",
+                "<no-main-participants xmlns='jitsi:visitors'/>",
+            ),
+            Outcome::EntryRefused,
+        ),
         (condition("auth", "forbidden", ""), Outcome::EntryRefused),
         (condition("cancel", "gone", ""), Outcome::EntryRefused),
     ] {
@@ -179,7 +214,11 @@ fn no_secret_and_no_name_of_a_room_stands_in_what_is_printed_for_people() {
         ..request("https://meet.example/hiddenroom?jwt=other.jwt")
     });
     script.config(CONFIG);
-    let outputs = format!("{:?} {:?}", script.participant, request("https://meet.example/hiddenroom"));
+    let outputs = format!(
+        "{:?} {:?}",
+        script.participant,
+        request("https://meet.example/hiddenroom")
+    );
     for secret in ["sesame", "secret.jwt", "other.jwt", "hiddenroom"] {
         assert!(!outputs.contains(secret), "{secret}");
     }

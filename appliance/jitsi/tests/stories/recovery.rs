@@ -8,7 +8,9 @@ use room::outcome::Outcome;
 use crate::script::*;
 
 fn terminate(sid: &str, reason: &str) -> String {
-    format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-terminate' sid='{sid}'><reason>{reason}</reason></jingle>")
+    format!(
+        "<jingle xmlns='urn:xmpp:jingle:1' action='session-terminate' sid='{sid}'><reason>{reason}</reason></jingle>"
+    )
 }
 
 /// Time passes on a stream that lives.
@@ -40,7 +42,11 @@ fn a_bridge_that_moves_us_brings_a_new_session_in_the_same_room() {
 fn an_idle_session_ends_and_the_next_arrival_brings_a_new_one() {
     let (mut script, _) = Script::in_session();
     script.text(&unavailable("cd34ef56", "", ""));
-    script.iq(FOCUS, "t", &terminate(SID, "<expired/><text>Idle session timeout</text>"));
+    script.iq(
+        FOCUS,
+        "t",
+        &terminate(SID, "<expired/><text>Idle session timeout</text>"),
+    );
     script.saw(&ConferenceEvent::Session(None));
     lively(&mut script, 300);
     script.no_event(|event| matches!(event, ConferenceEvent::Reconnecting | ConferenceEvent::Ended(_)));
@@ -60,7 +66,9 @@ fn a_session_that_is_not_offered_again_makes_the_box_enter_anew() {
     script.text(&unavailable(ME, "", "<status code='110'/>"));
     script.focus_is_ready();
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
 }
 
 #[test]
@@ -74,7 +82,12 @@ fn failed_media_ask_for_a_new_session_on_the_same_bridge_session_without_leaving
         script.nothing_sent("session-terminate");
         script.command(ConferenceCommand::Media(id, fact));
         let terminate = script.sent("session-terminate");
-        for part in ["connectivity-error", "id='b1'", "restart='true'", &format!("sid='{SID}'")] {
+        for part in [
+            "connectivity-error",
+            "id='b1'",
+            "restart='true'",
+            &format!("sid='{SID}'"),
+        ] {
             assert!(terminate.contains(part), "{part} in {terminate}");
         }
         script.saw(&ConferenceEvent::Session(None));
@@ -145,7 +158,9 @@ fn a_focus_that_leaves_is_asked_back() {
     script.seconds(2);
     script.focus_is_ready();
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId(ME.into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
     script.session("sid2", "b2");
 }
 
@@ -156,7 +171,11 @@ fn a_focus_that_stays_away_ends_in_a_named_outcome() {
     let refused = "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
     for _ in 0..130 {
         lively(&mut script, 1);
-        if script.sent.iter().any(|(_, text)| text.contains("http://jitsi.org/protocol/focus") && text.contains("<iq")) {
+        if script
+            .sent
+            .iter()
+            .any(|(_, text)| text.contains("http://jitsi.org/protocol/focus") && text.contains("<iq"))
+        {
             script.focus_refuses(refused);
         }
     }
@@ -167,7 +186,10 @@ fn a_focus_that_stays_away_ends_in_a_named_outcome() {
 fn muted_by_moderator_stays_muted_after_reconnect() {
     let (mut script, _) = Script::in_session();
     script.iq(FOCUS, "m", "<mute xmlns='http://jitsi.org/jitmeet/audio'>true</mute>");
-    script.command(ConferenceCommand::SetMuted(Muted { audio: true, video: false }));
+    script.command(ConferenceCommand::SetMuted(Muted {
+        audio: true,
+        video: false,
+    }));
     script.socket_event(SocketEvent::Closed { code: None });
     script.saw(&ConferenceEvent::Reconnecting);
     script.no_event(|event| matches!(event, ConferenceEvent::Session(None)));
@@ -179,14 +201,24 @@ fn muted_by_moderator_stays_muted_after_reconnect() {
     // Our ghost of before is still there.
     script.peer(ME, "Salle 4", false);
     script.peer("cd34ef56", "Zoé", false);
-    assert!(script.sent.iter().any(|(_, text)| text.contains("protocol/muc'") && text.contains(r#""99887766-a0":{"muted":true}"#)));
+    assert!(
+        script
+            .sent
+            .iter()
+            .any(|(_, text)| text.contains("protocol/muc'") && text.contains(r#""99887766-a0":{"muted":true}"#))
+    );
     script.let_in();
-    script.saw(&ConferenceEvent::Joined { me: ParticipantId("99887766".into()) });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId("99887766".into()),
+    });
     let people = script.event(|event| match event {
         ConferenceEvent::Participants(people) => Some(people.clone()),
         _ => None,
     });
-    assert_eq!(people.iter().map(|person| person.id.0.as_str()).collect::<Vec<_>>(), ["cd34ef56"]);
+    assert_eq!(
+        people.iter().map(|person| person.id.0.as_str()).collect::<Vec<_>>(),
+        ["cd34ef56"]
+    );
 }
 
 #[test]
@@ -200,7 +232,9 @@ fn a_network_that_stays_away_ends_in_a_named_outcome() {
             break;
         }
         if script.opened.len() > opened {
-            script.socket_event(SocketEvent::Failed(jitsi::participant::NetworkError::Unreachable("x".into())));
+            script.socket_event(SocketEvent::Failed(jitsi::participant::NetworkError::Unreachable(
+                "x".into(),
+            )));
         }
     }
     assert_eq!(script.ended(), Outcome::ConnectionLost);
@@ -211,7 +245,14 @@ fn a_silent_server_is_noticed_by_pings() {
     let (mut script, _) = Script::in_session();
     script.sent.clear();
     script.seconds(21);
-    assert_eq!(script.sent.iter().filter(|(_, text)| text.contains("urn:xmpp:ping")).count(), 2);
+    assert_eq!(
+        script
+            .sent
+            .iter()
+            .filter(|(_, text)| text.contains("urn:xmpp:ping"))
+            .count(),
+        2
+    );
     script.saw(&ConferenceEvent::Reconnecting);
     script.seconds(3);
     assert_eq!(script.opened.len(), 2);

@@ -13,7 +13,13 @@ fn the_offer_is_acknowledged_before_the_plan_and_answered_when_the_worker_has_de
     script.offer(SID, "b1");
     script.nothing_sent("session-accept");
     let plan = script.plan();
-    assert_eq!(plan.layers.iter().map(|layer| (layer.height, layer.enabled)).collect::<Vec<_>>(), [(180, true), (360, true), (720, true)]);
+    assert_eq!(
+        plan.layers
+            .iter()
+            .map(|layer| (layer.height, layer.enabled))
+            .collect::<Vec<_>>(),
+        [(180, true), (360, true), (720, true)]
+    );
     assert_eq!(plan.offer.video.payload_types[0].number, 100);
     assert!(plan.send_audio && plan.send_video && plan.streams.is_empty());
     script.describe(plan.id);
@@ -25,7 +31,9 @@ fn the_offer_is_acknowledged_before_the_plan_and_answered_when_the_worker_has_de
     assert_eq!(jingle.attr("responder"), Some("standup@muc.meet.example/ab12cd34"));
     let text = xml::to_text(&accept);
     for layer in &plan.layers {
-        assert!(text.contains(&format!("ssrc='{}'", layer.ssrc)) && text.contains(&format!("ssrc='{}'", layer.rtx_ssrc)));
+        assert!(
+            text.contains(&format!("ssrc='{}'", layer.ssrc)) && text.contains(&format!("ssrc='{}'", layer.rtx_ssrc))
+        );
     }
     assert!(text.contains(&format!("ssrc='{}'", plan.offer.audio.ssrc)));
     script.describe(plan.id);
@@ -48,7 +56,11 @@ fn nobody_but_the_focus_that_was_named_is_obeyed() {
     script.text(&session_initiate(SID, "b1", DATA, ""));
     assert!(script.sent("id='offer'").contains("type='error'"));
     script.no_event(|event| matches!(event, ConferenceEvent::Session(_)));
-    script.iq(FOCUS, "m1", "<mute xmlns='http://jitsi.org/jitmeet/audio' actor='standup@muc.meet.example/cd34ef56'>true</mute>");
+    script.iq(
+        FOCUS,
+        "m1",
+        "<mute xmlns='http://jitsi.org/jitmeet/audio' actor='standup@muc.meet.example/cd34ef56'>true</mute>",
+    );
     assert!(script.sent("id='m1'").contains("type='error'"));
     script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
 }
@@ -56,7 +68,9 @@ fn nobody_but_the_focus_that_was_named_is_obeyed() {
 #[test]
 fn a_direct_session_is_declined_and_the_one_with_the_bridge_stays() {
     let (mut script, _) = Script::in_session();
-    let offer = session_initiate("p2p", "x", DATA, "").replace(FOCUS, "standup@muc.meet.example/cd34ef56").replace("id='offer'", "id='direct'");
+    let offer = session_initiate("p2p", "x", DATA, "")
+        .replace(FOCUS, "standup@muc.meet.example/cd34ef56")
+        .replace("id='offer'", "id='direct'");
     script.text(&offer);
     assert!(script.sent("id='direct'").contains("type='result'"));
     let decline = script.sent("session-terminate");
@@ -68,16 +82,34 @@ fn a_direct_session_is_declined_and_the_one_with_the_bridge_stays() {
 fn stale_sessions_and_unknown_actions_are_refused_once_each() {
     let (mut script, _) = Script::in_session();
     let before = script.log.len();
-    script.iq(FOCUS, "j1", "<jingle xmlns='urn:xmpp:jingle:1' action='source-add' sid='old'/>");
+    script.iq(
+        FOCUS,
+        "j1",
+        "<jingle xmlns='urn:xmpp:jingle:1' action='source-add' sid='old'/>",
+    );
     assert!(script.sent("id='j1'").contains("unknown-session"));
-    script.iq(FOCUS, "j2", &format!("<jingle xmlns='urn:xmpp:jingle:1' action='dance' sid='{SID}'/>"));
+    script.iq(
+        FOCUS,
+        "j2",
+        &format!("<jingle xmlns='urn:xmpp:jingle:1' action='dance' sid='{SID}'/>"),
+    );
     assert!(script.sent("id='j2'").contains("bad-request"));
-    script.iq(FOCUS, "j3", &format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-info' sid='{SID}'/>"));
+    script.iq(
+        FOCUS,
+        "j3",
+        &format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-info' sid='{SID}'/>"),
+    );
     assert!(script.sent("id='j3'").contains("type='result'"));
     script.iq(FOCUS, "j4", "<nonsense xmlns='urn:x'/>");
     assert!(script.sent("id='j4'").contains("service-unavailable"));
     for id in ["j1", "j2", "j3", "j4"] {
-        assert_eq!(script.log[before..].iter().filter(|text| text.contains(&format!("id='{id}'"))).count(), 1);
+        assert_eq!(
+            script.log[before..]
+                .iter()
+                .filter(|text| text.contains(&format!("id='{id}'")))
+                .count(),
+            1
+        );
     }
 }
 
@@ -94,7 +126,10 @@ fn sources_come_go_and_leave_with_their_owner() {
     };
     script.iq(FOCUS, "a", &change("source-add", 77));
     let plan = script.plan();
-    assert_eq!((plan.streams[0].ssrc, plan.streams[0].source.as_str()), (77, "cd34ef56-v0"));
+    assert_eq!(
+        (plan.streams[0].ssrc, plan.streams[0].source.as_str()),
+        (77, "cd34ef56-v0")
+    );
     script.iq(FOCUS, "r", &change("source-remove", 77));
     assert!(script.plan().streams.is_empty());
     script.iq(FOCUS, "a2", &change("source-add", 78));
@@ -111,26 +146,39 @@ fn the_bridge_maps_sources_onto_its_own_streams() {
     let (mut script, id) = Script::in_session();
     script.bridge_says(id, r#"{"colibriClass":"VideoSourcesMap","mappedSources":[{"source":"cd34ef56-v0","owner":"cd34ef56","ssrc":500,"rtx":501,"videoType":"CAMERA"}]}"#);
     let plan = script.plan();
-    assert_eq!((plan.streams[0].ssrc, plan.streams[0].rtx_ssrc, plan.streams[0].kind), (500, Some(501), MediaKind::Video));
+    assert_eq!(
+        (plan.streams[0].ssrc, plan.streams[0].rtx_ssrc, plan.streams[0].kind),
+        (500, Some(501), MediaKind::Video)
+    );
     script.bridge_says(id, r#"{"colibriClass":"AudioSourcesMap","mappedSources":[{"source":"cd34ef56-a0","owner":"cd34ef56","ssrc":600}]}"#);
     assert_eq!(script.plan().streams.len(), 2);
     // The same slot shows somebody else.
     script.bridge_says(id, r#"{"colibriClass":"VideoSourcesMap","mappedSources":[{"source":"ee-v0","owner":"ee","ssrc":500,"rtx":501,"videoType":"CAMERA"}]}"#);
     let plan = script.plan();
-    assert!(plan.streams.iter().any(|stream| stream.ssrc == 500 && stream.source == "ee-v0"));
+    assert!(
+        plan.streams
+            .iter()
+            .any(|stream| stream.ssrc == 500 && stream.source == "ee-v0")
+    );
 }
 
 #[test]
 fn the_plan_keeps_its_offer_under_one_session_id() {
     let (mut script, id) = Script::in_session();
-    script.bridge_says(id, r#"{"colibriClass":"SenderSourceConstraints","sourceName":"ab12cd34-v0","maxHeight":360}"#);
+    script.bridge_says(
+        id,
+        r#"{"colibriClass":"SenderSourceConstraints","sourceName":"ab12cd34-v0","maxHeight":360}"#,
+    );
     let first = script.plan();
     script.text(
         "<message xmlns='jabber:client' from='metadata.meet.example'><json-message xmlns='http://jitsi.org/jitmeet'>\
          {\"type\":\"room_metadata\",\"metadata\":{\"services\":[{\"type\":\"turns\",\"transport\":\"tcp\",\"host\":\"turn.example\",\"port\":\"443\",\"username\":\"u\",\"password\":\"p\"}]}}\
          </json-message></message>",
     );
-    script.bridge_says(id, r#"{"colibriClass":"SenderSourceConstraints","sourceName":"ab12cd34-v0","maxHeight":720}"#);
+    script.bridge_says(
+        id,
+        r#"{"colibriClass":"SenderSourceConstraints","sourceName":"ab12cd34-v0","maxHeight":720}"#,
+    );
     let second = script.plan();
     assert_eq!((first.id, &first.offer), (second.id, &second.offer));
     // The next session has the relay.
@@ -163,7 +211,10 @@ fn an_offer_that_wants_us_muted_mutes_us_once() {
     let mut script = Script::joined();
     let muted = "<startmuted xmlns='http://jitsi.org/jitmeet/start-muted' audio='true' video='false'/>";
     script.text(&session_initiate(SID, "b1", DATA, muted));
-    script.saw(&ConferenceEvent::MutedByModerator { device: Device::Microphone, actor: None });
+    script.saw(&ConferenceEvent::MutedByModerator {
+        device: Device::Microphone,
+        actor: None,
+    });
     script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
     script.text(&session_initiate("sid2", "b2", DATA, muted));
     script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
@@ -173,6 +224,9 @@ fn an_offer_that_wants_us_muted_mutes_us_once() {
 fn facts_about_another_session_are_passed_over() {
     let (mut script, id) = Script::in_session();
     let other = media_protocol::SessionId(id.0 + 1);
-    script.command(ConferenceCommand::Media(other, media_protocol::SessionEvent::Failed { reason: "x".into() }));
+    script.command(ConferenceCommand::Media(
+        other,
+        media_protocol::SessionEvent::Failed { reason: "x".into() },
+    ));
     script.nothing_sent("session-terminate");
 }
