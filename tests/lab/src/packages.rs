@@ -103,7 +103,7 @@ pub fn install() -> Result<(), String> {
         println!("  {:34} {}", package.name, package.why);
     }
     let by_hand = format!("apt-get install --no-install-recommends {}", missing.join(" "));
-    let failed = |reason: &str| format!("{reason}. By hand: sudo apt-get update && sudo {by_hand}");
+    let failed = |reason: &str| format!("{reason}. By hand, as root: apt-get update && {by_hand}");
     let root = as_root().map_err(|reason| failed(&reason))?;
     // An old list names versions that the mirror no longer has; a failed update may still leave a usable one.
     if !run(&root, &["apt-get", "update", "--quiet"]) {
