@@ -63,11 +63,9 @@ impl AudioSender {
         payloader.set_property("ssrc", offer.ssrc);
         add_extension(&payloader, offer.audio_level_extension, AUDIO_LEVEL)?;
         add_extension(&payloader, offer.transport_cc_extension, TRANSPORT_CC)?;
-        let extensions = [
-            (offer.audio_level_extension, AUDIO_LEVEL),
-            (offer.transport_cc_extension, TRANSPORT_CC),
-        ];
-        let caps = section_caps("audio", payload, &extensions);
+        // The audio level stays out of the caps: with its `vad` attribute they would not be those of the offer, and our
+        // answer to the bridge is not webrtcbin's.
+        let caps = section_caps("audio", payload, &[(offer.transport_cc_extension, TRANSPORT_CC)]);
         let caps_filter = filter(&caps)?;
         chain(bin, &[source.upcast_ref(), &level, &encoder, &payloader, &caps_filter])?;
         let gate = Arc::<Gate>::default();
