@@ -1,0 +1,38 @@
+-- A room without its focus is closed: joins are parked until the occupant "focus" is in.
+-- A token for another room is refused here and only here. Nicknames follow the rule of the deployments.
+local st = require "util.stanza";
+local jid = require "util.jid";
+
+local focus_jid = module:get_option_string("focus_jid");
+
+local function from_focus(stanza) return jid.bare(stanza.attr.from) == focus_jid; end
+
+module:hook("muc-occupant-pre-join", function (event)
+	local room, origin, stanza = event.room, event.origin, event.stanza;
+	if from_focus(stanza) then return; end
+	local nick = jid.resource(event.occupant.nick);
+	if not nick:match("^[a-zA-Z0-9][a-zA-Z0-9_]*$") then
+		origin.send(st.error_reply(stanza, "modify", "not-allowed", "Invalid resource", room.jid));
+		return true;
+	end
+	local allowed = origin.conference_token_room;
+	if allowed and allowed ~= "*" and allowed ~= jid.node(room.jid) then
+		origin.send(st.error_reply(stanza, "cancel", "not-allowed", "Room and token mismatched", room.jid));
+		return true;
+	end
+	if not room:get_occupant_by_nick(room.jid .. "/focus") then
+		room.parked_joins = room.parked_joins or {};
+		table.insert(room.parked_joins, { origin = origin, stanza = st.clone(stanza) });
+		return true;
+	end
+end, 50);
+
+module:hook("muc-occupant-joined", function (event)
+	local room = event.room;
+	if jid.resource(event.nick) ~= "focus" or not room.parked_joins then return; end
+	local parked = room.parked_joins;
+	room.parked_joins = nil;
+	for _, join in ipairs(parked) do
+		room:handle_normal_presence(join.origin, join.stanza);
+	end
+end, -50);

@@ -1,0 +1,391 @@
+//! The loop of the bridge: socket, commands, timers.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::endpoint::{Endpoint, Happened, Outbox};
+use super::link::{Direction, Wire};
+use super::{BridgeCommand, BridgeEvent, BridgeSurroundings, load_media, rtp};
+use crate::clock::monotonic_ns;
+use crate::far_side::FarSide;
+use crate::peers::PeerInfo;
+use crate::peers::encode::Encoded;
+use crate::peers::track::Track;
+use crate::verdict::rule;
+
+/// A peer whose media the bridge makes.
+pub(super) struct PeerState {
+    pub info: PeerInfo,
+    pub room: String,
+    pub track: Option<Track>,
+    pub video_muted: bool,
+    pub audio_muted: bool,
+}
+
+/// All state of the bridge.
+pub(super) struct Core {
+    pub around: BridgeSurroundings,
+    pub local: SocketAddr,
+    socket: UdpSocket,
+    pub endpoints: BTreeMap<String, Endpoint>,
+    pub peers: Vec<PeerState>,
+    media: HashMap<usize, Arc<Encoded>>,
+    pub far: HashMap<String, FarSide>,
+    pub departed: Vec<(SocketAddr, String, Instant)>,
+    pub to_client: Wire,
+    pub from_client: Wire,
+    pub silent: HashSet<String>,
+    /// Who spoke last, first.
+    pub speakers: Vec<String>,
+    pub epoch: Instant,
+    pub out: Outbox,
+    commands: mpsc::UnboundedSender<BridgeCommand>,
+    pub events: mpsc::UnboundedSender<BridgeEvent>,
+    pub pings: Vec<(String, String, Instant)>,
+    pub next_speaker: Instant,
+}
+
+/// How often timers of the bridge itself are looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+pub(super) async fn run(
+    socket: std::net::UdpSocket,
+    local: SocketAddr,
+    around: BridgeSurroundings,
+    mut inbox: mpsc::UnboundedReceiver<BridgeCommand>,
+    commands: mpsc::UnboundedSender<BridgeCommand>,
+    events: mpsc::UnboundedSender<BridgeEvent>,
+) {
+    let socket = match UdpSocket::from_std(socket) {
+        Ok(socket) => socket,
+        Err(error) => return tracing::error!(%error, "bridge socket"),
+    };
+    let seed = around.options.seed;
+    let now = Instant::now();
+    let mut core = Core {
+        around,
+        local,
+        socket,
+        endpoints: BTreeMap::new(),
+        peers: Vec::new(),
+        media: HashMap::new(),
+        far: HashMap::new(),
+        departed: Vec::new(),
+        to_client: Wire::new(seed),
+        from_client: Wire::new(seed.wrapping_add(1)),
+        silent: HashSet::new(),
+        speakers: Vec::new(),
+        epoch: now,
+        out: Vec::new(),
+        commands,
+        events,
+        pings: Vec::new(),
+        next_speaker: now,
+    };
+    let mut buffer = vec![0u8; 2048];
+    let mut next_tick = now;
+    loop {
+        let deadline = core.deadline(next_tick);
+        tokio::select! {
+            biased;
+            received = core.socket.recv_from(&mut buffer) => {
+                if let Ok((size, from)) = received {
+                    core.arrived(Instant::now(), from, &buffer[..size]);
+                    // Take what else is there before looking at the clock again.
+                    for _ in 0..64 {
+                        let Ok((size, from)) = core.socket.try_recv_from(&mut buffer) else { break };
+                        core.arrived(Instant::now(), from, &buffer[..size]);
+                    }
+                }
+            }
+            command = inbox.recv() => match command {
+                Some(BridgeCommand::Stop) | None => return,
+                Some(command) => core.command(Instant::now(), command),
+            },
+            () = tokio::time::sleep_until(deadline.into()) => {}
+        }
+        let now = Instant::now();
+        core.timers(now);
+        core.media(now);
+        if now >= next_tick {
+            next_tick = now + TICK;
+            core.tick(now);
+        }
+        core.flush(now);
+    }
+}
+
+impl Core {
+    fn deadline(&self, next_tick: Instant) -> Instant {
+        let mut deadline = next_tick;
+        for endpoint in self.endpoints.values() {
+            deadline = deadline.min(endpoint.deadline);
+        }
+        for peer in &self.peers {
+            if let Some(track) = &peer.track {
+                deadline = deadline.min(track.deadline());
+            }
+        }
+        for wire in [&self.to_client, &self.from_client] {
+            deadline = wire.deadline().map_or(deadline, |d| deadline.min(d));
+        }
+        deadline
+    }
+
+    fn arrived(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        match self.from_client.put(now, from, datagram) {
+            Ok(Some(_)) => self.receive(now, from, datagram),
+            Ok(None) => {}
+            Err(()) => {
+                if let Some(header) = rtp::read(datagram)
+                    && let Some(id) = self.endpoint_at(from)
+                    && let Some(far) = self.far.get_mut(&id)
+                {
+                    far.dropped(header.ssrc);
+                }
+            }
+        }
+    }
+
+    fn endpoint_at(&self, from: SocketAddr) -> Option<String> {
+        self.endpoints.values().find(|e| e.remote == Some(from)).map(|e| e.id.clone())
+    }
+
+    fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let header = rtp::read(datagram);
+        if header.is_some()
+            && let Some((_, who, since)) = self.departed.iter().find(|(address, _, _)| *address == from)
+        {
+            let late = now.duration_since(*since);
+            if late > Duration::from_millis(50) {
+                let verdict = &self.around.verdict;
+                verdict.broken(rule::LEAVE_ORDER, format!("{who}: RTP {late:?} after its unavailable presence"));
+            }
+            return;
+        }
+        let id = self
+            .endpoint_at(from)
+            .filter(|id| header.is_some() || self.endpoints.get(id).is_some_and(|e| e.accepts(now, from, datagram)))
+            .or_else(|| self.endpoints.values().find(|e| e.accepts(now, from, datagram)).map(|e| e.id.clone()));
+        let Some(id) = id else { return };
+        if self.silent.contains(&id) {
+            return;
+        }
+        if let Some(header) = header {
+            self.clear_packet(now, &id, &header);
+        }
+        let mut happened = Vec::new();
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.receive(now, from, datagram, &mut self.out, &mut happened);
+        }
+        self.happened(now, &id, happened);
+    }
+
+    fn timers(&mut self, now: Instant) {
+        while let Some((from, datagram)) = self.from_client.take(now) {
+            self.receive(now, from, &datagram);
+        }
+        let due: Vec<String> =
+            self.endpoints.values().filter(|e| e.deadline <= now && !e.failed).map(|e| e.id.clone()).collect();
+        for id in due {
+            let mut happened = Vec::new();
+            if let Some(endpoint) = self.endpoints.get_mut(&id) {
+                endpoint.timeout(now, &mut self.out, &mut happened);
+            }
+            self.happened(now, &id, happened);
+        }
+    }
+
+    /// Puts what was produced on the wire.
+    fn flush(&mut self, now: Instant) {
+        let silent: HashSet<SocketAddr> =
+            self.silent.iter().filter_map(|id| self.endpoints.get(id)?.remote).collect();
+        for (to, datagram) in std::mem::take(&mut self.out) {
+            if silent.contains(&to) {
+                continue;
+            }
+            if let Ok(Some(datagram)) = self.to_client.put(now, to, &datagram) {
+                let _ = self.socket.try_send_to(datagram, to);
+            }
+        }
+        while let Some((to, datagram)) = self.to_client.take(now) {
+            let _ = self.socket.try_send_to(&datagram, to);
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: BridgeCommand) {
+        match command {
+            BridgeCommand::Allocate { endpoint, room, rewriting, features, reply } => {
+                self.forget(&endpoint);
+                match Endpoint::new(&endpoint, &room, rewriting, features.tcc, self.local, now) {
+                    Ok(mut new) => {
+                        let _ = reply.send(new.transport());
+                        self.endpoints.insert(endpoint, new);
+                    }
+                    Err(error) => tracing::error!(%error, endpoint, "no transport"),
+                }
+            }
+            BridgeCommand::Accept { endpoint, transport, sources } => {
+                let far = self.far.entry(endpoint.clone()).or_insert_with(|| {
+                    FarSide::new(&endpoint, &self.around.options, self.around.far_sides.clone(), self.around.verdict.clone())
+                });
+                far.begin(now, &sources);
+                if let Some(entry) = self.endpoints.get_mut(&endpoint)
+                    && let Err(error) = entry.accept(now, &transport, sources)
+                {
+                    self.around.verdict.broken(rule::FINGERPRINT, error.to_string());
+                }
+                self.reallocate_all(now);
+            }
+            BridgeCommand::Sources { endpoint, sources } => {
+                if let Some(far) = self.far.get_mut(&endpoint) {
+                    far.begin(now, &sources);
+                }
+                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
+                    entry.set_sources(sources);
+                }
+                self.reallocate_all(now);
+            }
+            BridgeCommand::Expire { endpoint } => {
+                self.forget(&endpoint);
+                self.reallocate_all(now);
+            }
+            BridgeCommand::Left { endpoint } => {
+                if let Some(remote) = self.endpoints.get(&endpoint).and_then(|e| e.remote) {
+                    self.departed.push((remote, endpoint.clone(), now));
+                }
+                if let Some(mut far) = self.far.remove(&endpoint) {
+                    far.end();
+                }
+                self.forget(&endpoint);
+                self.speakers.retain(|s| *s != endpoint);
+                self.reallocate_all(now);
+            }
+            BridgeCommand::PeerJoined { room, peer } => {
+                self.speakers.push(peer.nick.clone());
+                let index = peer.index;
+                self.peers.push(PeerState { info: peer, room, track: None, video_muted: false, audio_muted: false });
+                match self.media.get(&index).cloned() {
+                    Some(media) => self.command(now, BridgeCommand::MediaReady { index, media }),
+                    None => load_media(self.around.options.media_cache.clone(), index, self.commands.clone()),
+                }
+            }
+            BridgeCommand::MediaReady { index, media } => {
+                self.media.insert(index, media.clone());
+                for peer in self.peers.iter_mut().filter(|p| p.info.index == index && p.track.is_none()) {
+                    peer.track = Some(Track::new(media.clone(), now, index));
+                }
+                self.reallocate_all(now);
+            }
+            BridgeCommand::PeerLeft { nick } => self.peer_left(now, &nick),
+            BridgeCommand::PeerMuted { nick, media, muted } => {
+                for peer in self.peers.iter_mut().filter(|p| p.info.nick == nick) {
+                    match media {
+                        crate::focus::sources::Media::Audio => peer.audio_muted = muted,
+                        crate::focus::sources::Media::Video => peer.video_muted = muted,
+                    }
+                }
+                self.reallocate_all(now);
+            }
+            BridgeCommand::ForceMute { endpoint, media, on } => {
+                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
+                    if on {
+                        entry.force_muted.insert(media, now);
+                    } else {
+                        entry.force_muted.remove(&media);
+                    }
+                }
+            }
+            BridgeCommand::Dominant { endpoint } => self.dominant(now, &endpoint),
+            BridgeCommand::SenderConstraints { endpoint, source, max_height } => {
+                self.constrain_sender(now, &endpoint, source.as_deref(), max_height);
+            }
+            BridgeCommand::KeyFrame { endpoint, layer, fir } => self.ask_layer(now, &endpoint, layer, fir),
+            BridgeCommand::Fault { direction, fault } => match direction {
+                Direction::ToClient => self.to_client.set(fault),
+                Direction::FromClient => self.from_client.set(fault),
+            },
+            BridgeCommand::Remap { endpoint, source } => self.remap(now, &endpoint, source.as_deref()),
+            BridgeCommand::Silence { endpoint, on } => {
+                if on {
+                    self.silent.insert(endpoint);
+                } else {
+                    self.silent.remove(&endpoint);
+                }
+            }
+            BridgeCommand::WebSocketOpened { endpoint, pwd, send, reply } => {
+                let mut right = false;
+                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
+                    right = entry.transport().pwd == pwd;
+                    if right {
+                        entry.websocket = Some(send);
+                    }
+                }
+                let _ = reply.send(right);
+                if right {
+                    self.channel_open(now, &endpoint);
+                }
+            }
+            BridgeCommand::WebSocketText { endpoint, text } => self.message(now, &endpoint, &text),
+            BridgeCommand::WebSocketClosed { endpoint } => {
+                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
+                    entry.websocket = None;
+                    entry.opened = None;
+                }
+            }
+            BridgeCommand::EndToEndPing { endpoint } => self.ping(now, &endpoint),
+            BridgeCommand::Say { endpoint, text } => self.tell(now, &endpoint, &text),
+            BridgeCommand::Stop => {}
+        }
+        self.flush(now);
+    }
+
+    fn forget(&mut self, endpoint: &str) {
+        self.endpoints.remove(endpoint);
+        self.silent.remove(endpoint);
+    }
+
+    /// What an endpoint's connection produced.
+    pub(super) fn happened(&mut self, now: Instant, id: &str, happened: Vec<Happened>) {
+        for what in happened {
+            match what {
+                Happened::Connected => {
+                    if let Some(endpoint) = self.endpoints.get_mut(id) {
+                        endpoint.connected = Some(now);
+                    }
+                    self.around.participants.update(id, |p| p.connected_ns = Some(monotonic_ns()));
+                    let _ = self.events.send(BridgeEvent::Connected { endpoint: id.into() });
+                    self.reallocate(now, id);
+                }
+                Happened::ChannelOpen(label, protocol) => {
+                    if label != "JVB data channel" || protocol != "http://jitsi.org/protocols/colibri" {
+                        let verdict = &self.around.verdict;
+                        verdict.broken(rule::ONE_CHANNEL, format!("label '{label}', protocol '{protocol}'"));
+                    }
+                    if self.endpoints.get(id).is_some_and(|e| e.channels > 1) {
+                        self.around.verdict.broken(rule::ONE_CHANNEL, "a second channel");
+                    }
+                    self.channel_open(now, id);
+                }
+                Happened::Text(text) => self.message(now, id, &text),
+                Happened::Binary => self.around.verdict.broken(rule::CHANNEL_TEXT, "a binary message"),
+                Happened::Rtp(packet) => self.packet(now, id, &packet),
+                Happened::KeyFrameWanted(mid) => self.key_frame_wanted(now, id, mid),
+                Happened::Failed(reason) => self.connection_failed(id, &reason),
+            }
+        }
+    }
+
+    fn connection_failed(&mut self, id: &str, reason: &str) {
+        let connected = self.endpoints.get(id).is_some_and(|e| e.connected.is_some());
+        if !connected {
+            self.around.verdict.broken(rule::DTLS, reason);
+        }
+        let _ = self.events.send(BridgeEvent::Failed { endpoint: id.into(), reason: reason.into() });
+    }
+}

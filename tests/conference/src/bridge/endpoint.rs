@@ -1,0 +1,473 @@
+//! One client at the bridge: its WebRTC connection (str0m, direct API) and what it said on the channel.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use str0m::channel::ChannelId;
+use str0m::config::{DtlsVersion, Fingerprint};
+use str0m::format::{Codec, FormatParams};
+use str0m::ice::IceCreds;
+use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Transport;
+use super::channel::Constraints;
+use crate::error::{Error, Result};
+use crate::focus::answer::ClientTransport;
+use crate::focus::sources::{Media, Sources};
+
+/// Payload types of the offer (`focus::invite`).
+pub const OPUS: u8 = 111;
+/// VP8.
+pub const VP8: u8 = 100;
+/// RTX of VP8.
+pub const VP8_RTX: u8 = 96;
+
+/// What happened at an endpoint.
+pub enum Happened {
+    /// ICE and DTLS are done.
+    Connected,
+    /// The data channel is open: label and protocol.
+    ChannelOpen(String, String),
+    /// A text message on the channel, SCTP.
+    Text(String),
+    /// A binary message on the channel.
+    Binary,
+    /// A packet, repaired by RTX where that was needed.
+    Rtp(Box<RtpPacket>),
+    /// A receiver asks for a key frame of what goes out on this media.
+    KeyFrameWanted(Mid),
+    /// The connection is over.
+    Failed(String),
+}
+
+/// A client.
+pub struct Endpoint {
+    /// Endpoint id.
+    pub id: String,
+    /// `room@muc`.
+    pub room: String,
+    /// SSRCs are rewritten.
+    pub rewriting: bool,
+    /// transport-cc was negotiated.
+    pub tcc: bool,
+    rtc: Rtc,
+    local: SocketAddr,
+    /// When to call [`Endpoint::timeout`].
+    pub deadline: Instant,
+    /// What the client declared.
+    pub sources: Sources,
+    /// Every declared SSRC, RTX too: (media, main SSRC).
+    pub declared: HashMap<u32, (Media, u32)>,
+    /// When the answer was accepted.
+    pub accepted: Option<Instant>,
+    /// When ICE and DTLS were done.
+    pub connected: Option<Instant>,
+    /// It failed and was reported.
+    pub failed: bool,
+    channel: Option<ChannelId>,
+    /// The colibri WebSocket, if that is used.
+    pub websocket: Option<UnboundedSender<String>>,
+    /// When the channel opened.
+    pub opened: Option<Instant>,
+    /// The opening was checked.
+    pub opening_checked: bool,
+    /// How many channels were opened.
+    pub channels: u32,
+    /// What it wants.
+    pub constraints: Option<Constraints>,
+    /// SourceVideoTypeMessage by source, since the channel opened.
+    pub video_types: BTreeMap<String, String>,
+    /// What goes out.
+    pub video: Vec<VideoSlot>,
+    /// What goes out.
+    pub audio: Vec<AudioSlot>,
+    /// Names in the last ForwardedSources.
+    pub forwarded: Option<Vec<String>>,
+    /// Layer of each forwarded source.
+    pub allocation: BTreeMap<String, usize>,
+    /// Last packet of any kind.
+    pub last_packet: Instant,
+    /// As announced to the others.
+    pub active: bool,
+    /// Where packets come from.
+    pub remote: Option<SocketAddr>,
+    /// A moderator muted it: since when.
+    pub force_muted: HashMap<Media, Instant>,
+    /// SenderSourceConstraints sent last, by source: height and when.
+    pub wanted: BTreeMap<String, (i32, Instant)>,
+    /// Media is declared once per slot; ids count up.
+    next_mid: u32,
+    expected: BTreeSet<u32>,
+}
+
+/// An outgoing video SSRC.
+pub struct VideoSlot {
+    /// Media of str0m.
+    pub mid: Mid,
+    /// SSRC.
+    pub ssrc: u32,
+    /// Its RTX.
+    pub rtx: u32,
+    /// The source it carries.
+    pub source: String,
+    /// Which layer of it.
+    pub layer: usize,
+    /// Nothing is sent before a key frame.
+    pub needs_key: bool,
+    /// Next sequence number.
+    pub sequence: u64,
+    /// RTP timestamp at the epoch of the bridge.
+    pub base: u32,
+    /// PictureID.
+    pub picture: u16,
+    /// TL0PICIDX.
+    pub tl0: u8,
+    /// For forwarded streams: (out minus in) of the timestamp, and of the sequence number.
+    pub offset: Option<(u32, i64)>,
+}
+
+/// An outgoing audio SSRC.
+pub struct AudioSlot {
+    /// SSRC.
+    pub ssrc: u32,
+    /// The source it carries.
+    pub source: String,
+    /// The client was told.
+    pub told: bool,
+    /// Next sequence number.
+    pub sequence: u64,
+    /// RTP timestamp at the epoch of the bridge.
+    pub base: u32,
+}
+
+/// Datagrams to send.
+pub type Outbox = Vec<(SocketAddr, Vec<u8>)>;
+
+impl Endpoint {
+    /// A new endpoint that waits for its client.
+    pub fn new(id: &str, room: &str, rewriting: bool, tcc: bool, local: SocketAddr, now: Instant) -> Result<Self> {
+        let mut extensions = ExtensionMap::empty();
+        extensions.set(1, Extension::AudioLevel);
+        extensions.set(3, Extension::AbsoluteSendTime);
+        if tcc {
+            extensions.set(5, Extension::TransportSequenceNumber);
+        }
+        let mut config = RtcConfig::new()
+            .set_rtp_mode(true)
+            .set_dtls_version(DtlsVersion::Dtls12)
+            .clear_codecs()
+            .set_extension_map(extensions)
+            .set_rtcp_report_interval_audio(Duration::from_millis(500))
+            .set_rtcp_report_interval_video(Duration::from_millis(500))
+            .set_stats_interval(None);
+        let codecs = config.codec_config();
+        let format = FormatParams { min_p_time: Some(10), use_inband_fec: Some(true), ..FormatParams::default() };
+        codecs.add_config(OPUS.into(), None, Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2), format);
+        let vp8_rtx: Pt = VP8_RTX.into();
+        codecs.add_config(VP8.into(), Some(vp8_rtx), Codec::Vp8, Frequency::NINETY_KHZ, None, FormatParams::default());
+        let mut rtc = config.build(now);
+        let candidate = Candidate::host(local, Protocol::Udp).map_err(|e| Error::Bridge(e.to_string()))?;
+        rtc.add_local_candidate(candidate);
+        rtc.direct_api().set_ice_controlling(true);
+        Ok(Self {
+            id: id.into(),
+            room: room.into(),
+            rewriting,
+            tcc,
+            rtc,
+            local,
+            deadline: now,
+            sources: Sources::default(),
+            declared: HashMap::new(),
+            accepted: None,
+            connected: None,
+            failed: false,
+            channel: None,
+            websocket: None,
+            opened: None,
+            opening_checked: false,
+            channels: 0,
+            constraints: None,
+            video_types: BTreeMap::new(),
+            video: Vec::new(),
+            audio: Vec::new(),
+            forwarded: None,
+            allocation: BTreeMap::new(),
+            last_packet: now,
+            active: true,
+            remote: None,
+            force_muted: HashMap::new(),
+            wanted: BTreeMap::new(),
+            next_mid: 0,
+            expected: BTreeSet::new(),
+        })
+    }
+
+    /// Where the client finds the bridge.
+    pub fn transport(&mut self) -> Transport {
+        let api = self.rtc.direct_api();
+        let credentials = api.local_ice_credentials();
+        let print = api.local_dtls_fingerprint();
+        let fingerprint: Vec<String> = print.bytes.iter().map(|b| format!("{b:02X}")).collect();
+        Transport {
+            ufrag: credentials.ufrag,
+            pwd: credentials.pass,
+            fingerprint: fingerprint.join(":"),
+            candidates: vec![self.local],
+        }
+    }
+
+    /// The client's answer: ICE may connect, DTLS may start.
+    pub fn accept(&mut self, now: Instant, client: &ClientTransport, sources: Sources) -> Result<()> {
+        let fingerprint: Fingerprint =
+            format!("sha-256 {}", client.fingerprint).parse().map_err(|e: String| Error::Bridge(e))?;
+        let mut api = self.rtc.direct_api();
+        api.set_remote_ice_credentials(IceCreds { ufrag: client.ufrag.clone(), pass: client.pwd.clone() });
+        api.set_remote_fingerprint(fingerprint);
+        api.start_dtls(!client.active).map_err(|e| Error::Bridge(e.to_string()))?;
+        api.start_sctp(false);
+        api.enable_twcc_feedback();
+        for address in &client.candidates {
+            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+                self.rtc.add_remote_candidate(candidate);
+            }
+        }
+        self.accepted = Some(now);
+        self.last_packet = now;
+        self.set_sources(sources);
+        Ok(())
+    }
+
+    /// The client's sources changed.
+    pub fn set_sources(&mut self, sources: Sources) {
+        self.declared.clear();
+        let rtx: BTreeMap<u32, u32> =
+            sources.sources.iter().filter_map(|s| sources.rtx_of(s.ssrc).map(|rtx| (rtx, s.ssrc))).collect();
+        for source in &sources.sources {
+            let main = rtx.get(&source.ssrc).copied().unwrap_or(source.ssrc);
+            self.declared.insert(source.ssrc, (source.media, main));
+        }
+        let main: Vec<(u32, Media)> =
+            self.declared.iter().filter(|(ssrc, (_, main))| *ssrc == main).map(|(s, (m, _))| (*s, *m)).collect();
+        for (ssrc, media) in &main {
+            if self.expected.insert(*ssrc) {
+                let mid = self.declare(*media);
+                let repair = sources.rtx_of(*ssrc).map(Into::into);
+                self.rtc.direct_api().expect_stream_rx((*ssrc).into(), repair, mid, None);
+            }
+        }
+        let gone: Vec<u32> = self.expected.iter().copied().filter(|s| !main.iter().any(|(m, _)| m == s)).collect();
+        for ssrc in gone {
+            self.expected.remove(&ssrc);
+            self.rtc.direct_api().remove_stream_rx(ssrc.into());
+        }
+        self.sources = sources;
+    }
+
+    fn declare(&mut self, media: Media) -> Mid {
+        self.next_mid += 1;
+        let mid: Mid = format!("m{}", self.next_mid).as_str().into();
+        let kind = if media == Media::Audio { MediaKind::Audio } else { MediaKind::Video };
+        self.rtc.direct_api().declare_media(mid, kind);
+        mid
+    }
+
+    /// A new outgoing SSRC with its RTX.
+    pub fn add_video(&mut self, ssrc: u32, rtx: u32, source: &str, layer: usize) -> usize {
+        use rand::RngExt;
+        let mid = self.declare(Media::Video);
+        self.rtc.direct_api().declare_stream_tx(ssrc.into(), Some(rtx.into()), mid, None);
+        let mut rng = rand::rng();
+        self.video.push(VideoSlot {
+            mid,
+            ssrc,
+            rtx,
+            source: source.into(),
+            layer,
+            needs_key: true,
+            sequence: rng.random_range(1..30_000),
+            base: rng.random(),
+            picture: rng.random_range(0..0x7fff),
+            tl0: rng.random(),
+            offset: None,
+        });
+        self.video.len() - 1
+    }
+
+    /// A new outgoing audio SSRC.
+    pub fn add_audio(&mut self, ssrc: u32, source: &str) -> usize {
+        use rand::RngExt;
+        let mid = self.declare(Media::Audio);
+        self.rtc.direct_api().declare_stream_tx(ssrc.into(), None, mid, None);
+        let mut rng = rand::rng();
+        let slot = AudioSlot {
+            ssrc,
+            source: source.into(),
+            told: false,
+            sequence: rng.random_range(1..30_000),
+            base: rng.random(),
+        };
+        self.audio.push(slot);
+        self.audio.len() - 1
+    }
+
+    /// Stops sending on slots of sources that are gone.
+    pub fn forget_source(&mut self, source: &str) {
+        let gone: Vec<u32> = self.video.iter().filter(|s| s.source == source).map(|s| s.ssrc).collect();
+        let heard: Vec<u32> = self.audio.iter().filter(|s| s.source == source).map(|s| s.ssrc).collect();
+        if !self.rewriting {
+            self.video.retain(|s| s.source != source);
+        }
+        self.audio.retain(|s| s.source != source);
+        for ssrc in gone.iter().filter(|_| !self.rewriting).chain(&heard) {
+            self.rtc.direct_api().remove_stream_tx((*ssrc).into());
+        }
+    }
+
+    /// Sends one packet.
+    #[allow(clippy::too_many_arguments)]
+    pub fn write(
+        &mut self,
+        now: Instant,
+        (ssrc, payload_type): (u32, u8),
+        (sequence, timestamp): (u64, u32),
+        marker: bool,
+        level: Option<i8>,
+        payload: Vec<u8>,
+        out: &mut Outbox,
+        happened: &mut Vec<Happened>,
+    ) {
+        let extensions = ExtensionValues {
+            audio_level: level,
+            voice_activity: level.map(|l| l > -60),
+            ..ExtensionValues::default()
+        };
+        if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc.into()) {
+            stream.write_rtp(
+                RtpWrite::new(payload_type.into(), sequence.into(), timestamp, now, payload)
+                    .marker(marker)
+                    .ext_vals(extensions)
+                    .nackable(payload_type == VP8),
+            );
+        }
+        self.drain(now, out, happened);
+    }
+
+    /// Asks the client for a key frame on `ssrc`.
+    pub fn ask_key_frame(&mut self, now: Instant, ssrc: u32, fir: bool, out: &mut Outbox, happened: &mut Vec<Happened>) {
+        let kind = if fir { KeyframeRequestKind::Fir } else { KeyframeRequestKind::Pli };
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc.into()) {
+            stream.request_keyframe(kind);
+        }
+        self.drain(now, out, happened);
+    }
+
+    /// Sends a text on the channel, whichever it is.
+    pub fn tell(&mut self, now: Instant, text: &str, out: &mut Outbox, happened: &mut Vec<Happened>) {
+        tracing::trace!(endpoint = self.id, text, "bridge says");
+        if let Some(websocket) = &self.websocket {
+            let _ = websocket.send(text.to_owned());
+            return;
+        }
+        let Some(id) = self.channel else { return };
+        if let Some(mut channel) = self.rtc.channel(id) {
+            let _ = channel.write(false, text.as_bytes());
+        }
+        self.drain(now, out, happened);
+    }
+
+    /// Whether a channel is open.
+    pub fn has_channel(&self) -> bool {
+        self.websocket.is_some() || self.channel.is_some()
+    }
+
+    /// Whether a datagram is for this endpoint.
+    pub fn accepts(&self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+        Receive::new(Protocol::Udp, from, self.local, datagram)
+            .is_ok_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+    }
+
+    /// Takes a datagram.
+    pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8], out: &mut Outbox, happened: &mut Vec<Happened>) {
+        let Ok(receive) = Receive::new(Protocol::Udp, from, self.local, datagram) else { return };
+        self.last_packet = now;
+        self.remote = Some(from);
+        if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
+            self.fail(error.to_string(), happened);
+        }
+        self.drain(now, out, happened);
+    }
+
+    /// Time has passed.
+    pub fn timeout(&mut self, now: Instant, out: &mut Outbox, happened: &mut Vec<Happened>) {
+        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+            self.fail(error.to_string(), happened);
+        }
+        self.drain(now, out, happened);
+    }
+
+    fn fail(&mut self, reason: String, happened: &mut Vec<Happened>) {
+        if !self.failed {
+            self.failed = true;
+            happened.push(Happened::Failed(reason));
+        }
+    }
+
+    /// Takes all output; str0m wants that after every single change.
+    fn drain(&mut self, now: Instant, out: &mut Outbox, happened: &mut Vec<Happened>) {
+        let mut overdue = 0;
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(deadline)) if deadline <= now && overdue < 8 => {
+                    overdue += 1;
+                    if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+                        return self.fail(error.to_string(), happened);
+                    }
+                }
+                Ok(Output::Timeout(deadline)) => {
+                    self.deadline = deadline.max(now + Duration::from_millis(1));
+                    return;
+                }
+                Ok(Output::Transmit(transmit)) => {
+                    out.push((transmit.destination, transmit.contents.to_vec()));
+                }
+                Ok(Output::Event(event)) => self.event(event, happened),
+                Err(error) => {
+                    self.deadline = now + Duration::from_secs(3600);
+                    return self.fail(error.to_string(), happened);
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event, happened: &mut Vec<Happened>) {
+        match event {
+            Event::Connected => happened.push(Happened::Connected),
+            Event::ChannelOpen(id, label) => {
+                let protocol =
+                    self.rtc.channel(id).and_then(|c| c.config().map(|c| c.protocol.clone())).unwrap_or_default();
+                self.channels += 1;
+                self.channel = Some(id);
+                happened.push(Happened::ChannelOpen(label, protocol));
+            }
+            Event::ChannelData(data) => happened.push(if data.binary {
+                Happened::Binary
+            } else {
+                Happened::Text(String::from_utf8_lossy(&data.data).into_owned())
+            }),
+            Event::ChannelClose(id) if self.channel == Some(id) => {
+                self.channel = None;
+                self.opened = None;
+            }
+            Event::RtpPacket(packet) => happened.push(Happened::Rtp(Box::new(packet))),
+            Event::KeyframeRequest(request) => happened.push(Happened::KeyFrameWanted(request.mid)),
+            Event::Closed => self.fail("closed by the client".into(), happened),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The wire between bridge and client: loss and delay, each direction alone, from a seed.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the bridge to the client.
+    ToClient,
+    /// From the client to the bridge.
+    FromClient,
+}
+
+/// What happens to datagrams of one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Fault {
+    /// Fraction that is lost, 0 to 1.
+    pub loss: f64,
+    /// Delay of the rest.
+    pub delay: Duration,
+    /// A random part on top of the delay, at most this long.
+    pub jitter: Duration,
+}
+
+/// One direction.
+pub struct Wire {
+    fault: Fault,
+    rng: StdRng,
+    waiting: BinaryHeap<Reverse<Waiting>>,
+    count: u64,
+    /// Datagrams lost so far.
+    pub lost: u64,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    due: Instant,
+    order: u64,
+    peer: SocketAddr,
+    datagram: Vec<u8>,
+}
+
+impl Wire {
+    /// A perfect wire.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            fault: Fault::default(),
+            rng: StdRng::seed_from_u64(seed),
+            waiting: BinaryHeap::new(),
+            count: 0,
+            lost: 0,
+        }
+    }
+
+    /// Changes it.
+    pub fn set(&mut self, fault: Fault) {
+        self.fault = fault;
+    }
+
+    /// Nothing is lost now.
+    pub fn is_perfect(&self) -> bool {
+        self.fault.loss == 0.0
+    }
+
+    /// Puts a datagram in; gives it back at once where nothing delays it. `Err` when it was lost.
+    pub fn put<'a>(&mut self, now: Instant, peer: SocketAddr, datagram: &'a [u8]) -> Result<Option<&'a [u8]>, ()> {
+        // One draw per datagram, whatever the loss: the same seed loses the same datagrams.
+        let draw: f64 = self.rng.random();
+        if draw < self.fault.loss {
+            self.lost += 1;
+            return Err(());
+        }
+        if self.fault.delay.is_zero() && self.fault.jitter.is_zero() && self.waiting.is_empty() {
+            return Ok(Some(datagram));
+        }
+        let jitter = self.fault.jitter.mul_f64(self.rng.random());
+        self.count += 1;
+        self.waiting.push(Reverse(Waiting {
+            due: now + self.fault.delay + jitter,
+            order: self.count,
+            peer,
+            datagram: datagram.to_vec(),
+        }));
+        Ok(None)
+    }
+
+    /// The next datagram whose delay is over.
+    pub fn take(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        if self.waiting.peek().is_some_and(|Reverse(w)| w.due <= now) {
+            return self.waiting.pop().map(|Reverse(w)| (w.peer, w.datagram));
+        }
+        None
+    }
+
+    /// When [`Wire::take`] gives something.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.waiting.peek().map(|Reverse(w)| w.due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn losses(seed: u64) -> Vec<bool> {
+        let mut wire = Wire::new(seed);
+        wire.set(Fault { loss: 0.2, ..Fault::default() });
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        (0..1000).map(|_| wire.put(Instant::now(), peer, &[0]).is_err()).collect()
+    }
+
+    #[test]
+    fn the_same_seed_loses_the_same_datagrams() {
+        assert_eq!(losses(7), losses(7));
+        assert_ne!(losses(7), losses(8));
+        let lost = losses(7).iter().filter(|l| **l).count();
+        assert!((150..250).contains(&lost), "{lost} of 1000 at 20 %");
+    }
+
+    #[test]
+    fn a_delay_keeps_the_order() {
+        let mut wire = Wire::new(1);
+        wire.set(Fault { delay: Duration::from_millis(50), ..Fault::default() });
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        let start = Instant::now();
+        for i in 0..10u8 {
+            assert_eq!(wire.put(start, peer, &[i]), Ok(None));
+        }
+        assert!(wire.take(start + Duration::from_millis(49)).is_none());
+        let after = start + Duration::from_millis(50);
+        let order: Vec<u8> = std::iter::from_fn(|| wire.take(after)).map(|(_, d)| d[0]).collect();
+        assert_eq!(order, (0..10).collect::<Vec<u8>>());
+    }
+}

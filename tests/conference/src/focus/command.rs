@@ -1,0 +1,265 @@
+//! What tests ask of the focus.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::sources::Media;
+use super::{Asked, Expectation, Focus};
+use crate::bridge::BridgeCommand;
+use crate::peers::{Peer, PeerPlace};
+use crate::xml::escape;
+use crate::xmpp::ns;
+
+/// Who mutes although it may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Impostor {
+    /// Another participant sends what only the focus may send.
+    Peer,
+    /// The focus sends `false`.
+    FocusUnmutes,
+}
+
+/// What can be asked.
+pub enum Command {
+    /// A moderator mutes.
+    Mute {
+        /// Who.
+        nick: String,
+        /// What.
+        media: Media,
+    },
+    /// Somebody who may not mutes.
+    MuteByImpostor {
+        /// Who is to be muted.
+        nick: String,
+        /// What.
+        media: Media,
+        /// How.
+        impostor: Impostor,
+    },
+    /// Puts out of the room.
+    Kick {
+        /// Who.
+        nick: String,
+        /// In words.
+        reason: String,
+    },
+    /// Ends the room for all.
+    Destroy {
+        /// In words, "The meeting has been terminated" from `end_conference`.
+        reason: String,
+    },
+    /// Sets or clears the password of the room.
+    SetPassword {
+        /// Which room.
+        room: String,
+        /// None clears.
+        password: Option<String>,
+    },
+    /// Moves the session to another transport.
+    Move {
+        /// Whose.
+        nick: String,
+    },
+    /// Ends the session as idle.
+    ExpireSession {
+        /// Whose.
+        nick: String,
+    },
+    /// A Jingle IQ with an unknown sid and one with an unknown action.
+    ProbeErrors {
+        /// Whom to probe.
+        nick: String,
+    },
+    /// A new peer.
+    AddPeer {
+        /// Where.
+        room: String,
+        /// Name, else the next of the list.
+        name: Option<String>,
+        /// Its nick.
+        reply: Option<oneshot::Sender<String>>,
+    },
+    /// A peer that has connected, from its own task.
+    PeerReady {
+        /// Where.
+        room: String,
+        /// The peer.
+        peer: Box<Peer>,
+        /// Its nick.
+        reply: Option<oneshot::Sender<String>>,
+    },
+    /// A peer leaves.
+    RemovePeer {
+        /// Which.
+        nick: String,
+    },
+    /// The end.
+    Stop,
+}
+
+impl Focus {
+    pub(super) async fn command(&mut self, command: Command) {
+        match command {
+            Command::Mute { nick, media } => {
+                if let Some(room) = self.room_of(&nick) {
+                    let actor = self.rooms.get(&room).and_then(|r| r.moderator.clone()).unwrap_or_default();
+                    self.mute(&room, &nick, media, &actor);
+                }
+            }
+            Command::MuteByImpostor { nick, media, impostor } => self.mute_by_impostor(&nick, media, impostor),
+            Command::Kick { nick, reason } => self.kick(&nick, &reason),
+            Command::Destroy { reason } => self.destroy(&reason),
+            Command::SetPassword { room, password } => {
+                if let Some(entry) = self.rooms.get_mut(&room) {
+                    entry.password.clone_from(&password);
+                    self.configure(&room);
+                }
+                self.around.options.password = password;
+            }
+            Command::Move { nick } => {
+                if let Some(room) = self.room_of(&nick) {
+                    self.move_session(&room, &nick).await;
+                }
+            }
+            Command::ExpireSession { nick } => {
+                if let Some(room) = self.room_of(&nick) {
+                    self.terminate(&room, &nick, "expired", "Idle session timeout");
+                }
+            }
+            Command::ProbeErrors { nick } => self.probe_errors(&nick),
+            Command::AddPeer { room, name, reply } => self.add_peer(&room, name, reply),
+            Command::PeerReady { room, peer, reply } => {
+                let nick = peer.nick.clone();
+                if let Some(entry) = self.rooms.get_mut(&room) {
+                    entry.peers.insert(nick.clone(), *peer);
+                }
+                if let Some(reply) = reply {
+                    let _ = reply.send(nick);
+                }
+            }
+            Command::RemovePeer { nick } => {
+                for room in self.rooms.values_mut() {
+                    room.peers.remove(&nick);
+                }
+            }
+            Command::Stop => {}
+        }
+    }
+
+    /// Mutes as the focus does for a moderator; the bridge is force-muted too.
+    pub(super) fn mute(&mut self, room: &str, nick: &str, media: Media, actor: &str) {
+        let already = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .is_some_and(|m| if media == Media::Audio { m.audio_muted } else { m.video_muted });
+        self.send_mute(room, nick, media, actor, "true");
+        if !already {
+            self.expect(room, nick, Duration::from_secs(2), Expectation::Muted { media });
+            self.around.bridge.send(BridgeCommand::ForceMute { endpoint: nick.into(), media, on: true });
+        }
+    }
+
+    fn send_mute(&mut self, room: &str, nick: &str, media: Media, actor: &str, value: &str) {
+        let space = if media == Media::Audio { ns::MUTE_AUDIO } else { ns::MUTE_VIDEO };
+        let (id, from) = (self.new_id(), self.jid());
+        self.occupant.send(format!(
+            "<iq from='{from}' to='{room}/{nick}' type='set' id='{id}'><mute xmlns='{space}' actor='{room}/{actor}'>{value}</mute></iq>",
+            room = escape(room),
+        ));
+        self.remember(id, room, nick, Asked::Other);
+    }
+
+    fn mute_by_impostor(&mut self, nick: &str, media: Media, impostor: Impostor) {
+        let Some(room) = self.room_of(nick) else { return };
+        let Some(entry) = self.rooms.get(&room) else { return };
+        let Some(member) = entry.members.get(nick) else { return };
+        let muted = if media == Media::Audio { member.audio_muted } else { member.video_muted };
+        match impostor {
+            Impostor::Peer => {
+                if let Some(peer) = entry.peers.values().next() {
+                    peer.mute_other(&room, nick, media);
+                }
+            }
+            Impostor::FocusUnmutes => self.send_mute(&room, nick, media, "nobody", "false"),
+        }
+        self.expect(&room, nick, Duration::from_secs(2), Expectation::StillAsBefore { media, muted });
+    }
+
+    fn kick(&mut self, nick: &str, reason: &str) {
+        let Some(room) = self.room_of(nick) else { return };
+        if let Some(entry) = self.rooms.get_mut(&room)
+            && let Some(member) = entry.members.get(nick)
+        {
+            entry.kicked.push(crate::xmpp::bare(&member.jid).to_owned());
+        }
+        let (id, from) = (self.new_id(), self.jid());
+        self.occupant.send(format!(
+            "<iq from='{from}' to='{room}' type='set' id='{id}'><query xmlns='{}'><item nick='{nick}' role='none'><reason>{}</reason></item></query></iq>",
+            ns::MUC_ADMIN,
+            escape(reason),
+            room = escape(&room),
+        ));
+        self.remember(id, &room, "", Asked::Other);
+    }
+
+    fn destroy(&mut self, reason: &str) {
+        let rooms: Vec<String> = self.rooms.keys().cloned().collect();
+        for room in rooms {
+            let (id, from) = (self.new_id(), self.jid());
+            self.occupant.send(format!(
+                "<iq from='{from}' to='{}' type='set' id='{id}'><query xmlns='{}'><destroy><reason>{}</reason></destroy></query></iq>",
+                escape(&room),
+                ns::MUC_OWNER,
+                escape(reason),
+            ));
+            self.remember(id, &room, "", Asked::Other);
+        }
+    }
+
+    fn probe_errors(&mut self, nick: &str) {
+        let Some(room) = self.room_of(nick) else { return };
+        let sid = self
+            .rooms
+            .get(&room)
+            .and_then(|r| r.members.get(nick))
+            .and_then(|m| m.session.as_ref())
+            .map(|s| s.sid.clone())
+            .unwrap_or_default();
+        for (action, sid, condition) in [("source-add", "stale-sid", "item-not-found"), ("make-coffee", sid.as_str(), "bad-request")] {
+            let (id, from) = (self.new_id(), self.jid());
+            self.occupant.send(format!(
+                "<iq from='{from}' to='{}/{nick}' type='set' id='{id}'><jingle xmlns='{}' action='{action}' sid='{sid}' initiator='{}/focus'/></iq>",
+                escape(&room),
+                ns::JINGLE,
+                escape(&room),
+            ));
+            self.remember(id, &room, nick, Asked::Error { condition });
+        }
+    }
+
+    pub(super) fn add_peer(&mut self, room: &str, name: Option<String>, reply: Option<oneshot::Sender<String>>) {
+        let Some(entry) = self.rooms.get_mut(room) else { return };
+        let index = entry.peers_named;
+        entry.peers_named += 1;
+        let place = PeerPlace {
+            http: self.around.http,
+            hosts: self.around.hosts.clone(),
+            room: room.to_owned(),
+            password: entry.password.clone(),
+            name: name.unwrap_or_else(|| self.around.options.peer_name(index)),
+            index,
+            registry: self.around.registry.clone(),
+        };
+        let commands = self.commands.clone();
+        let room = room.to_owned();
+        tokio::spawn(async move {
+            match Peer::join(place).await {
+                Ok(peer) => drop(commands.send(Command::PeerReady { room, peer: Box::new(peer), reply })),
+                Err(error) => tracing::error!(%error, "peer does not come in"),
+            }
+        });
+    }
+}

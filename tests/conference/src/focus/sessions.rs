@@ -1,0 +1,395 @@
+//! Jingle sessions: who is invited, what is accepted, how sessions end, move and restart (`specs/jitsi-client.md §4`).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use minidom::Element;
+use tokio::sync::oneshot;
+
+use super::invite::{Invitation, Shape, source_change, terminate};
+use super::room::Session;
+use super::sources::{Media, Sources};
+use super::{Asked, Check, Expectation, Focus, answer, random_hex, validate};
+use crate::bridge::BridgeCommand;
+use crate::clock::monotonic_ns;
+use crate::verdict::rule;
+use crate::xml::escape;
+use crate::xmpp::{ns, resource};
+
+/// Restarts keep this distance ...
+const RESTART_DISTANCE: Duration = Duration::from_secs(5);
+/// ... and there are at most so many in a minute.
+const RESTARTS_PER_MINUTE: usize = 5;
+
+impl Focus {
+    pub(super) async fn iq_request(&mut self, stanza: &Element, room: &str, nick: &str) {
+        if let Some(jingle) = stanza.get_child("jingle", ns::JINGLE) {
+            return self.jingle(stanza, jingle, room, nick).await;
+        }
+        for (media, space) in [(Media::Audio, ns::MUTE_AUDIO), (Media::Video, ns::MUTE_VIDEO)] {
+            if let Some(mute) = stanza.get_child("mute", space) {
+                return self.mute_request(stanza, mute, media, room, nick);
+            }
+        }
+        if stanza.has_child("ping", ns::PING) {
+            return self.result(stanza);
+        }
+        if stanza.has_child("query", ns::DISCO_INFO) {
+            let body = format!(
+                "<query xmlns='{}'><identity category='component' type='generic' name='focus'/></query>",
+                ns::DISCO_INFO
+            );
+            return self.answer(stanza, &body);
+        }
+        self.error(stanza, "cancel", "feature-not-implemented", "");
+    }
+
+    fn mute_request(&mut self, stanza: &Element, mute: &Element, media: Media, room: &str, nick: &str) {
+        let Some(entry) = self.rooms.get(room) else { return self.error(stanza, "cancel", "item-not-found", "") };
+        let target = resource(mute.attr("jid").unwrap_or_default()).to_owned();
+        let own = target.is_empty() || target == nick;
+        if mute.text().trim() != "true" || (!own && entry.moderator.as_deref() != Some(nick)) {
+            return self.error(stanza, "cancel", "not-allowed", "");
+        }
+        self.result(stanza);
+        if !own {
+            self.mute(room, &target, media, nick);
+        }
+    }
+
+    /// Invites everybody who can be invited now: at two members and more.
+    pub(super) async fn invite_who_waits(&mut self, room: &str) {
+        let Some(entry) = self.rooms.get(room) else { return };
+        if entry.members.len() < self.around.options.min_participants {
+            return;
+        }
+        let waiting: Vec<String> = entry
+            .members
+            .iter()
+            .filter(|(_, m)| !m.peer && m.features.is_some() && m.session.is_none())
+            .map(|(nick, _)| nick.clone())
+            .collect();
+        for nick in waiting {
+            self.invite(room, &nick).await;
+        }
+    }
+
+    /// Sends a session-initiate with a new bridge session.
+    pub(super) async fn invite(&mut self, room: &str, nick: &str) {
+        let Some(features) =
+            self.rooms.get(room).and_then(|r| r.members.get(nick)).and_then(|m| m.features.clone())
+        else {
+            return;
+        };
+        let options = &self.around.options;
+        let rewriting = options.ssrc_rewriting && features.ssrc_rewriting;
+        let (reply, transport) = oneshot::channel();
+        self.around.bridge.send(BridgeCommand::Allocate {
+            endpoint: nick.into(),
+            room: room.into(),
+            rewriting,
+            features: features.clone(),
+            reply,
+        });
+        let transport = match transport.await {
+            Ok(transport) => transport,
+            Err(_) => return tracing::error!(nick, "the bridge gives no transport"),
+        };
+        let options = &self.around.options;
+        let (sid, bridge) = (random_hex(12), random_hex(8));
+        let shape = Shape {
+            json_sources: options.json_sources,
+            data: options.data_channel,
+            web_socket: options
+                .colibri_websocket
+                .then(|| format!("ws://{}/colibri-ws/default-id/{bridge}/{nick}?pwd={}", self.around.front, transport.pwd)),
+            weird: options.weird_offer,
+            region: options.region.clone(),
+            start_audio_muted: options.start_audio_muted,
+            start_video_muted: options.start_video_muted,
+        };
+        let Some(entry) = self.rooms.get(room) else { return };
+        let sources = entry.sources_for(nick, rewriting, &self.around.registry);
+        let id = self.new_id();
+        let stanza = Invitation {
+            room,
+            nick,
+            sid: &sid,
+            bridge_session: &bridge,
+            id: &id,
+            transport: &transport,
+            features: &features,
+            sources: &sources,
+            shape: &shape,
+        }
+        .stanza(&self.jid());
+        let json = shape.json_sources && features.json_sources;
+        self.occupant.send(stanza);
+        self.around.participants.update(nick, |p| {
+            p.initiate_ns = Some(monotonic_ns());
+            p.sessions += 1;
+        });
+        self.remember(id, room, nick, Asked::Initiate { sid: sid.clone() });
+        if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
+            let sources = Sources::default();
+            member.session = Some(Session { sid, bridge, accepted: false, ended: false, sources, json, rewriting });
+        }
+    }
+
+    async fn jingle(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str) {
+        let sid = jingle.attr("sid").unwrap_or_default().to_owned();
+        let action = jingle.attr("action").unwrap_or_default();
+        let session = self.rooms.get(room).and_then(|r| r.members.get(nick)).and_then(|m| m.session.as_ref());
+        let Some(session) = session.filter(|s| s.sid == sid) else {
+            return self.error(stanza, "cancel", "bad-request", "");
+        };
+        if session.ended {
+            return self.error(stanza, "cancel", "gone", "");
+        }
+        match action {
+            "session-accept" | "transport-accept" => self.accept(stanza, jingle, room, nick, &sid).await,
+            "source-add" | "source-remove" => self.sources_changed(stanza, jingle, room, nick, action),
+            "session-terminate" => self.terminated(stanza, jingle, room, nick, &sid).await,
+            "session-info" => self.session_info(stanza, jingle, room, nick).await,
+            "transport-info" | "transport-reject" => self.result(stanza),
+            _ => self.error(stanza, "cancel", "feature-not-implemented", ""),
+        }
+    }
+
+    async fn accept(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, sid: &str) {
+        let verdict = self.around.verdict.clone();
+        // Browsers say `room/focus` and their own full JID; the occupant JIDs are as good.
+        let own = self.rooms.get(room).and_then(|r| r.members.get(nick)).map(|m| m.jid.clone()).unwrap_or_default();
+        let initiators = [format!("{room}/focus"), self.jid()];
+        let responders = [format!("{room}/{nick}"), own];
+        let said = (jingle.attr("initiator").unwrap_or_default(), jingle.attr("responder").unwrap_or_default());
+        if !initiators.iter().any(|i| i == said.0) || !responders.iter().any(|r| r == said.1) {
+            verdict.broken(rule::SESSION_ACCEPT, format!("initiator and responder are {said:?}"));
+        }
+        let others = self
+            .rooms
+            .get(room)
+            .map(|r| r.sources_of_others(nick, &self.around.registry))
+            .unwrap_or_default();
+        let checked = answer::read(jingle, nick, &verdict)
+            .and_then(|a| validate::validate(&a.sources, &Sources::default(), &others).map(|()| a));
+        let answer = match checked {
+            Ok(answer) => answer,
+            Err(reason) => {
+                verdict.broken(rule::SESSION_ACCEPT, reason.clone());
+                self.error(stanza, "modify", "bad-request", &reason);
+                return self.end_session(room, nick, sid);
+            }
+        };
+        self.result(stanza);
+        self.around.participants.update(nick, |p| p.accepted_ns = Some(monotonic_ns()));
+        if let Some(session) =
+            self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)).and_then(|m| m.session.as_mut())
+        {
+            session.accepted = true;
+            session.sources = answer.sources.clone();
+        }
+        self.around.bridge.send(BridgeCommand::Accept {
+            endpoint: nick.into(),
+            transport: answer.transport,
+            sources: answer.sources.clone(),
+        });
+        self.tell_others(room, nick, "source-add", &answer.sources);
+    }
+
+    fn sources_changed(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, action: &str) {
+        let verdict = self.around.verdict.clone();
+        let others =
+            self.rooms.get(room).map(|r| r.sources_of_others(nick, &self.around.registry)).unwrap_or_default();
+        let Some(session) =
+            self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)).and_then(|m| m.session.as_mut())
+        else {
+            return;
+        };
+        let outcome = Sources::from_jingle(jingle, nick).and_then(|changed| {
+            let after = if action == "source-add" {
+                validate::validate(&changed, &session.sources, &others)?;
+                let mut after = session.sources.clone();
+                after.extend(changed.clone());
+                after
+            } else {
+                validate::remove(&session.sources, &changed)?
+            };
+            Ok((changed, after))
+        });
+        match outcome {
+            Ok((changed, after)) => {
+                session.sources = after.clone();
+                self.result(stanza);
+                self.around.bridge.send(BridgeCommand::Sources { endpoint: nick.into(), sources: after });
+                self.tell_others(room, nick, action, &changed);
+            }
+            Err(reason) => {
+                verdict.broken(rule::SESSION_ACCEPT, format!("{action}: {reason}"));
+                self.error(stanza, "modify", "bad-request", &reason);
+            }
+        }
+    }
+
+    async fn terminated(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, sid: &str) {
+        let bridge = jingle.get_child("bridge-session", ns::FOCUS);
+        let restart = bridge.is_some_and(|b| b.attr("restart") == Some("true"));
+        if !restart {
+            self.result(stanza);
+            return self.end_session(room, nick, sid);
+        }
+        if !self.names_current_bridge(bridge, room, nick) {
+            return self.error(stanza, "cancel", "item-not-found", "");
+        }
+        if self.too_many_restarts(room, nick) {
+            self.error(stanza, "wait", "resource-constraint", "");
+            return self.end_session(room, nick, sid);
+        }
+        self.result(stanza);
+        self.end_session(room, nick, sid);
+        self.forget_session(room, nick);
+        self.invite(room, nick).await;
+    }
+
+    async fn session_info(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str) {
+        let bridge = jingle.get_child("bridge-session", ns::FOCUS);
+        if bridge.is_some_and(|b| b.attr("ice-restart") == Some("true")) {
+            return self.error(stanza, "cancel", "feature-not-implemented", "");
+        }
+        let failed = jingle.get_child("ice-state", ns::FOCUS).is_some_and(|s| s.text().trim() == "failed");
+        if failed && self.names_current_bridge(bridge, room, nick) && !self.too_many_restarts(room, nick) {
+            self.result(stanza);
+            return self.move_session(room, nick).await;
+        }
+        self.result(stanza);
+    }
+
+    fn names_current_bridge(&self, bridge: Option<&Element>, room: &str, nick: &str) -> bool {
+        let current = self.rooms.get(room).and_then(|r| r.members.get(nick)).and_then(|m| m.session.as_ref());
+        let named = bridge.and_then(|b| b.attr("id"));
+        let right = current.is_some_and(|s| Some(s.bridge.as_str()) == named);
+        if !right {
+            self.around.verdict.broken(rule::RESTART_LIMIT, format!("bridge session {named:?} is not the current one"));
+        }
+        right
+    }
+
+    fn too_many_restarts(&mut self, room: &str, nick: &str) -> bool {
+        let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) else { return true };
+        let now = Instant::now();
+        member.restarts.retain(|at| now.duration_since(*at) < Duration::from_secs(60));
+        let soon = member.restarts.last().is_some_and(|at| now.duration_since(*at) < RESTART_DISTANCE);
+        if soon || member.restarts.len() >= RESTARTS_PER_MINUTE {
+            let count = member.restarts.len();
+            self.around.verdict.broken(rule::RESTART_LIMIT, format!("{count} restarts in the last minute, too soon: {soon}"));
+            return true;
+        }
+        member.restarts.push(now);
+        false
+    }
+
+    /// Ends the session; the member stays in the room.
+    pub(super) fn end_session(&mut self, room: &str, nick: &str, sid: &str) {
+        self.around.bridge.send(BridgeCommand::Expire { endpoint: nick.into() });
+        if let Some(session) = self
+            .rooms
+            .get_mut(room)
+            .and_then(|r| r.members.get_mut(nick))
+            .and_then(|m| m.session.as_mut())
+            .filter(|s| s.sid == sid)
+        {
+            session.ended = true;
+        }
+    }
+
+    pub(super) fn forget_session(&mut self, room: &str, nick: &str) {
+        if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
+            member.session = None;
+        }
+    }
+
+    /// Sends a session-terminate, if there is a session.
+    pub(super) fn terminate(&mut self, room: &str, nick: &str, reason: &str, text: &str) {
+        let sid = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .and_then(|m| m.session.as_ref())
+            .filter(|s| !s.ended)
+            .map(|s| s.sid.clone());
+        let Some(sid) = sid else { return };
+        let (id, from) = (self.new_id(), self.jid());
+        self.occupant.send(terminate((&from, &escape(room), nick), (&id, &sid), reason, text));
+        self.remember(id, room, nick, Asked::Other);
+        self.end_session(room, nick, &sid);
+        self.forget_session(room, nick);
+    }
+
+    /// As jicofo moves participants between bridges: terminate "moving", then a new session-initiate.
+    pub(super) async fn move_session(&mut self, room: &str, nick: &str) {
+        self.terminate(room, nick, "success", "moving");
+        self.invite(room, nick).await;
+        let sid = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .and_then(|m| m.session.as_ref())
+            .map(|s| s.sid.clone());
+        if let Some(sid) = sid {
+            self.expect(room, nick, Duration::from_secs(3), Expectation::Accepted { sid });
+        }
+    }
+
+    pub(super) fn expect(&mut self, room: &str, nick: &str, after: Duration, what: Expectation) {
+        self.checks.push(Check { at: Instant::now() + after, room: room.into(), nick: nick.into(), what });
+    }
+
+    /// Tells all invited clients without SSRC rewriting what changed at `owner`.
+    pub(super) fn tell_others(&mut self, room: &str, owner: &str, action: &str, sources: &Sources) {
+        let Some(entry) = self.rooms.get(room) else { return };
+        let changed = BTreeMap::from([(owner.to_owned(), sources.without_simulcast())]);
+        let told: Vec<(String, String, bool)> = entry
+            .members
+            .iter()
+            .filter(|(nick, m)| *nick != owner && !m.peer)
+            .filter_map(|(nick, m)| m.session.as_ref().map(|s| (nick, s)))
+            .filter(|(_, s)| !s.ended && !s.rewriting)
+            .map(|(nick, s)| (nick.clone(), s.sid.clone(), s.json))
+            .collect();
+        for (nick, sid, json) in told {
+            let (id, from) = (self.new_id(), self.jid());
+            let stanza = source_change(action, (&from, &escape(room), &nick), (&id, &sid), &changed, json);
+            self.occupant.send(stanza);
+            self.remember(id, room, &nick, Asked::Other);
+        }
+    }
+
+    pub(super) fn result(&self, stanza: &Element) {
+        self.answer(stanza, "");
+    }
+
+    fn answer(&self, stanza: &Element, body: &str) {
+        self.reply_iq(stanza, "result", body);
+    }
+
+    fn error(&self, stanza: &Element, kind: &str, condition: &str, text: &str) {
+        let text = if text.is_empty() { String::new() } else { format!("<text xmlns='{}'>{}</text>", ns::STANZAS, escape(text)) };
+        let body = format!("<error type='{kind}'><{condition} xmlns='{}'/>{text}</error>", ns::STANZAS);
+        self.reply_iq(stanza, "error", &body);
+    }
+
+    fn reply_iq(&self, stanza: &Element, kind: &str, body: &str) {
+        let attribute = |name: &str| escape(stanza.attr(name).unwrap_or_default());
+        self.occupant.send(format!(
+            "<iq type='{kind}' id='{}' from='{}' to='{}'>{body}</iq>",
+            attribute("id"),
+            attribute("to"),
+            attribute("from"),
+        ));
+    }
+
+    /// The room of an occupant, by its nick.
+    pub(super) fn room_of(&self, nick: &str) -> Option<String> {
+        self.rooms.iter().find(|(_, r)| r.members.contains_key(nick)).map(|(jid, _)| jid.clone())
+    }
+}

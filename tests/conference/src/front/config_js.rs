@@ -1,0 +1,76 @@
+//! `config.js` in the shapes that deployments have.
+
+use crate::options::ConfigStyle;
+use crate::prosody::Hosts;
+
+/// The script; `subdomain` is `tenant.` or empty, `subdir` is `tenant/` or empty, as the web server substitutes them.
+pub fn script(style: ConfigStyle, hosts: &Hosts, authority: &str, tenant: Option<&str>) -> Option<String> {
+    let subdomain = tenant.map(|t| format!("{}.", t.to_lowercase())).unwrap_or_default();
+    let subdir = tenant.map(|t| format!("{t}/")).unwrap_or_default();
+    let domain = &hosts.domain;
+    match style {
+        ConfigStyle::Absent => None,
+        ConfigStyle::Docker => Some(format!(
+            r#"// Begin default config overrides.
+
+config = {{}};
+
+if (!config.hasOwnProperty('hosts')) config.hosts = {{}};
+
+config.hosts.domain = '{domain}';
+config.focusUserJid = '{focus}';
+
+var subdomain = "{subdomain}";
+if (subdomain.startsWith("<!--")) {{
+  subdomain = "";
+}}
+if (subdomain) {{
+    subdomain = subdomain.substr(0,subdomain.length-1).split('.').join('_').toLowerCase() + '.';
+}}
+config.hosts.muc = 'conference.' + subdomain + '{domain}';
+var subdir = "{subdir}";
+if (subdir.startsWith("<!--")) {{
+  subdir = "";
+}}
+config.bosh = 'http://{authority}/' + subdir + 'http-bind';
+config.websocket = 'ws://{authority}/' + subdir + 'xmpp-websocket';
+config.websocketKeepAliveUrl = 'http://{authority}/' + subdir + '_unlock';
+
+config.bridgeChannel = {{
+    preferSctp: true
+}};
+
+// Video configuration.
+if (!config.hasOwnProperty('constraints')) config.constraints = {{}};
+config.startAudioMuted = 10;
+config.startVideoMuted = 10;
+config.p2p = {{ enabled: false }};
+config.flags = {{ ssrcRewritingEnabled: true }};
+"#,
+            focus = hosts.focus_user(),
+        )),
+        ConfigStyle::Literal => Some(format!(
+            r#"/* eslint-disable no-unused-vars, no-var */
+var subdir = '{subdir}';
+var subdomain = '{subdomain}';
+var config = {{
+    // Connection
+    hosts: {{
+        // XMPP domain.
+        domain: '{domain}',
+        /* anonymousdomain: 'guest.example.com', */
+        muc: 'conference.' + subdomain + '{domain}', // MUC
+        focus: 'focus.{domain}',
+    }},
+    bosh: 'http://{authority}/' + subdir + 'http-bind',
+    websocket: 'ws://{authority}/' + subdir + 'xmpp-websocket',
+    testing: {{
+        // p2pTestMode: false,
+    }},
+    channelLastN: -1,
+    p2p: {{ enabled: false, }},
+}};
+"#
+        )),
+    }
+}

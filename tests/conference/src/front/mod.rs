@@ -1,0 +1,182 @@
+//! What a web server is to a deployment: room pages, `config.js`, the XMPP WebSocket (proxied and watched), the colibri
+//! WebSocket, and pages that show what the far side sees.
+
+mod colibri;
+mod config_js;
+mod pages;
+mod proxy;
+mod tenant;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::bridge::Bridge;
+use crate::error::{Error, Result};
+use crate::far_side::FarSides;
+use crate::options::Options;
+use crate::participants::Participants;
+use crate::prosody::Hosts;
+use crate::verdict::Verdict;
+use crate::watch::ClientWatch;
+
+/// What the front needs from the rest.
+pub struct Surroundings {
+    /// Host names.
+    pub hosts: Hosts,
+    /// Prosody.
+    pub http: SocketAddr,
+    /// Options.
+    pub options: Options,
+    /// For colibri WebSockets.
+    pub bridge: Bridge,
+    /// For pages.
+    pub far_sides: FarSides,
+    /// For stamps.
+    pub participants: Participants,
+    /// The book.
+    pub verdict: Verdict,
+}
+
+/// A frame that crossed the front: true from the client.
+pub type Transcript = VecDeque<(bool, String)>;
+
+/// State of the front.
+pub struct Front {
+    around: Surroundings,
+    /// Address of the front.
+    pub address: SocketAddr,
+    cut: watch::Sender<u64>,
+    closed_until: Mutex<Option<Instant>>,
+    resumable: Mutex<HashMap<String, ClientWatch>>,
+    refuse_resume: Mutex<bool>,
+    transcript: Mutex<Transcript>,
+}
+
+/// Frames kept.
+const TRANSCRIPT: usize = 4000;
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Front {
+    /// Binds; [`Front::serve`] runs it.
+    pub async fn bind(port: u16) -> Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(Error::io("front"))?;
+        let address = listener.local_addr().map_err(Error::io("front"))?;
+        Ok((listener, address))
+    }
+
+    /// Serves until the runtime ends.
+    pub fn serve(listener: TcpListener, address: SocketAddr, around: Surroundings) -> Arc<Self> {
+        let refuse = around.options.refuse_resume_once;
+        let front = Arc::new(Self {
+            around,
+            address,
+            cut: watch::channel(0).0,
+            closed_until: Mutex::new(None),
+            resumable: Mutex::new(HashMap::new()),
+            refuse_resume: Mutex::new(refuse),
+            transcript: Mutex::new(VecDeque::new()),
+        });
+        let serving = front.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let front = serving.clone();
+                tokio::spawn(async move {
+                    let _ = stream.set_nodelay(true);
+                    if let Err(error) = front.connection(stream).await {
+                        tracing::debug!(%error, "connection of the front");
+                    }
+                });
+            }
+        });
+        front
+    }
+
+    /// Cuts all XMPP WebSockets without a word, and refuses new ones for `hold`.
+    pub fn cut(&self, hold: Duration) {
+        *locked(&self.closed_until) = Some(Instant::now() + hold);
+        self.cut.send_modify(|generation| *generation += 1);
+    }
+
+    /// The next `<resume/>` is answered with `<failed/>`.
+    pub fn refuse_next_resume(&self) {
+        *locked(&self.refuse_resume) = true;
+    }
+
+    /// The last frames that crossed.
+    pub fn transcript(&self) -> Vec<(bool, String)> {
+        locked(&self.transcript).iter().cloned().collect()
+    }
+
+    fn record(&self, from_client: bool, text: &str) {
+        let mut transcript = locked(&self.transcript);
+        if transcript.len() >= TRANSCRIPT {
+            transcript.pop_front();
+        }
+        transcript.push_back((from_client, text.to_owned()));
+    }
+
+    async fn connection(self: &Arc<Self>, mut stream: TcpStream) -> Result<()> {
+        let Some(request) = peek_request(&stream).await? else { return Ok(()) };
+        let path = request.target.split('?').next().unwrap_or_default().to_owned();
+        if request.upgrade {
+            if path.ends_with("/xmpp-websocket") {
+                if locked(&self.closed_until).is_some_and(|until| Instant::now() < until) {
+                    return Ok(());
+                }
+                return proxy::run(self.clone(), stream).await;
+            }
+            if path.starts_with("/colibri-ws/") {
+                return colibri::run(self.around.bridge.clone(), stream).await;
+            }
+        }
+        let response = pages::respond(&self.around, self.address, &request.method, &request.target);
+        let mut discard = vec![0u8; request.size];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut discard).await.map_err(Error::io("front"))?;
+        stream.write_all(&response).await.map_err(Error::io("front"))?;
+        stream.shutdown().await.map_err(Error::io("front"))
+    }
+}
+
+/// The head of an HTTP request.
+struct RequestHead {
+    method: String,
+    target: String,
+    upgrade: bool,
+    size: usize,
+}
+
+/// Reads the head without taking it, so that a WebSocket handshake can still be done on it.
+async fn peek_request(stream: &TcpStream) -> Result<Option<RequestHead>> {
+    let mut buffer = vec![0u8; 16 * 1024];
+    for _ in 0..2000 {
+        let size = stream.peek(&mut buffer).await.map_err(Error::io("front"))?;
+        if size == 0 {
+            return Ok(None);
+        }
+        if let Some(end) = buffer[..size].windows(4).position(|w| w == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+            let mut first = head.lines().next().unwrap_or_default().split(' ');
+            let method = first.next().unwrap_or_default().to_owned();
+            let target = first.next().unwrap_or("/").to_owned();
+            let upgrade = head.lines().any(|line| {
+                let line = line.to_ascii_lowercase();
+                line.starts_with("upgrade:") && line.contains("websocket")
+            });
+            return Ok(Some(RequestHead { method, target, upgrade, size: end + 4 }));
+        }
+        if size == buffer.len() {
+            return Ok(None);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(None)
+}

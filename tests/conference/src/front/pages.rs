@@ -1,0 +1,58 @@
+//! Plain HTTP: the room page, `config.js`, and what the far side sees as picture and JSON.
+
+use std::net::SocketAddr;
+
+use super::{Surroundings, config_js};
+
+/// The whole response to a request.
+pub(super) fn respond(around: &Surroundings, address: SocketAddr, method: &str, target: &str) -> Vec<u8> {
+    if method != "GET" && method != "HEAD" {
+        return response("405 Method Not Allowed", "text/plain", b"");
+    }
+    let path = target.split('?').next().unwrap_or_default();
+    let tenant = around.options.tenant.as_deref();
+    match path {
+        "/far-side.jpg" => match around.far_sides.jpeg(None) {
+            Some(jpeg) => response("200 OK", "image/jpeg", &jpeg),
+            None => response("404 Not Found", "text/plain", b"nothing decoded yet"),
+        },
+        "/far-side.json" => json(&around.far_sides.report(None)),
+        "/participants.json" => json(&around.participants.all()),
+        "/verdict.json" => json(&around.verdict.all()),
+        _ if path.ends_with("/config.js") => {
+            let asked = path.trim_end_matches("/config.js").trim_matches('/');
+            let asked = if asked.is_empty() { None } else { Some(asked) };
+            let style = around.options.config_style;
+            // A web server substitutes the tenant of the path; without it the client lands in the wrong room.
+            match config_js::script(style, &around.hosts, &address.to_string(), asked.and(tenant).or(asked)) {
+                Some(script) => response("200 OK", "application/javascript", script.as_bytes()),
+                None => response("404 Not Found", "text/plain", b""),
+            }
+        }
+        _ if path.ends_with("/http-bind") || path.ends_with("/_unlock") => response("200 OK", "text/plain", b""),
+        _ => response(
+            "200 OK",
+            "text/html; charset=utf-8",
+            b"<!doctype html><title>Conference</title><p>A conference in a box. Join this address with a room box.</p>\
+              <p><img src='/far-side.jpg' width='640' alt='what the far side sees'></p>",
+        ),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    match serde_json::to_vec_pretty(value) {
+        Ok(body) => response("200 OK", "application/json", &body),
+        Err(error) => response("500 Internal Server Error", "text/plain", error.to_string().as_bytes()),
+    }
+}
+
+fn response(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
+    let mut out = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+         x-jitsi-shard: stand-in\r\nConnection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    out.extend_from_slice(body);
+    out
+}

@@ -1,0 +1,145 @@
+//! `conference serve`: a conference in a box for a person or a launcher. Prints the room URL, ends on SIGTERM or after
+//! `--for`, and leaves with 1 when a client broke a rule.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use conference::{Conference, ConfigStyle, Direction, Options};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Parser)]
+#[command(about = "A conference in a box: Prosody, focus and bridge stand-ins, peers", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Opens a room and keeps it open.
+    Serve(Serve),
+}
+
+#[derive(Parser)]
+struct Serve {
+    /// Room that exists from the start.
+    #[arg(long, default_value = "hemicycle")]
+    room: String,
+    /// Built-in participants.
+    #[arg(long, default_value_t = 3)]
+    peers: usize,
+    /// Port of the front, 0 for a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Password of the room.
+    #[arg(long)]
+    password: Option<String>,
+    /// Guests need a token signed with this (HS256); a valid one is printed.
+    #[arg(long)]
+    token_secret: Option<String>,
+    /// Tenant in the URL.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Where encoded media of the peers is kept.
+    #[arg(long, default_value = "target/lab/media")]
+    media: PathBuf,
+    /// Sources in XML instead of JSON.
+    #[arg(long)]
+    xml_sources: bool,
+    /// No SSRC rewriting.
+    #[arg(long)]
+    no_rewriting: bool,
+    /// A colibri WebSocket instead of the data channel.
+    #[arg(long)]
+    colibri_websocket: bool,
+    /// Strange candidates and unknown elements in the offer.
+    #[arg(long)]
+    weird: bool,
+    /// config.js as an object literal.
+    #[arg(long)]
+    literal_config: bool,
+    /// The dominant speaker changes after so many seconds; 0: never.
+    #[arg(long, default_value_t = 5)]
+    dominant_every: u64,
+    /// Fraction of datagrams lost, both ways.
+    #[arg(long, default_value_t = 0.0)]
+    loss: f64,
+    /// Ends after this, for example 20s.
+    #[arg(long = "for", value_parser = duration)]
+    for_: Option<Duration>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, scale) = match text.trim() {
+        t if t.ends_with("ms") => (&t[..t.len() - 2], 0.001),
+        t if t.ends_with('s') => (&t[..t.len() - 1], 1.0),
+        t if t.ends_with('m') => (&t[..t.len() - 1], 60.0),
+        t => (t, 1.0),
+    };
+    let seconds: f64 = number.parse().map_err(|_| format!("{text} is no time, write 20s or 2m"))?;
+    Duration::try_from_secs_f64(seconds * scale).map_err(|e| e.to_string())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Verb::Serve(serve) = Arguments::parse().command;
+    match run(serve).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(serve: Serve) -> conference::Result<bool> {
+    let options = Options {
+        room: Some(serve.room.clone()),
+        peers: serve.peers,
+        port: serve.port,
+        password: serve.password,
+        token_secret: serve.token_secret,
+        tenant: serve.tenant,
+        media_cache: serve.media,
+        json_sources: !serve.xml_sources,
+        ssrc_rewriting: !serve.no_rewriting,
+        data_channel: !serve.colibri_websocket,
+        colibri_websocket: serve.colibri_websocket,
+        weird_offer: serve.weird,
+        config_style: if serve.literal_config { ConfigStyle::Literal } else { ConfigStyle::Docker },
+        dominant_every_s: serve.dominant_every,
+        ..Options::default()
+    };
+    let conference = Conference::start(options).await?;
+    for direction in [Direction::ToClient, Direction::FromClient] {
+        conference.drop_fraction(direction, serve.loss);
+    }
+    let token = conference.token(&serve.room, 24 * 3600).map(|t| format!("?jwt={t}")).unwrap_or_default();
+    println!("{}{token}", conference.room_url(&serve.room));
+    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(source), _) | (_, Err(source)) => return Err(conference::Error::Io { what: "signals", source }),
+    };
+    let end = async {
+        match serve.for_ {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = end => {}
+    }
+    let broken = conference.verdict();
+    for rule in &broken {
+        eprintln!("broken: {}: {}", rule.rule, rule.detail);
+    }
+    conference.shutdown();
+    Ok(broken.is_empty())
+}

@@ -1,0 +1,121 @@
+//! How a conference is set up.
+
+use std::path::PathBuf;
+
+use crate::focus::ConferenceReply;
+
+/// The shape of `config.js`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConfigStyle {
+    /// A run of assignments with string expressions, as docker-jitsi-meet emits it.
+    #[default]
+    Docker,
+    /// One object literal with comments and trailing commas, as the Debian package has it.
+    Literal,
+    /// 404: a client falls back to defaults.
+    Absent,
+}
+
+/// All the choices; the default is a fair-weather room with three peers.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Domain of the guests.
+    pub domain: String,
+    /// Tenant in the URL, mapped as `mod_muc_domain_mapper` does.
+    pub tenant: Option<String>,
+    /// Room that exists from the start, with its peers in it. None: rooms come with conference requests only.
+    pub room: Option<String>,
+    /// Port of the front, 0 for a free one.
+    pub port: u16,
+    /// Built-in participants per room.
+    pub peers: usize,
+    /// Their names, repeated when they run out.
+    pub peer_names: Vec<String>,
+    /// Password of each room.
+    pub password: Option<String>,
+    /// Tokens must be signed with this (HS256).
+    pub token_secret: Option<String>,
+    /// Where encoded media of the peers is kept between runs.
+    pub media_cache: PathBuf,
+    /// Shape of `config.js`.
+    pub config_style: ConfigStyle,
+    /// Members needed for a session-initiate.
+    pub min_participants: usize,
+    /// Sources as JSON to clients that can read it.
+    pub json_sources: bool,
+    /// SSRC rewriting for clients that can.
+    pub ssrc_rewriting: bool,
+    /// A content `data` in the offer.
+    pub data_channel: bool,
+    /// A colibri WebSocket in the offer.
+    pub colibri_websocket: bool,
+    /// Strange candidates and unknown elements in the offer.
+    pub weird_offer: bool,
+    /// `startmuted`.
+    pub start_audio_muted: bool,
+    /// `startmuted`.
+    pub start_video_muted: bool,
+    /// Answers to the first conference requests.
+    pub conference_replies: Vec<ConferenceReply>,
+    /// The first `<resume/>` is answered with `<failed/>`.
+    pub refuse_resume_once: bool,
+    /// Region of the bridge, in the session-initiate.
+    pub region: Option<String>,
+    /// What the bridge asks of senders, SenderSourceConstraints after the channel opened.
+    pub wanted_height: i32,
+    /// Seed of loss and delay.
+    pub seed: u64,
+    /// The frequency that the box's microphone is expected to carry, Hz.
+    pub expected_tone_hz: f64,
+    /// The dominant speaker changes by itself after so many seconds; 0: only by command.
+    pub dominant_every_s: u64,
+    /// Decode what arrives from the box (pictures, sound, JPEG). Off saves processor time.
+    pub decode: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            domain: "meet.local".into(),
+            tenant: None,
+            room: Some("hemicycle".into()),
+            port: 0,
+            peers: 3,
+            peer_names: ["Amandine", "Bilal", "Chloé", "Driss", "Élodie", "Farid"].map(String::from).to_vec(),
+            password: None,
+            token_secret: None,
+            media_cache: PathBuf::from("target/lab/media"),
+            config_style: ConfigStyle::default(),
+            min_participants: 2,
+            json_sources: true,
+            ssrc_rewriting: true,
+            data_channel: true,
+            colibri_websocket: false,
+            weird_offer: false,
+            start_audio_muted: false,
+            start_video_muted: false,
+            conference_replies: Vec::new(),
+            refuse_resume_once: false,
+            region: None,
+            wanted_height: 720,
+            seed: 1,
+            expected_tone_hz: 1000.0,
+            dominant_every_s: 0,
+            decode: true,
+        }
+    }
+}
+
+impl Options {
+    /// The name of the peer number `index`.
+    pub fn peer_name(&self, index: usize) -> String {
+        if self.peer_names.is_empty() {
+            return format!("Peer {}", index + 1);
+        }
+        let name = &self.peer_names[index % self.peer_names.len()];
+        match index / self.peer_names.len() {
+            0 => name.clone(),
+            round => format!("{name} {}", round + 1),
+        }
+    }
+}

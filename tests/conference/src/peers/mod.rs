@@ -1,0 +1,218 @@
+//! The built-in participants: real XMPP guests whose media the bridge takes from files.
+
+pub mod encode;
+pub mod file;
+pub mod payload;
+pub mod track;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minidom::Element;
+use rand::RngExt;
+
+use crate::error::{Error, Result};
+use crate::focus::sources::{Group, Media, Semantics, Source, Sources};
+use crate::prosody::Hosts;
+use crate::xml::escape;
+use crate::xmpp::{Guest, GuestEvents, node, ns};
+
+/// What a peer is to the bridge and the focus.
+#[derive(Debug, Clone)]
+pub struct PeerInfo {
+    /// Endpoint id.
+    pub nick: String,
+    /// Display name.
+    pub name: String,
+    /// Which picture and tone.
+    pub index: usize,
+    /// Its sources, simulcast of 180p and 360p.
+    pub sources: Sources,
+}
+
+impl PeerInfo {
+    /// Name of its camera source.
+    pub fn video(&self) -> String {
+        format!("{}-v0", self.nick)
+    }
+
+    /// Name of its microphone source.
+    pub fn audio(&self) -> String {
+        format!("{}-a0", self.nick)
+    }
+}
+
+/// Which nicks are peers, known before they join.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<Mutex<BTreeMap<String, PeerInfo>>>);
+
+impl Registry {
+    /// The peer with this nick.
+    pub fn get(&self, nick: &str) -> Option<PeerInfo> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(nick).cloned()
+    }
+    /// Adds a peer before it joins.
+    pub fn insert(&self, peer: PeerInfo) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.nick.clone(), peer);
+    }
+    /// Forgets a peer.
+    pub fn remove(&self, nick: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(nick);
+    }
+}
+
+/// Where and as whom a peer joins.
+pub struct PeerPlace {
+    /// HTTP port of Prosody.
+    pub http: SocketAddr,
+    /// Host names.
+    pub hosts: Hosts,
+    /// `room@muc`.
+    pub room: String,
+    /// Password of the room.
+    pub password: Option<String>,
+    /// Display name.
+    pub name: String,
+    /// Which picture and tone.
+    pub index: usize,
+    /// Where it is entered.
+    pub registry: Registry,
+}
+
+/// A peer in the room. It leaves when this is dropped.
+pub struct Peer {
+    /// Endpoint id.
+    pub nick: String,
+    guest: Arc<Guest>,
+    room: String,
+}
+
+impl Peer {
+    /// Connects and joins; returns once Prosody shows the peer in the room (at most 10 s).
+    pub async fn join(place: PeerPlace) -> Result<Self> {
+        let path = format!("/xmpp-websocket?room={}", node(&place.room));
+        let (guest, mut events) = Guest::connect(place.http, &place.hosts.domain, &path).await?;
+        let nick: String = node(&guest.jid).chars().take(8).collect();
+        place.registry.insert(PeerInfo {
+            nick: nick.clone(),
+            name: place.name.clone(),
+            index: place.index,
+            sources: sources(&nick),
+        });
+        guest.send(presence(&place, &nick));
+        let guest = Arc::new(guest);
+        let me = format!("{}/{nick}", place.room);
+        let joined = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+            while let Some(stanza) = events.recv().await {
+                if stanza.name() == "presence" && stanza.attr("from") == Some(&me) {
+                    return stanza.attr("type").is_none();
+                }
+                answer(&guest, &stanza);
+            }
+            false
+        });
+        if !joined.await.unwrap_or(false) {
+            place.registry.remove(&nick);
+            return Err(Error::Xmpp(format!("peer {nick} cannot join")));
+        }
+        tokio::spawn(respond(Arc::downgrade(&guest), events));
+        Ok(Self { nick, guest, room: place.room })
+    }
+
+    /// Sends what only the focus may send.
+    pub fn mute_other(&self, room: &str, nick: &str, media: Media) {
+        let space = if media == Media::Audio { ns::MUTE_AUDIO } else { ns::MUTE_VIDEO };
+        self.guest.send(format!(
+            "<iq xmlns='jabber:client' to='{}/{nick}' type='set' id='impostor'><mute xmlns='{space}' actor='{}/{}'>true</mute></iq>",
+            escape(room),
+            escape(room),
+            self.nick,
+        ));
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.guest.send(format!(
+            "<presence xmlns='jabber:client' type='unavailable' to='{}/{}'/>",
+            escape(&self.room),
+            self.nick
+        ));
+    }
+}
+
+async fn respond(guest: std::sync::Weak<Guest>, mut events: GuestEvents) {
+    while let Some(stanza) = events.recv().await {
+        let Some(guest) = guest.upgrade() else { return };
+        answer(&guest, &stanza);
+    }
+}
+
+/// A peer answers what is asked of it: pings and disco#info with a result, all else with an error.
+fn answer(guest: &Guest, stanza: &Element) {
+    if stanza.name() != "iq" || !matches!(stanza.attr("type"), Some("get" | "set")) {
+        return;
+    }
+    let attribute = |name: &str| escape(stanza.attr(name).unwrap_or_default());
+    let (kind, body) = if stanza.has_child("ping", ns::PING) {
+        ("result", String::new())
+    } else if stanza.has_child("query", ns::DISCO_INFO) {
+        ("result", format!("<query xmlns='{}'><identity category='client' type='bot' name='peer'/></query>", ns::DISCO_INFO))
+    } else {
+        ("error", format!("<error type='cancel'><service-unavailable xmlns='{}'/></error>", ns::STANZAS))
+    };
+    guest.send(format!(
+        "<iq xmlns='jabber:client' type='{kind}' id='{}' to='{}'>{body}</iq>",
+        attribute("id"),
+        attribute("from")
+    ));
+}
+
+fn presence(place: &PeerPlace, nick: &str) -> String {
+    let password = place.password.as_deref().map(|p| format!("<password>{}</password>", escape(p))).unwrap_or_default();
+    format!(
+        "<presence xmlns='jabber:client' to='{room}/{nick}'><x xmlns='{muc}'>{password}</x>\
+         <nick xmlns='http://jabber.org/protocol/nick'>{name}</nick><stats-id>Peer-{index}</stats-id>\
+         <jitsi_participant_codecList>vp8,h264</jitsi_participant_codecList>\
+         <SourceInfo>{{&quot;{nick}-a0&quot;:{{&quot;muted&quot;:false}},&quot;{nick}-v0&quot;:{{&quot;muted&quot;:false}}}}</SourceInfo></presence>",
+        room = escape(&place.room),
+        muc = ns::MUC,
+        name = escape(&place.name),
+        index = place.index,
+    )
+}
+
+fn sources(nick: &str) -> Sources {
+    let mut rng = rand::rng();
+    let mut fresh = || rng.random_range(0x1000_0000..0x7fff_0000u32);
+    let (low, high, rtx_low, rtx_high, audio) = (fresh(), fresh(), fresh(), fresh(), fresh());
+    let video = |ssrc| Source {
+        media: Media::Video,
+        ssrc,
+        name: format!("{nick}-v0"),
+        msid: Some(format!("{nick}-video-0-1 {nick}-v-track-1")),
+        desktop: false,
+    };
+    let group = |semantics, ssrcs: &[u32]| Group { media: Media::Video, semantics, ssrcs: ssrcs.to_vec() };
+    Sources {
+        sources: vec![
+            video(low),
+            video(high),
+            video(rtx_low),
+            video(rtx_high),
+            Source {
+                media: Media::Audio,
+                ssrc: audio,
+                name: format!("{nick}-a0"),
+                msid: Some(format!("{nick}-audio-0-1 {nick}-a-track-1")),
+                desktop: false,
+            },
+        ],
+        groups: vec![
+            group(Semantics::Sim, &[low, high]),
+            group(Semantics::Fid, &[low, rtx_low]),
+            group(Semantics::Fid, &[high, rtx_high]),
+        ],
+    }
+}

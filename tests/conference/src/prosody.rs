@@ -1,0 +1,188 @@
+//! Debian's Prosody as a child process, with a private configuration on free loopback ports.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::error::{Error, Result};
+
+const GUEST_MODULE: &str = include_str!("../prosody/mod_auth_guest.lua");
+const FOCUS_MODULE: &str = include_str!("../prosody/mod_wait_for_focus.lua");
+
+/// Where the host names of a domain live.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// The domain of the guests, for example `meet.local`.
+    pub domain: String,
+}
+
+impl Hosts {
+    /// The MUC service.
+    pub fn muc(&self) -> String {
+        format!("conference.{}", self.domain)
+    }
+    /// Where conference requests go.
+    pub fn focus(&self) -> String {
+        format!("focus.{}", self.domain)
+    }
+    /// Where the focus really lives.
+    pub fn auth(&self) -> String {
+        format!("auth.{}", self.domain)
+    }
+    /// Bare JID of the focus: what `focusjid` says and what its occupant's item shows.
+    pub fn focus_user(&self) -> String {
+        format!("focus@{}", self.auth())
+    }
+}
+
+/// A running Prosody. It dies with this value.
+pub struct Prosody {
+    child: Child,
+    folder: TempDir,
+    /// HTTP: WebSocket at `/xmpp-websocket`.
+    pub http: SocketAddr,
+    /// XEP-0114.
+    pub component: SocketAddr,
+    /// Secret of the components.
+    pub secret: String,
+}
+
+impl Prosody {
+    /// Starts Prosody and waits until it listens (at most 15 s).
+    pub async fn start(hosts: &Hosts, token_secret: Option<&str>, secret: String) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("conference-").tempdir().map_err(Error::io("temporary folder"))?;
+        let http = free_port()?;
+        let component = free_port()?;
+        let path = folder.path();
+        write(&path.join("modules/mod_auth_guest.lua"), GUEST_MODULE)?;
+        write(&path.join("modules/mod_wait_for_focus.lua"), FOCUS_MODULE)?;
+        std::fs::create_dir_all(path.join("data")).map_err(Error::io("data folder"))?;
+        let config = path.join("prosody.cfg.lua");
+        write(&config, &configuration(hosts, path, http.port(), component.port(), &secret, token_secret))?;
+        let output = std::fs::File::create(path.join("output.log")).map_err(Error::io("output.log"))?;
+        let errors = output.try_clone().map_err(Error::io("output.log"))?;
+        let child = Command::new("prosody")
+            .arg("--config")
+            .arg(&config)
+            .arg("-F")
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|e| Error::Prosody(e.to_string()))?;
+        let mut prosody = Self { child, folder, http, component, secret };
+        prosody.wait_until_listening().await?;
+        Ok(prosody)
+    }
+
+    async fn wait_until_listening(&mut self) -> Result<()> {
+        for _ in 0..300 {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(Error::Prosody(format!("ended with {status}: {}", self.log_tail())));
+            }
+            if TcpStream::connect(self.http).await.is_ok() && TcpStream::connect(self.component).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(Error::Prosody(format!("does not listen after 15 s: {}", self.log_tail())))
+    }
+
+    /// The last lines of its log.
+    pub fn log_tail(&self) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+        let text = read("output.log") + &read("prosody.log");
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// Asks it to end and waits at most 3 s.
+    pub async fn stop(mut self) {
+        if let Some(pid) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id as i32)) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        if tokio::time::timeout(Duration::from_secs(3), self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(Error::io("folder of Prosody"))?;
+    }
+    std::fs::write(path, text).map_err(Error::io("file of Prosody"))
+}
+
+/// A TCP port of 127.0.0.1 that was free a moment ago.
+fn free_port() -> Result<SocketAddr> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("free port"))?;
+    listener.local_addr().map_err(Error::io("free port"))
+}
+
+fn configuration(
+    hosts: &Hosts,
+    folder: &Path,
+    http: u16,
+    component: u16,
+    secret: &str,
+    token_secret: Option<&str>,
+) -> String {
+    let folder = folder.display();
+    let (domain, muc, focus, auth) = (&hosts.domain, hosts.muc(), hosts.focus(), hosts.auth());
+    let focus_user = hosts.focus_user();
+    let token = token_secret.map(|s| format!("  guest_token_secret = \"{s}\"\n")).unwrap_or_default();
+    format!(
+        r#"run_as_root = true
+daemonize = false
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+plugin_paths = {{ "{folder}/modules" }}
+log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = "{folder}/prosody.log" }} }}
+use_libevent = false
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ }}
+s2s_ports = {{ }}
+http_ports = {{ {http} }}
+http_interfaces = {{ "127.0.0.1" }}
+https_ports = {{ }}
+component_ports = {{ {component} }}
+component_interfaces = {{ "127.0.0.1" }}
+default_storage = "memory"
+modules_enabled = {{ "disco", "ping" }}
+modules_disabled = {{ "s2s", "tls" }}
+consider_websocket_secure = true
+c2s_require_encryption = false
+http_default_host = "{domain}"
+c2s_stanza_size_limit = 1048576
+
+VirtualHost "{domain}"
+  authentication = "guest"
+{token}  modules_enabled = {{ "saslauth", "websocket", "smacks", "external_services" }}
+  smacks_hibernation_time = 60
+  smacks_max_unacked_stanzas = 5
+  external_services = {{ }}
+
+Component "{muc}" "muc"
+  modules_enabled = {{ "wait_for_focus" }}
+  admins = {{ "{focus_user}" }}
+  focus_jid = "{focus_user}"
+  restrict_room_creation = true
+  muc_room_locking = false
+  muc_room_default_public_jids = true
+  muc_tombstones = false
+
+Component "{focus}"
+  component_secret = "{secret}"
+
+Component "{auth}"
+  component_secret = "{secret}"
+"#
+    )
+}
