@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use media_protocol::{MediaKind, SessionId};
 use room::conference::{ConferenceEvent, ParticipantId, ReceiveWish};
 
-use super::context::{Context, backoff, due};
+use super::context::{Context, backoff, due, earliest};
 use super::meeting::Meeting;
 use super::{ConnectionId, Output, SocketEvent};
 use crate::bridge::{Incoming, MaxHeight, Outgoing, ReceiverConstraints, SourceVideoType};
@@ -13,6 +13,8 @@ use crate::muc::camera_source_name;
 
 /// First and longest wait before a lost WebSocket is opened again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// For the room to open its camera after joining.
+const CAMERA_OPENING: Duration = Duration::from_secs(5);
 /// Most sources asked for by name; a wall has no more tiles.
 const MAX_SOURCES: usize = 20;
 /// Pictures wanted before the room has said which.
@@ -24,6 +26,8 @@ const DEFAULT_HEIGHT: u32 = 360;
 #[derive(Debug, Default)]
 pub(super) struct Channel {
     open: bool,
+    /// When the bridge is told that our camera is off after all.
+    confess: Option<Instant>,
     web_socket: Option<WebSocket>,
 }
 
@@ -37,7 +41,10 @@ struct WebSocket {
 
 impl Channel {
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.web_socket.as_ref().and_then(|web_socket| web_socket.retry)
+        earliest([
+            self.confess,
+            self.web_socket.as_ref().and_then(|web_socket| web_socket.retry),
+        ])
     }
 }
 
@@ -126,6 +133,9 @@ impl Meeting {
     }
 
     pub fn tick_channel(&mut self, cx: &mut Context) {
+        if due(&mut self.channel.confess, cx.now) {
+            self.tell_video_type(cx);
+        }
         if let Some(web_socket) = &mut self.channel.web_socket
             && due(&mut web_socket.retry, cx.now)
         {
@@ -137,7 +147,18 @@ impl Meeting {
     fn greet_bridge(&mut self, cx: &mut Context) {
         self.say(&Outgoing::ClientHello {}, cx);
         self.tell_constraints(cx);
-        self.tell_video_type(cx);
+        // A camera that was off comes into the bridge's calculation up to 5 s after it is on. At the beginning ours is
+        // only being opened: it is called a camera until it has had the time to be one.
+        let opening = self
+            .joined_at
+            .map(|joined| joined + CAMERA_OPENING)
+            .filter(|until| *until > cx.now);
+        if let (true, Some(until)) = (self.muted.video, opening) {
+            self.channel.confess = Some(until);
+            self.say_video_type(SourceVideoType::Camera, cx);
+        } else {
+            self.tell_video_type(cx);
+        }
     }
 
     /// Says something on the open channel.
@@ -155,17 +176,24 @@ impl Meeting {
 
     /// Whether our camera sends.
     pub fn tell_video_type(&mut self, cx: &mut Context) {
-        let source = camera_source_name(&self.membership.me().0);
         let video_type = if self.muted.video {
             SourceVideoType::None
         } else {
             SourceVideoType::Camera
         };
-        let message = Outgoing::SourceVideoType {
-            source_name: source,
-            video_type,
-        };
-        self.say(&message, cx);
+        self.channel.confess = None;
+        self.say_video_type(video_type, cx);
+    }
+
+    fn say_video_type(&mut self, video_type: SourceVideoType, cx: &mut Context) {
+        let source_name = camera_source_name(&self.membership.me().0);
+        self.say(
+            &Outgoing::SourceVideoType {
+                source_name,
+                video_type,
+            },
+            cx,
+        );
     }
 
     /// The room says which pictures it wants.

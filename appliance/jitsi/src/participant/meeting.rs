@@ -88,7 +88,11 @@ pub(super) struct Meeting {
     pub restarts: Restarts,
     pub rejoin: Option<Rejoin>,
     pub outcome: Option<Outcome>,
-    pub started: bool,
+    /// Devices the meeting has wanted off at our beginning; each is heeded once, before and with the first session.
+    pub start_muted: Muted,
+    pub had_session: bool,
+    /// When we came in, this time.
+    pub joined_at: Option<Instant>,
     pub past_sessions: VecDeque<String>,
 }
 

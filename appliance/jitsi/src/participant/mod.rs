@@ -1,9 +1,12 @@
 //! The pure core of one participant.
 //!
 //! [`Participant`] is the door; a [`meeting::Meeting`] exists from a join to its end. Its parts, in the order a meeting
-//! meets them: `entry` (the way in), `stanzas` (what arrives), `membership` (who is here), `negotiation` (sessions
-//! with the focus), `session` and `channel` (one session and its bridge channel), `recovery` (what broke), `departure`.
+//! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `answers` and `stanzas`
+//! (what arrives), `membership` (who is here), `negotiation` (sessions with the focus), `session` and `channel` (one
+//! session and its bridge channel), `recovery` (what broke), `departure`.
 
+mod admission;
+mod answers;
 mod channel;
 mod context;
 mod departure;
@@ -13,6 +16,7 @@ mod meeting;
 mod membership;
 mod negotiation;
 mod recovery;
+mod request;
 mod session;
 mod stanzas;
 

@@ -3,8 +3,8 @@
 use media_protocol::LocalDescription;
 use minidom::Element;
 use room::outcome::Outcome;
-use std::time::Duration;
 
+use super::answers::ANSWER;
 use super::context::Context;
 use super::meeting::{Meeting, Purpose};
 use super::session::Session;
@@ -16,8 +16,6 @@ use crate::stanza::{iq_result, iq_set};
 
 /// Silence from the bridge after which the session is given up: the bridge itself calls an endpoint inactive by then.
 pub(super) const STALLED_MS: u64 = 8_000;
-/// For the answer to our session-accept.
-const ANSWER: Duration = Duration::from_secs(15);
 
 impl Meeting {
     /// A Jingle request. Answered at once, before any media work.
@@ -84,6 +82,7 @@ impl Meeting {
         let start_muted = session.offer.start_muted;
         self.session = Some(session);
         self.start_muted(start_muted, cx);
+        self.had_session = true;
         self.tell_session(cx);
     }
 

@@ -8,6 +8,7 @@ use room::conference::ConferenceEvent;
 use room::outcome::Outcome;
 
 use super::NetworkError;
+use super::answers::ANSWER;
 use super::context::{Context, backoff, due, earliest};
 use super::meeting::{Meeting, Phase, Purpose};
 use crate::jingle::session_terminate_for_restart;
@@ -29,8 +30,6 @@ const RESTARTS: usize = 5;
 const RESTART_WINDOW: Duration = Duration::from_secs(60);
 /// For the focus to offer a new session.
 const REINVITE: Duration = Duration::from_secs(30);
-/// For the answer to our demand.
-const ANSWER: Duration = Duration::from_secs(15);
 /// Sessions in a row over which no media ever passed.
 const NEVER_CONNECTED: u32 = 3;
 
@@ -237,11 +236,6 @@ impl Meeting {
     /// The session ended by the focus's will; a new one is awaited. An idle session ends because nobody else is here.
     pub fn await_reinvite(&mut self, cx: &Context) {
         self.restarts.reinvite = Some(cx.after(REINVITE));
-    }
-
-    /// A session is here.
-    pub fn await_session(&mut self, _cx: &mut Context) {
-        self.restarts.forget();
     }
 
     pub fn tick_recovery(&mut self, cx: &mut Context) {

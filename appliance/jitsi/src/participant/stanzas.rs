@@ -98,12 +98,19 @@ impl Meeting {
         }
     }
 
-    /// The meeting wants newcomers to begin with devices off; it counts once, at our beginning.
+    /// The meeting wants newcomers to begin with devices off. It says so in two places, in either order; it counts at our
+    /// beginning, once for each device.
     pub fn start_muted(&mut self, muted: Muted, cx: &mut Context) {
-        if std::mem::replace(&mut self.started, true) {
+        if self.had_session {
             return;
         }
-        for (off, device) in [(muted.audio, Device::Microphone), (muted.video, Device::Camera)] {
+        let (audio, video) = (
+            muted.audio && !self.start_muted.audio,
+            muted.video && !self.start_muted.video,
+        );
+        self.start_muted.audio |= muted.audio;
+        self.start_muted.video |= muted.video;
+        for (off, device) in [(audio, Device::Microphone), (video, Device::Camera)] {
             if off {
                 cx.event(ConferenceEvent::MutedByModerator { device, actor: None });
             }

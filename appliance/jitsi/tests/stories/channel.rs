@@ -164,3 +164,45 @@ fn a_ping_of_another_participant_is_answered_and_nonsense_is_not() {
         ]
     );
 }
+
+#[test]
+fn a_camera_that_is_still_being_opened_is_called_a_camera_and_one_that_stays_off_is_not() {
+    for opens in [true, false] {
+        let mut script = Script::new();
+        script.join(room::conference::JoinRequest {
+            muted: Muted {
+                audio: true,
+                video: true,
+            },
+            ..request(URL)
+        });
+        script.config(CONFIG);
+        script.authenticate();
+        script.focus_is_ready();
+        script.let_in();
+        script.session(SID, "b1");
+        assert_eq!(script.to_bridge()[2]["videoType"], "camera");
+        script.seconds(1);
+        if opens {
+            script.command(ConferenceCommand::SetMuted(Muted {
+                audio: true,
+                video: false,
+            }));
+            assert_eq!(script.to_bridge()[0]["videoType"], "camera");
+            script.seconds(6);
+            assert!(script.to_bridge().is_empty());
+        } else {
+            script.seconds(4);
+            assert_eq!(script.to_bridge()[0]["videoType"], "none");
+            script.command(ConferenceCommand::Media(
+                media_protocol::SessionId(1),
+                SessionEvent::BridgeChannel(BridgeChannelState::Open),
+            ));
+            assert_eq!(
+                script.to_bridge()[2]["videoType"],
+                "none",
+                "later openings tell it at once"
+            );
+        }
+    }
+}

@@ -221,6 +221,35 @@ fn an_offer_that_wants_us_muted_mutes_us_once() {
 }
 
 #[test]
+fn start_muted_is_heeded_wherever_it_is_said_and_once_for_each_device() {
+    let mut script = Script::joined();
+    let metadata = |start: &str| {
+        format!(
+            "<message xmlns='jabber:client' from='metadata.meet.example'><json-message xmlns='http://jitsi.org/jitmeet'>\
+             {{\"type\":\"room_metadata\",\"metadata\":{{\"startMuted\":{start}}}}}</json-message></message>"
+        )
+    };
+    script.text(&metadata("{}"));
+    script.text(&metadata("{\"video\":true}"));
+    script.saw(&ConferenceEvent::MutedByModerator {
+        device: Device::Camera,
+        actor: None,
+    });
+    script.text(&session_initiate(
+        SID,
+        "b1",
+        DATA,
+        "<startmuted xmlns='http://jitsi.org/jitmeet/start-muted' audio='true' video='true'/>",
+    ));
+    script.saw(&ConferenceEvent::MutedByModerator {
+        device: Device::Microphone,
+        actor: None,
+    });
+    script.text(&metadata("{\"audio\":true,\"video\":true}"));
+    script.no_event(|event| matches!(event, ConferenceEvent::MutedByModerator { .. }));
+}
+
+#[test]
 fn facts_about_another_session_are_passed_over() {
     let (mut script, id) = Script::in_session();
     let other = media_protocol::SessionId(id.0 + 1);
