@@ -174,6 +174,19 @@ fn an_old_word_of_the_worker_does_not_count_as_media_stopped() {
 }
 
 #[test]
+fn a_camera_that_closes_late_is_waited_for() {
+    let mut story = Story::in_meeting();
+    story.obedient = false;
+    story.command(RoomCommand::Leave);
+    let revision = story.plan().revision;
+    story.capture(false, true);
+    story.message(media_protocol::FromWorker::Applied { revision });
+    assert_eq!(story.told(), [], "the camera is still open");
+    story.capture(false, false);
+    assert_eq!(story.told(), [ConferenceCommand::Leave]);
+}
+
+#[test]
 fn a_hanging_worker_delays_leaving_by_less_than_half_a_second_and_is_killed() {
     let mut story = Story::in_meeting();
     story.obedient = false;
@@ -212,14 +225,21 @@ fn leaving_a_try_without_media_takes_no_detour() {
 fn a_late_word_of_the_last_meeting_changes_nothing() {
     let mut story = Story::in_meeting();
     story.command(RoomCommand::Leave);
-    for event in [
+    let late = [
         joined(),
         session(9),
+        ConferenceEvent::Progress(JoinStep::Entering),
         ConferenceEvent::Reconnected,
         ConferenceEvent::Participants(vec![person("a")]),
-    ] {
+        ConferenceEvent::MutedByModerator {
+            device: room::conference::Device::Camera,
+            actor: None,
+        },
+        ConferenceEvent::Waiting(WaitReason::NotOpenYet),
+    ];
+    for event in late {
         story.conference(event);
-        assert_eq!(story.told(), []);
+        assert_eq!(story.last, []);
     }
     story.conference(ConferenceEvent::Ended(Outcome::Kicked));
     story.assert_ended(Outcome::Left);

@@ -1,5 +1,6 @@
 //! A room with its surroundings played by the test: a clock that only the test moves, and a worker that obeys.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::expect_used, reason = "a test that meets nothing shall stop")]
 
 use std::time::{Duration, Instant};
 
