@@ -220,6 +220,7 @@ async fn socket(listener: &TcpListener, authority: &str) -> tokio_tungstenite::W
     stream.write_all(&response("200 OK", &config(authority))).await.unwrap();
     stream.shutdown().await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
+    #[allow(clippy::result_large_err)] // the library's own type
     let check = |request: &Request, mut response: Response| {
         assert_eq!(request.uri().query(), Some("room=room&token=a.b.c"));
         assert_eq!(request.headers()["Sec-WebSocket-Protocol"], "xmpp");

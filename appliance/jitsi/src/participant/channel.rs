@@ -58,7 +58,7 @@ impl Meeting {
             .offer
             .web_sockets
             .iter()
-            .find(|url| self.url.secure && url.starts_with("wss:") || !self.url.secure);
+            .find(|url| !self.url.secure || url.starts_with("wss:"));
         let web_socket = url.filter(|_| !(sctp && prefer_sctp)).cloned();
         match web_socket {
             Some(url) => {

@@ -1,5 +1,5 @@
 //! A scripted other side: it says what a deployment says, and the clock moves by hand.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used, clippy::panic)]
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -396,7 +396,7 @@ impl Script {
     }
 
     /// The messages for the bridge that wait.
-    pub fn to_bridge(&mut self) -> Vec<serde_json::Value> {
+    pub fn take_bridge_messages(&mut self) -> Vec<serde_json::Value> {
         let messages = self.events.iter().filter_map(|event| match event {
             ConferenceEvent::BridgeMessage(_, text) => Some(serde_json::from_str(text).expect("JSON")),
             _ => None,

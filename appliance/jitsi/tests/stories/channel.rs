@@ -15,30 +15,33 @@ fn each_opening_brings_hello_constraints_and_the_type_of_our_camera() {
         json!({"colibriClass": "ReceiverVideoConstraints", "lastN": 4, "defaultConstraints": {"maxHeight": 360}, "constraints": {}}),
         json!({"colibriClass": "SourceVideoTypeMessage", "sourceName": "ab12cd34-v0", "videoType": "camera"}),
     ];
-    assert_eq!(script.to_bridge(), hello);
+    assert_eq!(script.take_bridge_messages(), hello);
     script.command(ConferenceCommand::Media(
         id,
         SessionEvent::BridgeChannel(BridgeChannelState::Closed),
     ));
     script.command(ConferenceCommand::Receive(ReceiveWish::default()));
-    assert!(script.to_bridge().is_empty(), "nothing is said into a closed channel");
+    assert!(
+        script.take_bridge_messages().is_empty(),
+        "nothing is said into a closed channel"
+    );
     script.command(ConferenceCommand::Media(
         id,
         SessionEvent::BridgeChannel(BridgeChannelState::Open),
     ));
-    assert_eq!(script.to_bridge().len(), 3);
+    assert_eq!(script.take_bridge_messages().len(), 3);
 }
 
 #[test]
 fn the_rooms_wish_becomes_constraints_and_is_said_again_in_the_next_session() {
     let (mut script, _) = Script::in_session();
-    script.to_bridge();
+    script.take_bridge_messages();
     let wish = ReceiveWish {
         stage: Some(("aa-v0".into(), 720)),
         others: vec![("bb-v0".into(), 180)],
     };
     script.command(ConferenceCommand::Receive(wish.clone()));
-    let constraints = script.to_bridge().remove(0);
+    let constraints = script.take_bridge_messages().remove(0);
     assert_eq!(constraints["lastN"], 2);
     assert_eq!(constraints["onStageSources"], json!(["aa-v0"]));
     assert_eq!(constraints["defaultConstraints"], json!({"maxHeight": 0}));
@@ -47,15 +50,18 @@ fn the_rooms_wish_becomes_constraints_and_is_said_again_in_the_next_session() {
         json!({"aa-v0": {"maxHeight": 720}, "bb-v0": {"maxHeight": 180}})
     );
     script.command(ConferenceCommand::Receive(wish));
-    assert!(script.to_bridge().is_empty(), "the same wish is not said twice");
+    assert!(
+        script.take_bridge_messages().is_empty(),
+        "the same wish is not said twice"
+    );
     script.session("sid2", "b2");
-    assert_eq!(script.to_bridge()[1], constraints);
+    assert_eq!(script.take_bridge_messages()[1], constraints);
 }
 
 #[test]
 fn muting_the_camera_tells_the_room_and_the_bridge() {
     let (mut script, _) = Script::in_session();
-    script.to_bridge();
+    script.take_bridge_messages();
     script.command(ConferenceCommand::SetMuted(Muted {
         audio: false,
         video: true,
@@ -66,7 +72,7 @@ fn muting_the_camera_tells_the_room_and_the_bridge() {
             && presence.contains("codecList")
             && !presence.contains("protocol/muc'")
     );
-    assert_eq!(script.to_bridge()[0]["videoType"], "none");
+    assert_eq!(script.take_bridge_messages()[0]["videoType"], "none");
 }
 
 #[test]
@@ -141,7 +147,7 @@ fn we_ourselves_are_never_the_dominant_speaker() {
 #[test]
 fn a_ping_of_another_participant_is_answered_and_nonsense_is_not() {
     let (mut script, id) = Script::in_session();
-    script.to_bridge();
+    script.take_bridge_messages();
     for nonsense in [
         "",
         "{",
@@ -152,13 +158,13 @@ fn a_ping_of_another_participant_is_answered_and_nonsense_is_not() {
     ] {
         script.bridge_says(id, nonsense);
     }
-    assert!(script.to_bridge().is_empty());
+    assert!(script.take_bridge_messages().is_empty());
     script.bridge_says(
         id,
         r#"{"colibriClass":"EndpointMessage","from":"cd34ef56","msgPayload":{"type":"e2e-ping-request","id":5}}"#,
     );
     assert_eq!(
-        script.to_bridge(),
+        script.take_bridge_messages(),
         [
             json!({"colibriClass": "EndpointMessage", "to": "cd34ef56", "msgPayload": {"type": "e2e-ping-response", "id": 5}})
         ]
@@ -181,25 +187,25 @@ fn a_camera_that_is_still_being_opened_is_called_a_camera_and_one_that_stays_off
         script.focus_is_ready();
         script.let_in();
         script.session(SID, "b1");
-        assert_eq!(script.to_bridge()[2]["videoType"], "camera");
+        assert_eq!(script.take_bridge_messages()[2]["videoType"], "camera");
         script.seconds(1);
         if opens {
             script.command(ConferenceCommand::SetMuted(Muted {
                 audio: true,
                 video: false,
             }));
-            assert_eq!(script.to_bridge()[0]["videoType"], "camera");
+            assert_eq!(script.take_bridge_messages()[0]["videoType"], "camera");
             script.seconds(6);
-            assert!(script.to_bridge().is_empty());
+            assert!(script.take_bridge_messages().is_empty());
         } else {
             script.seconds(4);
-            assert_eq!(script.to_bridge()[0]["videoType"], "none");
+            assert_eq!(script.take_bridge_messages()[0]["videoType"], "none");
             script.command(ConferenceCommand::Media(
                 media_protocol::SessionId(1),
                 SessionEvent::BridgeChannel(BridgeChannelState::Open),
             ));
             assert_eq!(
-                script.to_bridge()[2]["videoType"],
+                script.take_bridge_messages()[2]["videoType"],
                 "none",
                 "later openings tell it at once"
             );

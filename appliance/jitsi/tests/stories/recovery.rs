@@ -27,13 +27,17 @@ fn lively(script: &mut Script, seconds: u64) {
 #[test]
 fn a_bridge_that_moves_us_brings_a_new_session_in_the_same_room() {
     let (mut script, first) = Script::in_session();
-    script.to_bridge();
+    script.take_bridge_messages();
     script.iq(FOCUS, "t", &terminate(SID, "<success/><text>moving</text>"));
     assert!(script.sent("id='t'").contains("type='result'"));
     script.saw(&ConferenceEvent::Session(None));
     let second = script.session("sid2", "b2");
     assert!(second > first);
-    assert_eq!(script.to_bridge().len(), 3, "constraints and types are said again");
+    assert_eq!(
+        script.take_bridge_messages().len(),
+        3,
+        "constraints and types are said again"
+    );
     lively(&mut script, 60);
     script.no_event(|event| matches!(event, ConferenceEvent::Reconnecting));
 }
