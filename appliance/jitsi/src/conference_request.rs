@@ -54,7 +54,7 @@ impl ConferenceRequest {
 pub enum Reply {
     /// The conference exists: join.
     Ready(Ready),
-    /// Ask again after 1, 2, 4 ... at most 120 s.
+    /// Not yet, or the focus is not connected. Ask again after 1, 2, 4 ... at most 120 s.
     NotReady {
         /// To send with the next request, if given.
         session_id: Option<String>,
@@ -146,6 +146,8 @@ impl Reply {
         }
         match error.condition.as_str() {
             "not-authorized" => Self::NotAuthorized,
+            // the focus component is there, the focus itself is not (yet)
+            "service-unavailable" | "recipient-unavailable" => Self::NotReady { session_id: None },
             _ => Self::Refused(error),
         }
     }

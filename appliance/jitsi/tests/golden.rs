@@ -82,6 +82,8 @@ fn the_focus_is_ready_and_says_whom_to_trust() {
 fn other_answers_of_the_focus_each_have_their_outcome() {
     let reply = |name: &str| Reply::parse(&written(name));
     assert!(matches!(reply("conference-not-ready"), Reply::NotReady { .. }));
+    let absent = Reply::parse(&recorded("s2c-iq-error-conference-service-unavailable"));
+    assert_eq!(absent, Reply::NotReady { session_id: None });
     assert_eq!(reply("conference-not-authorized"), Reply::NotAuthorized);
     assert_eq!(reply("conference-session-invalid"), Reply::SessionInvalid);
     assert!(matches!(
@@ -223,15 +225,56 @@ fn sources_are_the_same_whether_json_or_xml() {
 }
 
 #[test]
+fn the_sources_of_those_who_are_there_come_with_the_offer() {
+    let offer = offer(&recorded(
+        "s2c-iq-set-jingle-session-initiate-json-sources-with-participants-data",
+    ));
+    let mut table = SourceTable::default();
+    table.reset(&offer.sources);
+    let streams = table.streams();
+    let screen = streams
+        .iter()
+        .find(|stream| stream.video_type == Some(VideoType::Desktop))
+        .unwrap();
+    assert_eq!(
+        (screen.source.as_str(), screen.owner.as_str()),
+        ("f5333b88-v1", "f5333b88")
+    );
+    assert_eq!(
+        (screen.ssrc, screen.rtx_ssrc),
+        (3_590_154_682, Some(3_504_061_094)),
+        "the group says so, not the order"
+    );
+    assert!(streams.iter().any(|stream| stream.source == "74482269-a0"));
+    assert!(
+        table.contains(3_974_044_368),
+        "the SSRC of the bridge itself is taken too"
+    );
+}
+
+#[test]
 fn the_bridge_channel_over_websocket_is_offered_in_place_of_data() {
     let offer = offer(&recorded("s2c-iq-set-jingle-session-initiate-json-sources-websocket"));
     assert_eq!(offer.web_sockets.len(), 1, "each content names the same one");
     assert!(offer.web_sockets[0].contains("/colibri-ws/"));
     assert_eq!((offer.data, offer.transport.sctp_port), (None, None));
+    let both = self::offer(&recorded(
+        "s2c-iq-set-jingle-session-initiate-json-sources-websocket-data",
+    ));
+    assert_eq!((both.web_sockets.len(), both.transport.sctp_port), (1, Some(5000)));
 }
 
 #[test]
 fn muted_starts_and_addresses_of_both_families_are_read_and_host_names_are_not() {
+    let started = offer(&recorded(
+        "s2c-iq-set-jingle-session-initiate-json-sources-data-startmuted",
+    ))
+    .start_muted;
+    assert!(started.audio && started.video);
+    let told = JsonMessage::parse(&recorded(
+        "s2c-message-normal-json-message-room_metadata-services-startMuted-from-metadata",
+    ));
+    assert!(matches!(told, Some(JsonMessage::RoomMetadata(metadata)) if metadata.start_muted == Some(started)));
     let offer = offer(&written("session-initiate-startmuted"));
     assert!(offer.start_muted.audio && !offer.start_muted.video);
     let addresses: Vec<_> = offer
@@ -350,6 +393,10 @@ fn being_put_out_has_a_cause() {
     assert_eq!(gone("s2c-presence-unavailable-lobby-self-destroy"), (true, lobby));
     assert_eq!(gone("s2c-presence-unavailable-self"), (true, UnavailableCause::Left));
     assert_eq!(gone("s2c-presence-unavailable"), (false, UnavailableCause::Left));
+    assert_eq!(
+        gone("s2c-presence-unavailable-focus-status333"),
+        (false, UnavailableCause::ServiceEnded)
+    );
 }
 
 #[test]

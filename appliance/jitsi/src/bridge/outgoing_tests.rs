@@ -81,6 +81,8 @@ fn the_strict_parser_is_strict() {
 fn the_strict_parser_takes_what_a_real_bridge_took() {
     for text in [
         include_str!("../../tests/golden/recorded/bridge-client-EndpointMessage-endpoint-reaction.json"),
+        include_str!("../../tests/golden/recorded/bridge-client-ClientHello.json"),
+        include_str!("../../tests/golden/recorded/bridge-client-EndpointMessage-x.json"),
         include_str!("../../tests/golden/recorded/bridge-client-EndpointStats.json"),
         include_str!("../../tests/golden/recorded/bridge-client-ReceiverVideoConstraints.json"),
         include_str!("../../tests/golden/recorded/bridge-client-SourceVideoTypeMessage.json"),

@@ -34,7 +34,8 @@ const ALWAYS: [&str; 12] = [
 pub struct OwnFeatures {
     /// Few SSRCs that change their source (`specs/jitsi-client.md §5`); needs a working bridge channel.
     pub ssrc_rewriting: bool,
-    /// Sources in the offer as compact JSON instead of XML.
+    /// Sources in the offer as compact JSON instead of XML. Without it a focus of 2026 drops the data content, and with
+    /// it the bridge channel over SCTP and all video.
     pub json_sources: bool,
     /// Retransmissions (RFC 4588).
     pub rtx: bool,
