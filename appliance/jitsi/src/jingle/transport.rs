@@ -115,7 +115,10 @@ fn fingerprint(element: &Element) -> Option<Fingerprint> {
     {
         return None;
     }
-    let setup = element.attr("setup").filter(|setup| matches!(*setup, "active" | "passive")).unwrap_or("actpass");
+    let setup = element
+        .attr("setup")
+        .filter(|setup| matches!(*setup, "active" | "passive"))
+        .unwrap_or("actpass");
     (value.len() <= 64 * 3).then(|| Fingerprint {
         hash,
         value,
