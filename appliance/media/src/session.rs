@@ -7,6 +7,7 @@ mod key_frames;
 mod payload;
 mod receiver;
 pub mod transport;
+mod temporal_layers;
 mod video_sender;
 mod watchdog;
 mod workarounds;

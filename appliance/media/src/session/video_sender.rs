@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::gate::{FirstPacket, Gate};
 use super::key_frames::{self, KeyFrames};
 use super::payload::{add_extension, section_caps};
+use super::temporal_layers;
 use super::transport::Transport;
 use crate::capture::{Tap, picture_caps};
 use crate::elements::{BuildError, chain, filter, make};
@@ -265,6 +266,7 @@ fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildErr
             encoder.set_property("undershoot", 95_i32);
             encoder.set_property_from_str("end-usage", "cbr");
             encoder.set_property_from_str("error-resilient", "default");
+            temporal_layers::enable(&encoder);
             encoder
         }
         VideoCodec::H264 => {
@@ -282,7 +284,10 @@ fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildErr
 
 fn set_bitrate(encoder: &gst::Element, codec: VideoCodec, bitrate: u32) {
     match codec {
-        VideoCodec::Vp8 => encoder.set_property("target-bitrate", i32::try_from(bitrate).unwrap_or(i32::MAX)),
+        VideoCodec::Vp8 => {
+            encoder.set_property("target-bitrate", i32::try_from(bitrate).unwrap_or(i32::MAX));
+            temporal_layers::set_bitrate(encoder, bitrate);
+        }
         VideoCodec::H264 => encoder.set_property("bitrate", (bitrate / 1000).max(1)),
     }
 }
