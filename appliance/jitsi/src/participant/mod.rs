@@ -1,6 +1,6 @@
 //! The pure core of one participant.
 //!
-//! [`Participant`] is the door; a [`meeting::Meeting`] exists from a join to its end. Its parts, in the order a meeting
+//! [`Participant`] is the door; a `Meeting` exists from a join to its end. Its parts, in the order a meeting
 //! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `answers` and `stanzas`
 //! (what arrives), `membership` (who is here), `negotiation` (sessions with the focus), `session` and `channel` (one
 //! session and its bridge channel), `recovery` (what broke), `departure`.

@@ -169,9 +169,10 @@ impl Meeting {
 
     /// The media worker is gone, and with it the transport.
     pub fn media_lost(&mut self, cx: &mut Context) {
-        if self.session.is_some() {
-            self.demand_session(cx);
+        if let Some(session) = &mut self.session {
+            session.excuse();
         }
+        self.demand_session(cx);
     }
 
     /// The session does not work: demands a new one, not faster than the focus grants them.
@@ -199,7 +200,7 @@ impl Meeting {
             return;
         }
         let Some(session) = &self.session else { return };
-        if session.accepted() && !session.connected() {
+        if session.never_worked() {
             self.restarts.never_connected += 1;
             if self.restarts.never_connected >= NEVER_CONNECTED {
                 tracing::warn!("no media passes");

@@ -30,6 +30,7 @@ pub(super) struct Session {
     cap: Option<u32>,
     accepted: bool,
     connected: bool,
+    excused: bool,
     deadline: Option<Instant>,
     told: Option<Box<SessionPlan>>,
 }
@@ -55,6 +56,7 @@ impl Session {
             cap: None,
             accepted: false,
             connected: false,
+            excused: false,
             deadline: Some(cx.after(DESCRIPTION)),
             told: None,
         })
@@ -70,9 +72,14 @@ impl Session {
         self.accepted
     }
 
-    /// Media have passed.
-    pub fn connected(&self) -> bool {
-        self.connected
+    /// No media have ever passed, and the media worker is not to blame.
+    pub fn never_worked(&self) -> bool {
+        !self.connected && !self.excused
+    }
+
+    /// The media worker was lost: that no media pass says nothing about the way to the bridge.
+    pub fn excuse(&mut self) {
+        self.excused = true;
     }
 
     pub fn accept(&mut self, cx: &Context) {

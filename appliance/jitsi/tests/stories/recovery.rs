@@ -272,3 +272,33 @@ fn an_answer_the_focus_refuses_makes_the_box_enter_anew() {
     script.text(&format!("<iq xmlns='jabber:client' type='error' id='{accept}' from='{FOCUS}'><error type='modify'><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
     script.saw(&ConferenceEvent::Reconnecting);
 }
+
+#[test]
+fn a_worker_that_fails_before_it_answers_does_not_demand_sessions_for_ever() {
+    let mut script = Script::joined();
+    script.peer("cd34ef56", "Zoé", false);
+    for n in 0..3 {
+        script.offer(&format!("sid{n}"), &format!("b{n}"));
+        let id = script.plan().id;
+        let failed = SessionEvent::Failed {
+            reason: "no element".into(),
+        };
+        script.command(ConferenceCommand::Media(id, failed));
+        lively(&mut script, 6);
+    }
+    lively(&mut script, 3);
+    assert_eq!(script.ended(), Outcome::MediaBlocked);
+}
+
+#[test]
+fn a_worker_that_dies_while_it_starts_is_no_sign_of_blocked_media() {
+    let mut script = Script::joined();
+    script.peer("cd34ef56", "Zoé", false);
+    for n in 0..4 {
+        script.offer(&format!("sid{n}"), &format!("b{n}"));
+        script.plan();
+        script.command(ConferenceCommand::MediaLost);
+        lively(&mut script, 14);
+    }
+    script.no_event(|event| matches!(event, ConferenceEvent::Ended(_)));
+}
