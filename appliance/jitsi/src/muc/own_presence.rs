@@ -138,6 +138,17 @@ mod tests {
             "secret"
         );
         let joined: Vec<_> = children(&join).into_iter().filter(|name| name != "x").collect();
+        let expected = [
+            "c",
+            "nick",
+            "stats-id",
+            "jitsi_participant_region",
+            "jitsi_participant_codecList",
+            "SourceInfo",
+        ];
+        assert_eq!(joined, expected);
+        let ver = own.features.ver();
+        assert_eq!(join.get_child("c", ns::CAPS).unwrap().attr("ver"), Some(ver.as_str()));
         own.muted = Muted {
             audio: false,
             video: true,
