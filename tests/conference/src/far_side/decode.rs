@@ -29,8 +29,8 @@ pub struct Seen {
     pub luma: f64,
     /// Flashes.
     pub flashes: FlashFinder,
-    /// The last picture as JPEG.
-    pub jpeg: Option<Vec<u8>>,
+    /// The last picture.
+    pub last: Option<gst::Sample>,
     /// The decoder complained.
     pub errors: u64,
     pending: VecDeque<(u64, Option<f64>)>,
@@ -58,32 +58,17 @@ impl PictureDecoder {
     /// Builds the pipeline.
     pub fn new(seen: SharedSeen) -> Result<Self> {
         let pipeline = launch(
-            "appsrc name=in is-live=false format=time max-bytes=0 caps=video/x-vp8 ! vp8dec threads=1 ! tee name=t \
-             t. ! queue max-size-buffers=4 ! appsink name=pictures sync=false \
-             t. ! queue leaky=downstream max-size-buffers=1 ! videorate drop-only=true max-rate=5 ! videoscale \
-             ! video/x-raw,width=640,height=360 ! jpegenc quality=75 ! appsink name=jpeg sync=false max-buffers=1 drop=true",
+            "appsrc name=in is-live=false format=time max-bytes=0 caps=video/x-vp8 ! vp8dec threads=1 \
+             ! appsink name=pictures sync=false",
         )?;
         let source = element::<gst_app::AppSrc>(&pipeline, "in")?;
         let pictures = element::<gst_app::AppSink>(&pipeline, "pictures")?;
-        let jpeg = element::<gst_app::AppSink>(&pipeline, "jpeg")?;
         let shared = seen.clone();
         pictures.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                     picture(&sample, &shared);
-                    Ok(gst::FlowSuccess::Ok)
-                })
-                .build(),
-        );
-        let shared = seen.clone();
-        jpeg.set_callbacks(
-            gst_app::AppSinkCallbacks::builder()
-                .new_sample(move |sink| {
-                    let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                    if let Some(map) = sample.buffer().and_then(|b| b.map_readable().ok()) {
-                        lock(&shared).jpeg = Some(map.as_slice().to_vec());
-                    }
                     Ok(gst::FlowSuccess::Ok)
                 })
                 .build(),
@@ -139,6 +124,7 @@ fn picture(sample: &gst::Sample, seen: &Mutex<Seen>) {
         seen.longest_gap_ns = seen.longest_gap_ns.max(now.saturating_sub(last));
     }
     seen.height = height as u32;
+    seen.last = Some(sample.clone());
     seen.luma = sum as f64 / count.max(1) as f64;
     let mut ms = None;
     while seen.pending.front().is_some_and(|(at, _)| *at <= pts) {
@@ -151,6 +137,14 @@ fn picture(sample: &gst::Sample, seen: &Mutex<Seen>) {
     if let Some(ms) = ms {
         seen.flashes.push(ms, bright as f64 / count.max(1) as f64);
     }
+}
+
+/// A picture as JPEG of 640x360.
+pub fn jpeg(sample: &gst::Sample) -> Option<Vec<u8>> {
+    let caps = gst::Caps::builder("image/jpeg").field("width", 640).field("height", 360).build();
+    let jpeg = gstreamer_video::convert_sample(sample, &caps, Some(gst::ClockTime::from_seconds(2))).ok()?;
+    let map = jpeg.buffer()?.map_readable().ok()?;
+    Some(map.as_slice().to_vec())
 }
 
 /// What was heard.

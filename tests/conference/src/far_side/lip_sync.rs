@@ -54,7 +54,7 @@ pub struct FlashFinder {
 }
 
 /// A picture gets brighter at a stroke by this share of its pixels.
-const FLASH: f64 = 0.015;
+const FLASH: f64 = 0.008;
 
 impl FlashFinder {
     /// Takes the share of bright pixels (0 to 1) of the picture shown at `ms`.

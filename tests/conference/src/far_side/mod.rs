@@ -57,12 +57,15 @@ impl FarSides {
 
     /// The last picture of `endpoint`, or of the newest.
     pub fn jpeg(&self, endpoint: Option<&str>) -> Option<Vec<u8>> {
-        let all = locked(&self.0);
-        let record = match endpoint {
-            Some(endpoint) => all.get(endpoint)?,
-            None => all.values().max_by_key(|r| r.order)?,
+        let last = {
+            let all = locked(&self.0);
+            let record = match endpoint {
+                Some(endpoint) => all.get(endpoint)?,
+                None => all.values().max_by_key(|r| r.order)?,
+            };
+            locked(&record.seen).last.clone()
         };
-        locked(&record.seen).jpeg.clone()
+        decode::jpeg(&last?)
     }
 
     /// Begins a new window for gaps, tones and lip-sync.
@@ -254,7 +257,7 @@ impl FarSide {
             return None;
         }
         let clock = clock(90_000);
-        if !vp8::Descriptor::read(&packet.payload).is_some_and(|d| d.picture_id.is_some() && d.tl0_pic_idx.is_some()) {
+        if !vp8::Descriptor::read(&packet.payload).is_some_and(|d| d.picture_id.is_some()) {
             self.verdict.broken(rule::PICTURE_ID, format!("packet {} of {ssrc}", packet.header.sequence_number));
         }
         if vp8::starts_key_frame(&packet.payload) {

@@ -71,9 +71,9 @@ pub struct FarSideReport {
     pub audio_packets_with_transport_cc: u64,
     /// The last audio level, -dBov.
     pub audio_level: Option<i8>,
-    /// Windows of 100 ms in which the expected tone was heard.
+    /// Windows of 50 ms in which the expected tone was heard.
     pub tone_windows: u32,
-    /// Windows of 100 ms that were not silent.
+    /// Windows of 50 ms that were not silent.
     pub loud_windows: u32,
     /// The expected tone was heard for half a second altogether.
     pub tone_heard: bool,

@@ -4,8 +4,8 @@
 pub const RATE: u32 = 48_000;
 /// Samples of a block for the beginning of a beep: 5 ms.
 const BLOCK: usize = 240;
-/// Blocks of a window for the tone: 100 ms.
-const WINDOW: usize = 20;
+/// Blocks of a window for the tone: 50 ms.
+const WINDOW: usize = 10;
 /// Quieter than this nothing is a tone (amplitude, full scale is 1).
 const AUDIBLE: f64 = 0.01;
 /// A beep begins after so many blocks without it: 200 ms.
@@ -46,9 +46,9 @@ pub struct Listener {
     /// RTP timestamp of the first sample in `rest`.
     at: u32,
     silent_blocks: u32,
-    /// Windows of 100 ms that were the tone.
+    /// Windows of 50 ms that were the tone.
     pub tone_windows: u32,
-    /// Windows of 100 ms that were not silent.
+    /// Windows of 50 ms that were not silent.
     pub loud_windows: u32,
     /// RTP timestamps at which beeps began.
     pub beeps: Vec<u32>,
