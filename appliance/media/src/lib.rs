@@ -6,7 +6,7 @@
 //! really closes its descriptor.
 
 pub mod capture;
-mod certificate;
+pub mod certificate;
 pub mod clock;
 mod display;
 pub mod elements;

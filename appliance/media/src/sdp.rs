@@ -146,7 +146,7 @@ fn transport_lines(offer: &SessionOffer) -> Result<String, SdpError> {
 fn audio_section(sdp: &mut String, audio: &AudioOffer, transport: &str) -> Result<(), SdpError> {
     media_line(sdp, "audio", &audio.payload_types)?;
     let _ = write!(sdp, "{transport}a=mid:{AUDIO_MID}\r\na=sendrecv\r\na=rtcp-mux\r\n");
-    extension(sdp, audio.audio_level_extension, AUDIO_LEVEL)?;
+
     extension(sdp, audio.transport_cc_extension, TRANSPORT_CC)?;
     payload_types(sdp, &audio.payload_types)
 }

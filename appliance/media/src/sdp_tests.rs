@@ -74,7 +74,7 @@ fn a_bridge_offer_becomes_three_bundled_sections() {
         "m=audio 9 UDP/TLS/RTP/SAVPF 111",
         "a=rtpmap:111 opus/48000/2",
         "a=fmtp:111 minptime=10;useinbandfec=1",
-        "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+        "a=extmap:5 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
         "m=video 9 UDP/TLS/RTP/SAVPF 100 96",
         "a=rtcp-fb:100 nack pli",
         "a=rtpmap:96 rtx/90000",
@@ -86,6 +86,10 @@ fn a_bridge_offer_becomes_three_bundled_sections() {
         assert!(sdp.lines().any(|found| found == line), "no line {line:?} in\n{sdp}");
     }
     assert!(!sdp.contains("a=ssrc"), "SSRCs are our own business");
+    assert!(
+        !sdp.contains("extmap:1 "),
+        "the audio level is written without webrtcbin's knowledge"
+    );
     assert!(
         !sdp.contains("extmap:3"),
         "an extension that we do not write is not accepted"
@@ -158,7 +162,7 @@ fn lists_and_numbers_have_limits() {
         |offer| offer.remote.candidates = vec![offer.remote.candidates[0].clone(); MAX_CANDIDATES + 1],
         |offer| offer.video.payload_types = vec![offer.video.payload_types[0].clone(); MAX_LIST + 1],
         |offer| offer.video.payload_types[0].number = 128,
-        |offer| offer.audio.audio_level_extension = Some(15),
+        |offer| offer.audio.transport_cc_extension = Some(15),
         |offer| offer.remote.fingerprints.clear(),
     ];
     for attack in attacks {

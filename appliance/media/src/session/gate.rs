@@ -1,4 +1,6 @@
 //! A gate in front of a payloader: closed, nothing of this stream can leave the box, whatever stands before it.
+//!
+//! Buffers fall by `Handled`, not `Drop`: on a sink pad GStreamer 1.22 grumbles about a dropped buffer that is gone already.
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -44,7 +46,7 @@ impl Gate {
             if gate.is_open() {
                 gst::PadProbeReturn::Ok
             } else {
-                gst::PadProbeReturn::Drop
+                gst::PadProbeReturn::Handled
             }
         });
     }
@@ -59,7 +61,7 @@ impl Gate {
             if gate.passes(!buffer.flags().contains(gst::BufferFlags::DELTA_UNIT), buffer.size()) {
                 gst::PadProbeReturn::Ok
             } else {
-                gst::PadProbeReturn::Drop
+                gst::PadProbeReturn::Handled
             }
         });
     }

@@ -30,7 +30,10 @@ pub fn enable(encoder: &gst::Element) {
     encoder.set_property("temporal-scalability-number-layers", RATE_DECIMATORS.len() as i32);
     encoder.set_property("temporal-scalability-periodicity", LAYER_IDS.len() as i32);
     encoder.set_property("temporal-scalability-layer-id", glib::ValueArray::new(LAYER_IDS));
-    encoder.set_property("temporal-scalability-rate-decimator", glib::ValueArray::new(RATE_DECIMATORS));
+    encoder.set_property(
+        "temporal-scalability-rate-decimator",
+        glib::ValueArray::new(RATE_DECIMATORS),
+    );
     encoder.set_property_from_str("temporal-scalability-layer-flags", &format!("<{}>", FLAGS.join(",")));
     encoder.set_property("temporal-scalability-layer-sync-flags", gst::Array::new(SYNC));
 }

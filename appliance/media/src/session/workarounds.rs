@@ -145,7 +145,7 @@ fn route_key_frame_requests(rtpbin: &gst::Element, keys: &KeyFrames) {
                 .structure()
                 .filter(|structure| structure.name() == "GstForceKeyUnit");
             match request.and_then(|structure| structure.get::<u32>("ssrc").ok()) {
-                Some(ssrc) if keys.request(ssrc, now_ns()) => gst::PadProbeReturn::Drop,
+                Some(ssrc) if keys.request(ssrc, now_ns()) => gst::PadProbeReturn::Handled,
                 _ => gst::PadProbeReturn::Ok,
             }
         });
