@@ -213,7 +213,9 @@ fn payload_types(sdp: &mut String, types: &[PayloadType]) -> Result<(), SdpError
             let pairs = pairs.collect::<Result<Vec<_>, SdpError>>()?;
             let _ = write!(sdp, "a=fmtp:{number} {}\r\n", pairs.join(";"));
         }
-        for feedback in &kind.feedback {
+        // Without FIR in it, webrtcbin asks by PLI, as browsers do: a FIR that asks for a rewritten SSRC is dropped by the
+        // bridge (seen on jitsi-videobridge). FIR that arrives is obeyed all the same.
+        for feedback in kind.feedback.iter().filter(|feedback| *feedback != "ccm fir") {
             let _ = write!(sdp, "a=rtcp-fb:{number} {}\r\n", text(feedback, "RTCP feedback")?);
         }
         if let Some(rtx) = kind.rtx {
