@@ -135,8 +135,8 @@ impl Session {
             | TransportEvent::AnswerSet(Err(reason)) => self.fail(reason),
             TransportEvent::AnswerSet(Ok(())) => None,
             TransportEvent::State(state) => self.on_state(state),
-            TransportEvent::Incoming(pad, parked) => {
-                self.receiver.add(pad, parked, &self.transport);
+            TransportEvent::Incoming(pad, held) => {
+                self.receiver.add(pad, held, &self.transport);
                 self.apply();
                 None
             }
@@ -196,6 +196,7 @@ impl Session {
         if self.failed {
             return None;
         }
+        self.receiver.release_unnamed(now_ns());
         let looked_at = |source: &String| self.plan.streams.iter().any(|stream| stream.source == *source);
         let expecting = self.video.flows() || self.audio.flows() || self.sources.iter().any(looked_at);
         let event = self.watchdog.tick(now_ns(), self.transport.last_packet_ns(), expecting);

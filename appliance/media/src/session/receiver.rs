@@ -1,6 +1,7 @@
 //! What arrives: one pad per SSRC, decoded only while somebody looks at it or listens. Which SSRC is whose comes from the
 //! plan and may change at any time; then the label changes and the decoder stays (SSRC rewriting,
-//! `specs/jitsi-client.md §5`). An SSRC that the plan does not name is parked: its packets fall.
+//! `specs/jitsi-client.md §5`). An SSRC that the plan does not name is held for a second, for media may come before its
+//! map; then it is parked: its packets fall.
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -12,6 +13,7 @@ use super::decoder::Decoder;
 use super::key_frames;
 use super::transport::{Transport, TransportEvent, park};
 use crate::capture::Tap;
+use crate::clock::now_ns;
 use crate::mailbox::{Mailbox, Message};
 use crate::wall::Board;
 
@@ -19,6 +21,9 @@ use crate::wall::Board;
 const MAX_INCOMING: usize = 128;
 /// Most decoders of each kind at a time.
 const MAX_DECODERS: usize = 16;
+
+/// How long a stream waits for its name in ns (`specs/jitsi-client.md §5`).
+const HOLD_NS: u64 = 1_000_000_000;
 
 /// The receiving half of a session.
 #[derive(Debug)]
@@ -35,7 +40,9 @@ pub struct Receiver {
 #[derive(Debug)]
 struct Incoming {
     pad: gst::Pad,
+    /// Keeps the buffers from whoever comes next: held until `held_until_ns`, then parked.
     parked: Option<gst::PadProbeId>,
+    held_until_ns: Option<u64>,
     kind: MediaKind,
     encoding: String,
     decoder: Option<Decoder>,
@@ -59,21 +66,24 @@ impl Receiver {
         }
     }
 
-    /// A pad appeared, its buffers falling by `parked`.
-    pub fn add(&mut self, pad: gst::Pad, parked: Option<gst::PadProbeId>, transport: &Transport) {
+    /// A pad appeared, its buffers held by `held`.
+    pub fn add(&mut self, pad: gst::Pad, held: Option<gst::PadProbeId>, transport: &Transport) {
         let Some((ssrc, kind, encoding)) = described(&pad) else {
             tracing::warn!(pad = %pad.name(), "a received pad without SSRC");
+            fall(&pad, held);
             return;
         };
         if !self.incoming.contains_key(&ssrc) && self.incoming.len() >= MAX_INCOMING {
             tracing::warn!(ssrc, "too many SSRCs; this one is not looked at");
+            fall(&pad, held);
             return;
         }
         transport.set_retransmission(ssrc, kind == MediaKind::Video);
         tracing::info!(ssrc, ?kind, encoding, "a stream arrives");
         let new = Incoming {
             pad,
-            parked,
+            parked: held,
+            held_until_ns: Some(now_ns() + HOLD_NS),
             kind,
             encoding,
             decoder: None,
@@ -83,6 +93,16 @@ impl Receiver {
         // The pad before it went silent so long that webrtcbin gave it up; its branch gets nothing any more.
         if let Some(decoder) = self.incoming.insert(ssrc, new).and_then(|old| old.decoder) {
             decoder.remove(transport.pipeline());
+        }
+    }
+
+    /// Lets the buffers of streams fall that nobody has named in time.
+    pub fn release_unnamed(&mut self, now_ns: u64) {
+        for incoming in self.incoming.values_mut() {
+            if incoming.held_until_ns.is_some_and(|until| until <= now_ns) {
+                incoming.held_until_ns = None;
+                incoming.parked = fall(&incoming.pad, incoming.parked.take());
+            }
         }
     }
 
@@ -194,10 +214,11 @@ impl Incoming {
         ) {
             Ok(decoder) => {
                 self.decoder = Some(decoder);
+                let complete = self.held_until_ns.take().is_some();
                 if let Some(probe) = self.parked.take() {
                     self.pad.remove_probe(probe);
                 }
-                if self.kind == MediaKind::Video {
+                if self.kind == MediaKind::Video && !complete {
                     key_frames::ask_sender(&self.pad);
                 }
             }
@@ -207,6 +228,15 @@ impl Incoming {
             }
         }
     }
+}
+
+/// From held to parked.
+fn fall(pad: &gst::Pad, held: Option<gst::PadProbeId>) -> Option<gst::PadProbeId> {
+    let parked = park(pad);
+    if let Some(held) = held {
+        pad.remove_probe(held);
+    }
+    parked
 }
 
 /// SSRC, kind and encoding of a received pad, from its caps.

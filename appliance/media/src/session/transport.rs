@@ -274,7 +274,7 @@ impl Transport {
         let post = self.poster();
         self.webrtcbin.connect_pad_added(move |_, pad| {
             if pad.direction() == gst::PadDirection::Src {
-                post(TransportEvent::Incoming(pad.clone(), park(pad)));
+                post(TransportEvent::Incoming(pad.clone(), hold(pad)));
             }
         });
     }
@@ -313,6 +313,13 @@ impl Transport {
         });
         self.channel = Some(channel);
     }
+}
+
+/// Keeps the buffers of a received stream in its jitterbuffer until somebody says whose it is: the first of them is the key
+/// frame.
+pub fn hold(pad: &gst::Pad) -> Option<gst::PadProbeId> {
+    let data = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(data, |_, _| gst::PadProbeReturn::Ok)
 }
 
 /// Lets the buffers of a received stream fall, so that its jitterbuffer goes on without anybody behind the pad.

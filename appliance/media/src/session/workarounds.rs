@@ -70,6 +70,10 @@ impl Watched {
     }
 }
 
+/// What the RTP session takes for its bandwidth, bit/s. RTCP gets a twentieth of it (RFC 3550 §6.2); with the default a key
+/// frame request waits for more than a second for its turn.
+const SESSION_BANDWIDTH: f64 = 1_000_000.0;
+
 /// Applies all of them to a new webrtcbin.
 ///
 /// # Errors
@@ -104,6 +108,7 @@ pub fn apply(
                 set_retransmission_ssrcs(element, &map);
                 seen.with(|inner| inner.retransmitter = element.downgrade());
             }
+            Some("rtpsession") => element.set_property("bandwidth", SESSION_BANDWIDTH),
             Some("nicesrc") => note_arrivals(element, &last_packet),
             _ => {}
         }
@@ -163,12 +168,14 @@ fn retransmission_map(layers: &[LayerPlan]) -> gst::Structure {
 /// webrtcbin overwrites the map while it negotiates, and the SSRCs are frozen at the first caps: set it at both (§3.2).
 fn set_retransmission_ssrcs(element: &gst::Element, map: &gst::Structure) {
     element.set_property("ssrc-map", map);
+    eprintln!("DBG set {map:?}");
     let Some(sink) = element.static_pad("sink") else { return };
     let (weak, map) = (element.downgrade(), map.clone());
     sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         let is_caps = info.event().is_some_and(|event| event.type_() == gst::EventType::Caps);
         if let Some(element) = weak.upgrade().filter(|_| is_caps) {
             element.set_property("ssrc-map", &map);
+            eprintln!("DBG caps {:?}", info.event());
         }
         gst::PadProbeReturn::Ok
     });
