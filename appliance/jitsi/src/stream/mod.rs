@@ -289,6 +289,8 @@ impl Stream {
 
     fn stream_management(&mut self, frame: &Element) {
         match frame.name() {
+            // After `<close/>` nothing may follow (RFC 7395 §3.6).
+            "r" if matches!(self.phase, Phase::Closing | Phase::Ended) => {}
             "r" => self.frames.push(self.management.acknowledgement()),
             _ => self.management.read(frame),
         }

@@ -162,6 +162,16 @@ fn what_is_not_xmpp_is_named_so_and_silence_ends() {
 }
 
 #[test]
+fn nothing_follows_our_close_not_even_an_acknowledgement() {
+    let start = Instant::now();
+    let mut stream = bound(start);
+    stream.close();
+    stream.take_frames();
+    assert_eq!(stream.receive("<r xmlns='urn:xmpp:sm:3'/>", start), []);
+    assert_eq!(stream.take_frames(), Vec::<String>::new());
+}
+
+#[test]
 fn closing_is_answered_by_closing() {
     let start = Instant::now();
     let close = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>";
