@@ -1,0 +1,240 @@
+//! One `roomd` under test.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::processes;
+
+/// Which devices the box uses.
+#[derive(Debug, Clone)]
+pub struct Devices {
+    /// As for `--camera`.
+    pub camera: String,
+    /// As for `--microphone`.
+    pub microphone: String,
+    /// As for `--loudspeaker`.
+    pub loudspeaker: String,
+}
+
+impl Default for Devices {
+    fn default() -> Self {
+        let simulated = || "simulated".to_owned();
+        Self {
+            camera: simulated(),
+            microphone: simulated(),
+            loudspeaker: simulated(),
+        }
+    }
+}
+
+/// How to join.
+#[derive(Debug, Clone, Default)]
+pub struct Join {
+    /// The devices.
+    pub devices: Devices,
+    /// Further arguments of `roomd join`.
+    pub arguments: Vec<String>,
+    /// Show its words on this process's standard error.
+    pub verbose: bool,
+}
+
+/// A running `roomd`; killed when dropped.
+#[derive(Debug)]
+pub struct RoomBox {
+    child: Child,
+    folder: TempDir,
+}
+
+impl RoomBox {
+    /// Starts `roomd join`.
+    ///
+    /// # Errors
+    /// When the program is not built or cannot be started.
+    pub fn join(url: &str, join: &Join) -> std::io::Result<Self> {
+        let folder = TempDir::with_prefix("room-box")?;
+        let mut command = Command::new(program("roomd")?);
+        command.args(["--language", "en", "join", url]);
+        command.arg("--report").arg(folder.path().join("report.json"));
+        command.args([
+            "--camera",
+            &join.devices.camera,
+            "--microphone",
+            &join.devices.microphone,
+        ]);
+        command.args(["--loudspeaker", &join.devices.loudspeaker]);
+        command
+            .arg("--display")
+            .arg(format!("simulated:{}", folder.path().join("wall.jpg").display()));
+        command.args(&join.arguments);
+        Self::start(command, folder, join.verbose)
+    }
+
+    /// Starts `roomd run` with a control socket; it is ready when this returns.
+    ///
+    /// # Errors
+    /// When the program is not built, or its control socket does not appear within 20 s.
+    pub fn daemon(devices: &Devices) -> std::io::Result<Self> {
+        let folder = TempDir::with_prefix("room-box")?;
+        let path = |name: &str| folder.path().join(name);
+        let configuration = format!(
+            "name = 'Salle 4'\nlanguage = 'fr'\ncamera = '{}'\nmicrophone = '{}'\nloudspeaker = '{}'\n\
+             display = 'simulated:{}'\ncontrol = '{}'\n",
+            devices.camera,
+            devices.microphone,
+            devices.loudspeaker,
+            path("wall.jpg").display(),
+            path("control").display()
+        );
+        std::fs::write(path("roomd.toml"), configuration)?;
+        let mut command = Command::new(program("roomd")?);
+        command.arg("run").arg("--config").arg(path("roomd.toml"));
+        let this = Self::start(command, folder, false)?;
+        let ready = wait_for(Duration::from_secs(20), || this.ask(r#"{"command":"state"}"#).is_ok());
+        if ready {
+            Ok(this)
+        } else {
+            Err(std::io::Error::other("the control socket does not answer"))
+        }
+    }
+
+    /// Runs `roomd check` once, which reads GStreamer's registry.
+    ///
+    /// # Errors
+    /// When the program is not built, or something needed is missing.
+    pub fn check() -> std::io::Result<()> {
+        let output = Command::new(program("roomd")?)
+            .arg("check")
+            .stdin(Stdio::null())
+            .output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(std::io::Error::other(
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        ))
+    }
+
+    fn start(mut command: Command, folder: TempDir, verbose: bool) -> std::io::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let words = std::fs::File::create(folder.path().join("words.txt"))?;
+        command.stderr(if verbose { Stdio::inherit() } else { Stdio::from(words) });
+        Ok(Self {
+            child: command.spawn()?,
+            folder,
+        })
+    }
+
+    /// Process id of `roomd`.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Process id of its media worker.
+    pub fn worker_pid(&self) -> Option<u32> {
+        processes::child(self.pid(), "roomd-media")
+    }
+
+    /// What it wrote on standard error, unless verbose.
+    pub fn words(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("words.txt")).unwrap_or_default()
+    }
+
+    /// The picture on its wall, JPEG.
+    pub fn wall(&self) -> Option<Vec<u8>> {
+        std::fs::read(self.folder.path().join("wall.jpg")).ok()
+    }
+
+    /// Sends a signal to `roomd`.
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+
+    /// One line to the control socket of a daemon, its answer back.
+    ///
+    /// # Errors
+    /// When the socket is not there or does not answer JSON.
+    pub fn ask(&self, line: &str) -> std::io::Result<Value> {
+        let mut socket = UnixStream::connect(self.folder.path().join("control"))?;
+        socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+        socket.write_all(format!("{line}\n").as_bytes())?;
+        let mut answer = String::new();
+        BufReader::new(socket).read_line(&mut answer)?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+
+    /// A field of the daemon's state, for example `/state` or `/camera/open`.
+    pub fn state(&self, pointer: &str) -> Value {
+        let answer = self.ask(r#"{"command":"state"}"#).unwrap_or_default();
+        answer.pointer(&format!("/state{pointer}")).cloned().unwrap_or_default()
+    }
+
+    /// Waits for its end; none when it does not come within `bound`.
+    pub fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + bound;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < end => sleep(Duration::from_millis(20)),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The report it wrote at its end.
+    pub fn report(&self) -> Option<Value> {
+        serde_json::from_slice(&std::fs::read(self.folder.path().join("report.json")).ok()?).ok()
+    }
+}
+
+impl Drop for RoomBox {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _killed = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process; one that has ended is no error.
+pub fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ended_already = kill_process(pid, signal);
+    }
+}
+
+/// Waits until `condition` holds; false when it does not within `bound`.
+pub fn wait_for(bound: Duration, condition: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + bound;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() > end {
+            return false;
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// A program of the same build: beside this one, or one folder up (a test lies in `deps`).
+fn program(name: &str) -> std::io::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let beside = this.parent().map(|folder| folder.join(name));
+    let above = this.parent().and_then(Path::parent).map(|folder| folder.join(name));
+    let found = [beside, above].into_iter().flatten().find(|path| path.is_file());
+    found.ok_or_else(|| {
+        std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            format!("{name} is not built: run cargo build --workspace"),
+        )
+    })
+}
