@@ -8,7 +8,7 @@ use crate::{footage, packages, step, tools};
 
 /// Crates whose tests start whole conferences: they run after the others and one at a time, so that a machine of
 /// two cores shows the box's own delays and not those of a neighbour.
-const END_TO_END: &[&str] = &["conference"];
+const END_TO_END: &[&str] = &["conference", "end-to-end"];
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -10,10 +10,9 @@ use crate::{footage, packages, tools, workspace};
 pub fn run(no_install: bool, passed: &[String]) -> String {
     match prepare(no_install) {
         Ok(media) => {
-            let binary = workspace::target().join("release/conference");
+            let binary = workspace::target().join("release/demo");
             // Replaced, not started: Ctrl-C and every other signal reach the demo itself, which leaves properly.
             let error = Command::new(&binary)
-                .arg("demo")
                 .arg("--footage")
                 .arg(media)
                 .args(passed)
