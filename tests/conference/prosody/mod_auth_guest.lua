@@ -18,8 +18,8 @@ provider.user_exists = refuse;
 provider.create_user = refuse;
 function provider.users() return next, prosody.hosts[module.host].sessions, nil; end
 
--- The query of the WebSocket URL is the only place where a client can say these things.
-module:hook("websocket-session", function (event)
+-- The query of the WebSocket URL is the only place where a client can say these things. mod_websocket is a global module.
+module:hook_global("websocket-session", function (event)
 	local query = event.request.url.query;
 	local values = query and http.formdecode(query) or {};
 	if type(values) ~= "table" then values = {}; end

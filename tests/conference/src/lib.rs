@@ -100,7 +100,9 @@ impl Conference {
         for index in 0..options.peers.min(peers::encode::COLOURS.len()) {
             peers::encode::load(&options.media_cache, index)?;
         }
-        let hosts = Hosts { domain: options.domain.clone() };
+        let hosts = Hosts {
+            domain: options.domain.clone(),
+        };
         let (participants, far_sides, verdict) = (Participants::default(), FarSides::default(), Verdict::default());
         let (bridge, bridge_thread) = Bridge::start(BridgeSurroundings {
             options: options.clone(),
@@ -108,13 +110,27 @@ impl Conference {
             participants: participants.clone(),
             verdict: verdict.clone(),
         })?;
-        let half = Half { options, hosts, bridge, participants, far_sides, verdict, stop: None, threads: vec![bridge_thread] };
+        let half = Half {
+            options,
+            hosts,
+            bridge,
+            participants,
+            far_sides,
+            verdict,
+            stop: None,
+            threads: vec![bridge_thread],
+        };
         half.run()
     }
 
     /// The URL of a room, with the tenant if there is one.
     pub fn room_url(&self, room: &str) -> String {
-        let tenant = self.options.tenant.as_ref().map(|t| format!("{t}/")).unwrap_or_default();
+        let tenant = self
+            .options
+            .tenant
+            .as_ref()
+            .map(|t| format!("{t}/"))
+            .unwrap_or_default();
         format!("http://{}/{tenant}{room}", self.front.address)
     }
 
@@ -125,7 +141,10 @@ impl Conference {
 
     /// A token for `room` (`*` for all) that is good for so long; negative: it has expired. None without a secret.
     pub fn token(&self, room: &str, seconds: i64) -> Option<String> {
-        self.options.token_secret.as_deref().map(|secret| token::sign(secret, room, seconds))
+        self.options
+            .token_secret
+            .as_deref()
+            .map(|secret| token::sign(secret, room, seconds))
     }
 
     /// The rules that were broken so far.
@@ -202,7 +221,11 @@ impl Conference {
 
     /// A peer stops sending (its presence stays).
     pub fn mute_peer(&self, nick: &str, media: Media, muted: bool) {
-        self.bridge.send(BridgeCommand::PeerMuted { nick: nick.into(), media, muted });
+        self.bridge.send(BridgeCommand::PeerMuted {
+            nick: nick.into(),
+            media,
+            muted,
+        });
     }
 
     /// Puts the guest out of the room.
@@ -218,7 +241,10 @@ impl Conference {
 
     /// Sets or clears the password of a room.
     pub fn set_password(&self, room: &str, password: Option<&str>) {
-        self.ask(Command::SetPassword { room: self.room_jid(room), password: password.map(str::to_owned) });
+        self.ask(Command::SetPassword {
+            room: self.room_jid(room),
+            password: password.map(str::to_owned),
+        });
     }
 
     /// Moves the guest's session: "moving", then a new session-initiate.
@@ -236,6 +262,11 @@ impl Conference {
         self.to_guest(|nick| Command::ProbeErrors { nick });
     }
 
+    /// A peer invites the guest past the focus; it must be declined.
+    pub fn invite_directly(&self) {
+        self.to_guest(|nick| Command::InviteDirectly { nick });
+    }
+
     /// Makes an endpoint the dominant speaker.
     pub fn set_dominant_speaker(&self, nick: &str) {
         self.bridge.send(BridgeCommand::Dominant { endpoint: nick.into() });
@@ -243,7 +274,11 @@ impl Conference {
 
     /// SenderSourceConstraints for all video sources of the guest: short side, 0 nothing, -1 no limit.
     pub fn sender_source_constraints(&self, max_height: i32) {
-        self.to_bridge(|endpoint| BridgeCommand::SenderConstraints { endpoint, source: None, max_height });
+        self.to_bridge(|endpoint| BridgeCommand::SenderConstraints {
+            endpoint,
+            source: None,
+            max_height,
+        });
     }
 
     /// PLI (or FIR) for a layer of the guest's first video source, 0 is the lowest.
@@ -258,7 +293,13 @@ impl Conference {
 
     /// Loses this fraction of the datagrams of one direction.
     pub fn drop_fraction(&self, direction: Direction, loss: f64) {
-        self.fault(direction, Fault { loss, ..Fault::default() });
+        self.fault(
+            direction,
+            Fault {
+                loss,
+                ..Fault::default()
+            },
+        );
     }
 
     /// The bridge neither hears nor answers the guest any more, or does again.
@@ -296,8 +337,11 @@ impl Conference {
     /// A new peer in `room`; its nick once it is in.
     pub async fn add_peer(&self, room: &str, name: Option<&str>) -> Option<String> {
         let (reply, nick) = oneshot::channel();
-        let command =
-            Command::AddPeer { room: self.room_jid(room), name: name.map(str::to_owned), reply: Some(reply) };
+        let command = Command::AddPeer {
+            room: self.room_jid(room),
+            name: name.map(str::to_owned),
+            reply: Some(reply),
+        };
         self.ask(command);
         tokio::time::timeout(Duration::from_secs(15), nick).await.ok()?.ok()
     }
@@ -313,7 +357,12 @@ impl Conference {
     }
 
     fn room_jid(&self, room: &str) -> String {
-        let prefix = self.options.tenant.as_ref().map(|t| format!("[{}]", t.to_lowercase())).unwrap_or_default();
+        let prefix = self
+            .options
+            .tenant
+            .as_ref()
+            .map(|t| format!("[{}]", t.to_lowercase()))
+            .unwrap_or_default();
         format!("{prefix}{room}@{}", self.hosts.muc())
     }
 
@@ -376,10 +425,15 @@ impl Half {
         };
         let thread = std::thread::Builder::new()
             .name("conference".into())
-            .spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(main.run(ready, stopped)),
-                Err(source) => drop(ready.send(Err(Error::Io { what: "runtime", source }))),
-            })
+            .spawn(
+                move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => runtime.block_on(main.run(ready, stopped)),
+                    Err(source) => drop(ready.send(Err(Error::Io {
+                        what: "runtime",
+                        source,
+                    }))),
+                },
+            )
             .map_err(Error::io("conference thread"))?;
         self.threads.push(thread);
         Ok((self, started))

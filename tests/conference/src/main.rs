@@ -78,14 +78,19 @@ fn duration(text: &str) -> Result<Duration, String> {
         t if t.ends_with('m') => (&t[..t.len() - 1], 60.0),
         t => (t, 1.0),
     };
-    let seconds: f64 = number.parse().map_err(|_| format!("{text} is no time, write 20s or 2m"))?;
+    let seconds: f64 = number
+        .parse()
+        .map_err(|_| format!("{text} is no time, write 20s or 2m"))?;
     Duration::try_from_secs_f64(seconds * scale).map_err(|e| e.to_string())
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let Verb::Serve(serve) = Arguments::parse().command;
     match run(serve).await {
         Ok(true) => ExitCode::SUCCESS,
@@ -111,7 +116,11 @@ async fn run(serve: Serve) -> conference::Result<bool> {
         data_channel: !serve.colibri_websocket,
         colibri_websocket: serve.colibri_websocket,
         weird_offer: serve.weird,
-        config_style: if serve.literal_config { ConfigStyle::Literal } else { ConfigStyle::Docker },
+        config_style: if serve.literal_config {
+            ConfigStyle::Literal
+        } else {
+            ConfigStyle::Docker
+        },
         dominant_every_s: serve.dominant_every,
         ..Options::default()
     };
@@ -119,11 +128,19 @@ async fn run(serve: Serve) -> conference::Result<bool> {
     for direction in [Direction::ToClient, Direction::FromClient] {
         conference.drop_fraction(direction, serve.loss);
     }
-    let token = conference.token(&serve.room, 24 * 3600).map(|t| format!("?jwt={t}")).unwrap_or_default();
+    let token = conference
+        .token(&serve.room, 24 * 3600)
+        .map(|t| format!("?jwt={t}"))
+        .unwrap_or_default();
     println!("{}{token}", conference.room_url(&serve.room));
     let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(source), _) | (_, Err(source)) => return Err(conference::Error::Io { what: "signals", source }),
+        (Err(source), _) | (_, Err(source)) => {
+            return Err(conference::Error::Io {
+                what: "signals",
+                source,
+            });
+        }
     };
     let end = async {
         match serve.for_ {

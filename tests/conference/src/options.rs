@@ -81,7 +81,9 @@ impl Default for Options {
             room: Some("hemicycle".into()),
             port: 0,
             peers: 3,
-            peer_names: ["Amandine", "Bilal", "Chloé", "Driss", "Élodie", "Farid"].map(String::from).to_vec(),
+            peer_names: ["Amandine", "Bilal", "Chloé", "Driss", "Élodie", "Farid"]
+                .map(String::from)
+                .to_vec(),
             password: None,
             token_secret: None,
             media_cache: PathBuf::from("target/lab/media"),

@@ -75,6 +75,10 @@ impl Participants {
 
     /// Who is in now, by nick.
     pub fn present(&self) -> BTreeMap<String, Participant> {
-        self.all().into_iter().filter(|p| p.gone_ns.is_none()).map(|p| (p.nick.clone(), p)).collect()
+        self.all()
+            .into_iter()
+            .filter(|p| p.gone_ns.is_none())
+            .map(|p| (p.nick.clone(), p))
+            .collect()
     }
 }

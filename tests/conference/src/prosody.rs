@@ -55,7 +55,10 @@ pub struct Prosody {
 impl Prosody {
     /// Starts Prosody and waits until it listens (at most 15 s).
     pub async fn start(hosts: &Hosts, token_secret: Option<&str>, secret: String) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("conference-").tempdir().map_err(Error::io("temporary folder"))?;
+        let folder = tempfile::Builder::new()
+            .prefix("conference-")
+            .tempdir()
+            .map_err(Error::io("temporary folder"))?;
         let http = free_port()?;
         let component = free_port()?;
         let path = folder.path();
@@ -63,7 +66,10 @@ impl Prosody {
         write(&path.join("modules/mod_wait_for_focus.lua"), FOCUS_MODULE)?;
         std::fs::create_dir_all(path.join("data")).map_err(Error::io("data folder"))?;
         let config = path.join("prosody.cfg.lua");
-        write(&config, &configuration(hosts, path, http.port(), component.port(), &secret, token_secret))?;
+        write(
+            &config,
+            &configuration(hosts, path, http.port(), component.port(), &secret, token_secret),
+        )?;
         let output = std::fs::File::create(path.join("output.log")).map_err(Error::io("output.log"))?;
         let errors = output.try_clone().map_err(Error::io("output.log"))?;
         let child = Command::new("prosody")
@@ -76,7 +82,13 @@ impl Prosody {
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| Error::Prosody(e.to_string()))?;
-        let mut prosody = Self { child, folder, http, component, secret };
+        let mut prosody = Self {
+            child,
+            folder,
+            http,
+            component,
+            secret,
+        };
         prosody.wait_until_listening().await?;
         Ok(prosody)
     }
@@ -91,7 +103,10 @@ impl Prosody {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err(Error::Prosody(format!("does not listen after 15 s: {}", self.log_tail())))
+        Err(Error::Prosody(format!(
+            "does not listen after 15 s: {}",
+            self.log_tail()
+        )))
     }
 
     /// The last lines of its log.
@@ -107,7 +122,10 @@ impl Prosody {
         if let Some(pid) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id as i32)) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
-        if tokio::time::timeout(Duration::from_secs(3), self.child.wait()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(3), self.child.wait())
+            .await
+            .is_err()
+        {
             let _ = self.child.kill().await;
         }
     }
@@ -137,7 +155,9 @@ fn configuration(
     let folder = folder.display();
     let (domain, muc, focus, auth) = (&hosts.domain, hosts.muc(), hosts.focus(), hosts.auth());
     let focus_user = hosts.focus_user();
-    let token = token_secret.map(|s| format!("  guest_token_secret = \"{s}\"\n")).unwrap_or_default();
+    let token = token_secret
+        .map(|s| format!("  guest_token_secret = \"{s}\"\n"))
+        .unwrap_or_default();
     format!(
         r#"run_as_root = true
 daemonize = false

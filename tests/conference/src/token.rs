@@ -11,7 +11,10 @@ use serde_json::json;
 
 /// A token for `room` that expires in so many seconds (negative: it has).
 pub fn sign(secret: &str, room: &str, seconds: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs() as i64;
     let claims = json!({"aud": "jitsi", "iss": "conference", "sub": "*", "room": room, "exp": now + seconds});
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let text = format!("{}.{}", part(json!({"alg": "HS256", "typ": "JWT"})), part(claims));
@@ -35,7 +38,10 @@ mod tests {
     fn a_token_has_three_parts_and_depends_on_the_secret() {
         let one = sign("a", "salle", 60);
         assert_eq!(one.split('.').count(), 3);
-        assert_eq!(hmac("key", "The quick brown fox jumps over the lazy dog")[..4], [0xf7, 0xbc, 0x83, 0xf4]);
+        assert_eq!(
+            hmac("key", "The quick brown fox jumps over the lazy dog")[..4],
+            [0xf7, 0xbc, 0x83, 0xf4]
+        );
         assert_ne!(one.rsplit('.').next(), sign("b", "salle", 60).rsplit('.').next());
     }
 }

@@ -52,14 +52,14 @@ pub mod rule {
     /// §5.
     pub const ICE: &str = "5. ICE connects as controlled agent";
     /// §6.
-    pub const ONE_CHANNEL: &str = "5. one data channel `JVB data channel` with protocol http://jitsi.org/protocols/colibri";
+    pub const ONE_CHANNEL: &str =
+        "5. one data channel `JVB data channel` with protocol http://jitsi.org/protocols/colibri";
     /// §6.
     pub const CHANNEL_STRICT: &str = "6. no channel message with unknown fields, duplicate keys or unknown class";
     /// §6.
     pub const CHANNEL_TEXT: &str = "6. channel messages are text";
     /// §6.
-    pub const CHANNEL_OPENING: &str =
-        "6. constraints and a SourceVideoTypeMessage per video source on each open";
+    pub const CHANNEL_OPENING: &str = "6. constraints and a SourceVideoTypeMessage per video source on each open";
     /// §5.
     pub const DECLARED_SSRC: &str = "6. packets are sent on declared SSRCs only";
     /// §5.

@@ -170,7 +170,9 @@ impl Splitter {
 /// Parses a stanza that inherits `ns` from its stream.
 pub fn parse_in(text: &str, ns: &str) -> Result<Element, XmlError> {
     // The stream's default namespace, and the prefix that servers use for stream errors and features.
-    let name_end = text[1..].find([' ', '>', '/', '\t', '\n']).map_or(text.len(), |i| i + 1);
+    let name_end = text[1..]
+        .find([' ', '>', '/', '\t', '\n'])
+        .map_or(text.len(), |i| i + 1);
     let tag_end = text.find('>').unwrap_or(text.len());
     let tag = &text[..tag_end];
     let mut declared = String::new();
@@ -207,8 +209,11 @@ mod tests {
                     <iq id='1'><q xmlns='x'><y/></q></iq><presence/></stream:stream>";
         for size in 1..text.len() {
             let mut splitter = Splitter::default();
-            let pieces: Vec<Piece> =
-                text.as_bytes().chunks(size).flat_map(|chunk| splitter.push(chunk).unwrap()).collect();
+            let pieces: Vec<Piece> = text
+                .as_bytes()
+                .chunks(size)
+                .flat_map(|chunk| splitter.push(chunk).unwrap())
+                .collect();
             assert_eq!(pieces.len(), 5, "cut every {size} bytes: {pieces:?}");
             assert_eq!(pieces[2], Piece::Stanza("<iq id='1'><q xmlns='x'><y/></q></iq>".into()));
             assert_eq!(pieces[4], Piece::Close);

@@ -15,18 +15,31 @@ pub struct Offered {
 
 /// The layer of each forwarded source. Before the first constraints arrive (`None`) nothing is forwarded.
 pub fn allocate(constraints: Option<&Constraints>, offered: &[Offered]) -> BTreeMap<String, usize> {
-    let Some(constraints) = constraints else { return BTreeMap::new() };
+    let Some(constraints) = constraints else {
+        return BTreeMap::new();
+    };
     let mut order: Vec<&Offered> = Vec::new();
     let named = constraints.on_stage.iter().chain(&constraints.selected);
-    for source in named.filter_map(|n| offered.iter().find(|o| o.name == *n)).chain(offered) {
+    for source in named
+        .filter_map(|n| offered.iter().find(|o| o.name == *n))
+        .chain(offered)
+    {
         if !order.iter().any(|o| o.name == source.name) {
             order.push(source);
         }
     }
-    let mut left = if constraints.last_n < 0 { usize::MAX } else { constraints.last_n as usize };
+    let mut left = if constraints.last_n < 0 {
+        usize::MAX
+    } else {
+        constraints.last_n as usize
+    };
     let mut allocation = BTreeMap::new();
     for source in order {
-        let wanted = constraints.by_source.get(&source.name).unwrap_or(&constraints.default).max_height;
+        let wanted = constraints
+            .by_source
+            .get(&source.name)
+            .unwrap_or(&constraints.default)
+            .max_height;
         if wanted == 0 || left == 0 || source.heights.is_empty() {
             continue;
         }
@@ -44,7 +57,12 @@ mod tests {
     use super::*;
 
     fn offered() -> Vec<Offered> {
-        ["a-v0", "b-v0", "c-v0"].map(|n| Offered { name: n.into(), heights: vec![180, 360] }).to_vec()
+        ["a-v0", "b-v0", "c-v0"]
+            .map(|n| Offered {
+                name: n.into(),
+                heights: vec![180, 360],
+            })
+            .to_vec()
     }
 
     #[test]
@@ -66,8 +84,13 @@ mod tests {
 
     #[test]
     fn zero_means_nothing_and_minus_one_everything() {
-        let mut constraints = Constraints { default: Constraint { max_height: -1 }, ..Constraints::default() };
-        constraints.by_source.insert("b-v0".into(), Constraint { max_height: 0 });
+        let mut constraints = Constraints {
+            default: Constraint { max_height: -1 },
+            ..Constraints::default()
+        };
+        constraints
+            .by_source
+            .insert("b-v0".into(), Constraint { max_height: 0 });
         let allocation = allocate(Some(&constraints), &offered());
         assert_eq!(allocation, BTreeMap::from([("a-v0".into(), 1), ("c-v0".into(), 1)]));
     }

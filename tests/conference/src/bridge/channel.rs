@@ -93,12 +93,17 @@ pub fn read(text: &str) -> Result<ClientMessage, String> {
         return Err(format!("{} bytes", text.len()));
     }
     let strict: StrictValue = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let Value::Object(mut fields) = strict.0 else { return Err("not an object".into()) };
+    let Value::Object(mut fields) = strict.0 else {
+        return Err("not an object".into());
+    };
     let class = match fields.remove("colibriClass") {
         Some(Value::String(class)) => class,
         other => return Err(format!("colibriClass is {other:?}")),
     };
-    let mut reader = Fields { class: class.clone(), fields };
+    let mut reader = Fields {
+        class: class.clone(),
+        fields,
+    };
     let message = match class.as_str() {
         "ClientHello" => ClientMessage::Hello,
         "LastNChangedEvent" => ClientMessage::ReceiverVideoConstraints {
@@ -111,9 +116,11 @@ pub fn read(text: &str) -> Result<ClientMessage, String> {
         "ReceiverVideoConstraints" => {
             let by_source = match reader.fields.remove("constraints") {
                 None | Some(Value::Null) => None,
-                Some(Value::Object(all)) => {
-                    Some(all.into_iter().map(|(k, v)| constraint(&v).map(|c| (k, c))).collect::<Result<_, _>>()?)
-                }
+                Some(Value::Object(all)) => Some(
+                    all.into_iter()
+                        .map(|(k, v)| constraint(&v).map(|c| (k, c)))
+                        .collect::<Result<_, _>>()?,
+                ),
                 Some(other) => return Err(format!("constraints is {other}")),
             };
             let default = match reader.fields.remove("defaultConstraints") {
@@ -135,7 +142,10 @@ pub fn read(text: &str) -> Result<ClientMessage, String> {
                 return Err(format!("videoType {video_type}"));
             }
             // JVB fills endpointId in itself.
-            ClientMessage::SourceVideoType { source: reader.required_string("sourceName")?, video_type }
+            ClientMessage::SourceVideoType {
+                source: reader.required_string("sourceName")?,
+                video_type,
+            }
         }
         "ReceiverAudioSubscription" => {
             if let Some(mode) = reader.fields.remove("mode") {
@@ -181,7 +191,9 @@ impl Fields {
     }
 
     fn required_int(&mut self, name: &str) -> Result<i32, String> {
-        self.int(name)?.map(|n| n as i32).ok_or_else(|| format!("{} without {name}", self.class))
+        self.int(name)?
+            .map(|n| n as i32)
+            .ok_or_else(|| format!("{} without {name}", self.class))
     }
 
     fn required_string(&mut self, name: &str) -> Result<String, String> {
@@ -205,7 +217,11 @@ impl Fields {
 
     fn nothing_left(&self) -> Result<(), String> {
         let left: BTreeSet<&String> = self.fields.keys().collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("{} with unknown fields {left:?}", self.class)) }
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} with unknown fields {left:?}", self.class))
+        }
     }
 }
 
@@ -333,14 +349,26 @@ mod tests {
     #[test]
     fn what_jvb_drops_is_dropped() {
         for (text, why) in [
-            (r#"{"colibriClass":"ReceiverVideoConstraints","selectedEndpoints":[]}"#, "unknown fields"),
-            (r#"{"colibriClass":"ReceiverVideoConstraints","lastN":1,"lastN":2}"#, "duplicate key"),
-            (r#"{"colibriClass":"SourceVideoTypeMessage","sourceName":"a-v0","videoType":"hologram"}"#, "videoType"),
+            (
+                r#"{"colibriClass":"ReceiverVideoConstraints","selectedEndpoints":[]}"#,
+                "unknown fields",
+            ),
+            (
+                r#"{"colibriClass":"ReceiverVideoConstraints","lastN":1,"lastN":2}"#,
+                "duplicate key",
+            ),
+            (
+                r#"{"colibriClass":"SourceVideoTypeMessage","sourceName":"a-v0","videoType":"hologram"}"#,
+                "videoType",
+            ),
             (r#"{"colibriClass":"PinnedEndpointChangedEvent"}"#, "unknown class"),
             (r#"{"lastN":1}"#, "colibriClass"),
             (r#"{"colibriClass":"ClientHello","version":1}"#, "unknown fields"),
             (r#"{"colibriClass":"ReceiverVideoConstraints","lastN":"all"}"#, "lastN"),
-            (r#"{"colibriClass":"EndpointMessage","to":"","msgPayload":{"a":1,"a":2}}"#, "duplicate key"),
+            (
+                r#"{"colibriClass":"EndpointMessage","to":"","msgPayload":{"a":1,"a":2}}"#,
+                "duplicate key",
+            ),
             (r#"["ClientHello"]"#, "not an object"),
             ("{", "EOF"),
         ] {
@@ -351,7 +379,11 @@ mod tests {
 
     #[test]
     fn a_thousand_nested_arrays_do_not_overflow_the_stack() {
-        let text = format!(r#"{{"colibriClass":"EndpointMessage","to":"","msgPayload":{}1{}}}"#, "[".repeat(9000), "]".repeat(9000));
+        let text = format!(
+            r#"{{"colibriClass":"EndpointMessage","to":"","msgPayload":{}1{}}}"#,
+            "[".repeat(9000),
+            "]".repeat(9000)
+        );
         assert!(read(&text).unwrap_err().contains("recursion limit"));
     }
 }

@@ -41,28 +41,45 @@ impl Core {
         };
         let repair = main != header.ssrc;
         if media == Media::Audio && header.payload_type == OPUS && !header.extensions.contains(&1) {
-            verdict.broken(rule::AUDIO_LEVEL, format!("packet {} of {}", header.sequence, header.ssrc));
+            verdict.broken(
+                rule::AUDIO_LEVEL,
+                format!("packet {} of {}", header.sequence, header.ssrc),
+            );
         }
         if endpoint.tcc && !repair && matches!(header.payload_type, OPUS | VP8) && !header.extensions.contains(&5) {
-            verdict.broken(rule::TRANSPORT_CC, format!("{} packet {} of {}", media.word(), header.sequence, header.ssrc));
+            verdict.broken(
+                rule::TRANSPORT_CC,
+                format!("{} packet {} of {}", media.word(), header.sequence, header.ssrc),
+            );
         }
         if let Some(since) = endpoint.force_muted.get(&media)
             && now.duration_since(*since) > MUTES
         {
-            verdict.broken(rule::MUTE_OBEYED, format!("{} packets {:?} after the mute", media.word(), now.duration_since(*since)));
+            verdict.broken(
+                rule::MUTE_OBEYED,
+                format!(
+                    "{} packets {:?} after the mute",
+                    media.word(),
+                    now.duration_since(*since)
+                ),
+            );
         }
         if media == Media::Video
             && let Some(source) = endpoint.sources.sources.iter().find(|s| s.ssrc == main)
             && let Some((0, since)) = endpoint.wanted.get(&source.name)
             && now.duration_since(*since) > STOPS
         {
-            verdict.broken(rule::SENDER_CONSTRAINTS, format!("{} still sends on {main}", source.name));
+            verdict.broken(
+                rule::SENDER_CONSTRAINTS,
+                format!("{} still sends on {main}", source.name),
+            );
         }
     }
 
     /// Every 50 ms.
     pub(super) fn tick(&mut self, now: Instant) {
-        self.departed.retain(|(_, _, since)| now.duration_since(*since) < Duration::from_secs(5));
+        self.departed
+            .retain(|(_, _, since)| now.duration_since(*since) < Duration::from_secs(5));
         let ids: Vec<String> = self.endpoints.keys().cloned().collect();
         for id in ids {
             self.check_connection(now, &id);
@@ -73,9 +90,14 @@ impl Core {
                 self.ask_ssrc(now, &id, ssrc, false);
             }
         }
-        let late: Vec<_> = self.pings.extract_if(.., |(_, _, at)| now.duration_since(*at) > OPENING).collect();
+        let late: Vec<_> = self
+            .pings
+            .extract_if(.., |(_, _, at)| now.duration_since(*at) > OPENING)
+            .collect();
         for (endpoint, ping, _) in late {
-            self.around.verdict.broken(rule::PING_REPLY, format!("{endpoint} does not answer ping {ping}"));
+            self.around
+                .verdict
+                .broken(rule::PING_REPLY, format!("{endpoint} does not answer ping {ping}"));
         }
         self.rotate_speaker(now);
     }
@@ -87,25 +109,44 @@ impl Core {
         }
         self.next_speaker = now + Duration::from_secs(every);
         // The peer that has been silent longest.
-        let next = self.speakers.iter().rev().find(|s| self.peers.iter().any(|p| p.info.nick == **s)).cloned();
+        let next = self
+            .speakers
+            .iter()
+            .rev()
+            .find(|s| self.peers.iter().any(|p| p.info.nick == **s))
+            .cloned();
         if let Some(next) = next {
             self.dominant(now, &next);
         }
     }
 
     fn check_connection(&mut self, now: Instant, id: &str) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         let late = endpoint.accepted.is_some_and(|at| now.duration_since(at) > CONNECTS);
         if late && endpoint.connected.is_none() && !endpoint.failed && !self.silent.contains(id) {
             endpoint.failed = true;
-            let seen = if endpoint.remote.is_some() { "packets came, DTLS did not finish" } else { "no packet came" };
-            let broken = if endpoint.remote.is_some() { rule::DTLS } else { rule::ICE };
-            self.around.verdict.broken(broken, format!("not connected after {CONNECTS:?}: {seen}"));
+            let seen = if endpoint.remote.is_some() {
+                "packets came, DTLS did not finish"
+            } else {
+                "no packet came"
+            };
+            let broken = if endpoint.remote.is_some() {
+                rule::DTLS
+            } else {
+                rule::ICE
+            };
+            self.around
+                .verdict
+                .broken(broken, format!("not connected after {CONNECTS:?}: {seen}"));
         }
     }
 
     fn check_opening(&mut self, now: Instant, id: &str) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         if endpoint.opening_checked || endpoint.opened.is_none_or(|at| now.duration_since(at) < OPENING) {
             return;
         }
@@ -120,12 +161,16 @@ impl Core {
             }
         }
         if !missing.is_empty() {
-            self.around.verdict.broken(rule::CHANNEL_OPENING, format!("missing after {OPENING:?}: {missing:?}"));
+            self.around
+                .verdict
+                .broken(rule::CHANNEL_OPENING, format!("missing after {OPENING:?}: {missing:?}"));
         }
     }
 
     fn check_activity(&mut self, now: Instant, id: &str) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         if endpoint.accepted.is_none() {
             return;
         }
@@ -135,8 +180,12 @@ impl Core {
         if active != endpoint.active {
             endpoint.active = active;
             let text = write::connectivity(id, active);
-            let others: Vec<String> =
-                self.endpoints.values().filter(|e| e.id != id && e.room == room).map(|e| e.id.clone()).collect();
+            let others: Vec<String> = self
+                .endpoints
+                .values()
+                .filter(|e| e.id != id && e.room == room)
+                .map(|e| e.id.clone())
+                .collect();
             for other in others {
                 self.tell(now, &other, &text);
             }

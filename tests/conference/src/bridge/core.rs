@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::endpoint::{Endpoint, Happened, Outbox};
-use super::link::{Direction, Wire};
+use super::link::{Direction, Passage, Wire};
 use super::{BridgeCommand, BridgeEvent, BridgeSurroundings, load_media, rtp};
 use crate::clock::monotonic_ns;
 use crate::far_side::FarSide;
@@ -139,9 +139,9 @@ impl Core {
 
     fn arrived(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         match self.from_client.put(now, from, datagram) {
-            Ok(Some(_)) => self.receive(now, from, datagram),
-            Ok(None) => {}
-            Err(()) => {
+            Passage::Now(_) => self.receive(now, from, datagram),
+            Passage::Later => {}
+            Passage::Lost => {
                 if let Some(header) = rtp::read(datagram)
                     && let Some(id) = self.endpoint_at(from)
                     && let Some(far) = self.far.get_mut(&id)
@@ -153,7 +153,10 @@ impl Core {
     }
 
     fn endpoint_at(&self, from: SocketAddr) -> Option<String> {
-        self.endpoints.values().find(|e| e.remote == Some(from)).map(|e| e.id.clone())
+        self.endpoints
+            .values()
+            .find(|e| e.remote == Some(from))
+            .map(|e| e.id.clone())
     }
 
     fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
@@ -164,14 +167,22 @@ impl Core {
             let late = now.duration_since(*since);
             if late > Duration::from_millis(50) {
                 let verdict = &self.around.verdict;
-                verdict.broken(rule::LEAVE_ORDER, format!("{who}: RTP {late:?} after its unavailable presence"));
+                verdict.broken(
+                    rule::LEAVE_ORDER,
+                    format!("{who}: RTP {late:?} after its unavailable presence"),
+                );
             }
             return;
         }
         let id = self
             .endpoint_at(from)
             .filter(|id| header.is_some() || self.endpoints.get(id).is_some_and(|e| e.accepts(now, from, datagram)))
-            .or_else(|| self.endpoints.values().find(|e| e.accepts(now, from, datagram)).map(|e| e.id.clone()));
+            .or_else(|| {
+                self.endpoints
+                    .values()
+                    .find(|e| e.accepts(now, from, datagram))
+                    .map(|e| e.id.clone())
+            });
         let Some(id) = id else { return };
         if self.silent.contains(&id) {
             return;
@@ -190,8 +201,12 @@ impl Core {
         while let Some((from, datagram)) = self.from_client.take(now) {
             self.receive(now, from, &datagram);
         }
-        let due: Vec<String> =
-            self.endpoints.values().filter(|e| e.deadline <= now && !e.failed).map(|e| e.id.clone()).collect();
+        let due: Vec<String> = self
+            .endpoints
+            .values()
+            .filter(|e| e.deadline <= now && !e.failed)
+            .map(|e| e.id.clone())
+            .collect();
         for id in due {
             let mut happened = Vec::new();
             if let Some(endpoint) = self.endpoints.get_mut(&id) {
@@ -203,13 +218,16 @@ impl Core {
 
     /// Puts what was produced on the wire.
     fn flush(&mut self, now: Instant) {
-        let silent: HashSet<SocketAddr> =
-            self.silent.iter().filter_map(|id| self.endpoints.get(id)?.remote).collect();
+        let silent: HashSet<SocketAddr> = self
+            .silent
+            .iter()
+            .filter_map(|id| self.endpoints.get(id)?.remote)
+            .collect();
         for (to, datagram) in std::mem::take(&mut self.out) {
             if silent.contains(&to) {
                 continue;
             }
-            if let Ok(Some(datagram)) = self.to_client.put(now, to, &datagram) {
+            if let Passage::Now(datagram) = self.to_client.put(now, to, &datagram) {
                 let _ = self.socket.try_send_to(datagram, to);
             }
         }
@@ -220,7 +238,13 @@ impl Core {
 
     fn command(&mut self, now: Instant, command: BridgeCommand) {
         match command {
-            BridgeCommand::Allocate { endpoint, room, rewriting, features, reply } => {
+            BridgeCommand::Allocate {
+                endpoint,
+                room,
+                rewriting,
+                features,
+                reply,
+            } => {
                 self.forget(&endpoint);
                 match Endpoint::new(&endpoint, &room, rewriting, features.tcc, self.local, now) {
                     Ok(mut new) => {
@@ -230,9 +254,18 @@ impl Core {
                     Err(error) => tracing::error!(%error, endpoint, "no transport"),
                 }
             }
-            BridgeCommand::Accept { endpoint, transport, sources } => {
+            BridgeCommand::Accept {
+                endpoint,
+                transport,
+                sources,
+            } => {
                 let far = self.far.entry(endpoint.clone()).or_insert_with(|| {
-                    FarSide::new(&endpoint, &self.around.options, self.around.far_sides.clone(), self.around.verdict.clone())
+                    FarSide::new(
+                        &endpoint,
+                        &self.around.options,
+                        self.around.far_sides.clone(),
+                        self.around.verdict.clone(),
+                    )
                 });
                 far.begin(now, &sources);
                 if let Some(entry) = self.endpoints.get_mut(&endpoint)
@@ -269,7 +302,13 @@ impl Core {
             BridgeCommand::PeerJoined { room, peer } => {
                 self.speakers.push(peer.nick.clone());
                 let index = peer.index;
-                self.peers.push(PeerState { info: peer, room, track: None, video_muted: false, audio_muted: false });
+                self.peers.push(PeerState {
+                    info: peer,
+                    room,
+                    track: None,
+                    video_muted: false,
+                    audio_muted: false,
+                });
                 match self.media.get(&index).cloned() {
                     Some(media) => self.command(now, BridgeCommand::MediaReady { index, media }),
                     None => load_media(self.around.options.media_cache.clone(), index, self.commands.clone()),
@@ -277,7 +316,11 @@ impl Core {
             }
             BridgeCommand::MediaReady { index, media } => {
                 self.media.insert(index, media.clone());
-                for peer in self.peers.iter_mut().filter(|p| p.info.index == index && p.track.is_none()) {
+                for peer in self
+                    .peers
+                    .iter_mut()
+                    .filter(|p| p.info.index == index && p.track.is_none())
+                {
                     peer.track = Some(Track::new(media.clone(), now, index));
                 }
                 self.reallocate_all(now);
@@ -302,7 +345,11 @@ impl Core {
                 }
             }
             BridgeCommand::Dominant { endpoint } => self.dominant(now, &endpoint),
-            BridgeCommand::SenderConstraints { endpoint, source, max_height } => {
+            BridgeCommand::SenderConstraints {
+                endpoint,
+                source,
+                max_height,
+            } => {
                 self.constrain_sender(now, &endpoint, source.as_deref(), max_height);
             }
             BridgeCommand::KeyFrame { endpoint, layer, fir } => self.ask_layer(now, &endpoint, layer, fir),
@@ -318,7 +365,12 @@ impl Core {
                     self.silent.remove(&endpoint);
                 }
             }
-            BridgeCommand::WebSocketOpened { endpoint, pwd, send, reply } => {
+            BridgeCommand::WebSocketOpened {
+                endpoint,
+                pwd,
+                send,
+                reply,
+            } => {
                 let mut right = false;
                 if let Some(entry) = self.endpoints.get_mut(&endpoint) {
                     right = entry.transport().pwd == pwd;
@@ -358,7 +410,9 @@ impl Core {
                     if let Some(endpoint) = self.endpoints.get_mut(id) {
                         endpoint.connected = Some(now);
                     }
-                    self.around.participants.update(id, |p| p.connected_ns = Some(monotonic_ns()));
+                    self.around
+                        .participants
+                        .update(id, |p| p.connected_ns = Some(monotonic_ns()));
                     let _ = self.events.send(BridgeEvent::Connected { endpoint: id.into() });
                     self.reallocate(now, id);
                 }
@@ -386,6 +440,9 @@ impl Core {
         if !connected {
             self.around.verdict.broken(rule::DTLS, reason);
         }
-        let _ = self.events.send(BridgeEvent::Failed { endpoint: id.into(), reason: reason.into() });
+        let _ = self.events.send(BridgeEvent::Failed {
+            endpoint: id.into(),
+            reason: reason.into(),
+        });
     }
 }

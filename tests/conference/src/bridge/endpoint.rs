@@ -166,10 +166,28 @@ impl Endpoint {
             .set_rtcp_report_interval_video(Duration::from_millis(500))
             .set_stats_interval(None);
         let codecs = config.codec_config();
-        let format = FormatParams { min_p_time: Some(10), use_inband_fec: Some(true), ..FormatParams::default() };
-        codecs.add_config(OPUS.into(), None, Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2), format);
+        let format = FormatParams {
+            min_p_time: Some(10),
+            use_inband_fec: Some(true),
+            ..FormatParams::default()
+        };
+        codecs.add_config(
+            OPUS.into(),
+            None,
+            Codec::Opus,
+            Frequency::FORTY_EIGHT_KHZ,
+            Some(2),
+            format,
+        );
         let vp8_rtx: Pt = VP8_RTX.into();
-        codecs.add_config(VP8.into(), Some(vp8_rtx), Codec::Vp8, Frequency::NINETY_KHZ, None, FormatParams::default());
+        codecs.add_config(
+            VP8.into(),
+            Some(vp8_rtx),
+            Codec::Vp8,
+            Frequency::NINETY_KHZ,
+            None,
+            FormatParams::default(),
+        );
         let mut rtc = config.build(now);
         let candidate = Candidate::host(local, Protocol::Udp).map_err(|e| Error::Bridge(e.to_string()))?;
         rtc.add_local_candidate(candidate);
@@ -224,12 +242,17 @@ impl Endpoint {
 
     /// The client's answer: ICE may connect, DTLS may start.
     pub fn accept(&mut self, now: Instant, client: &ClientTransport, sources: Sources) -> Result<()> {
-        let fingerprint: Fingerprint =
-            format!("sha-256 {}", client.fingerprint).parse().map_err(|e: String| Error::Bridge(e))?;
+        let fingerprint: Fingerprint = format!("sha-256 {}", client.fingerprint)
+            .parse()
+            .map_err(|e: String| Error::Bridge(e))?;
         let mut api = self.rtc.direct_api();
-        api.set_remote_ice_credentials(IceCreds { ufrag: client.ufrag.clone(), pass: client.pwd.clone() });
+        api.set_remote_ice_credentials(IceCreds {
+            ufrag: client.ufrag.clone(),
+            pass: client.pwd.clone(),
+        });
         api.set_remote_fingerprint(fingerprint);
-        api.start_dtls(!client.active).map_err(|e| Error::Bridge(e.to_string()))?;
+        api.start_dtls(!client.active)
+            .map_err(|e| Error::Bridge(e.to_string()))?;
         api.start_sctp(false);
         api.enable_twcc_feedback();
         for address in &client.candidates {
@@ -246,22 +269,36 @@ impl Endpoint {
     /// The client's sources changed.
     pub fn set_sources(&mut self, sources: Sources) {
         self.declared.clear();
-        let rtx: BTreeMap<u32, u32> =
-            sources.sources.iter().filter_map(|s| sources.rtx_of(s.ssrc).map(|rtx| (rtx, s.ssrc))).collect();
+        let rtx: BTreeMap<u32, u32> = sources
+            .sources
+            .iter()
+            .filter_map(|s| sources.rtx_of(s.ssrc).map(|rtx| (rtx, s.ssrc)))
+            .collect();
         for source in &sources.sources {
             let main = rtx.get(&source.ssrc).copied().unwrap_or(source.ssrc);
             self.declared.insert(source.ssrc, (source.media, main));
         }
-        let main: Vec<(u32, Media)> =
-            self.declared.iter().filter(|(ssrc, (_, main))| *ssrc == main).map(|(s, (m, _))| (*s, *m)).collect();
+        let main: Vec<(u32, Media)> = self
+            .declared
+            .iter()
+            .filter(|(ssrc, (_, main))| *ssrc == main)
+            .map(|(s, (m, _))| (*s, *m))
+            .collect();
         for (ssrc, media) in &main {
             if self.expected.insert(*ssrc) {
                 let mid = self.declare(*media);
                 let repair = sources.rtx_of(*ssrc).map(Into::into);
-                self.rtc.direct_api().expect_stream_rx((*ssrc).into(), repair, mid, None);
+                self.rtc
+                    .direct_api()
+                    .expect_stream_rx((*ssrc).into(), repair, mid, None);
             }
         }
-        let gone: Vec<u32> = self.expected.iter().copied().filter(|s| !main.iter().any(|(m, _)| m == s)).collect();
+        let gone: Vec<u32> = self
+            .expected
+            .iter()
+            .copied()
+            .filter(|s| !main.iter().any(|(m, _)| m == s))
+            .collect();
         for ssrc in gone {
             self.expected.remove(&ssrc);
             self.rtc.direct_api().remove_stream_rx(ssrc.into());
@@ -272,7 +309,11 @@ impl Endpoint {
     fn declare(&mut self, media: Media) -> Mid {
         self.next_mid += 1;
         let mid: Mid = format!("m{}", self.next_mid).as_str().into();
-        let kind = if media == Media::Audio { MediaKind::Audio } else { MediaKind::Video };
+        let kind = if media == Media::Audio {
+            MediaKind::Audio
+        } else {
+            MediaKind::Video
+        };
         self.rtc.direct_api().declare_media(mid, kind);
         mid
     }
@@ -281,7 +322,9 @@ impl Endpoint {
     pub fn add_video(&mut self, ssrc: u32, rtx: u32, source: &str, layer: usize) -> usize {
         use rand::RngExt;
         let mid = self.declare(Media::Video);
-        self.rtc.direct_api().declare_stream_tx(ssrc.into(), Some(rtx.into()), mid, None);
+        self.rtc
+            .direct_api()
+            .declare_stream_tx(ssrc.into(), Some(rtx.into()), mid, None);
         let mut rng = rand::rng();
         self.video.push(VideoSlot {
             mid,
@@ -318,8 +361,18 @@ impl Endpoint {
 
     /// Stops sending on slots of sources that are gone.
     pub fn forget_source(&mut self, source: &str) {
-        let gone: Vec<u32> = self.video.iter().filter(|s| s.source == source).map(|s| s.ssrc).collect();
-        let heard: Vec<u32> = self.audio.iter().filter(|s| s.source == source).map(|s| s.ssrc).collect();
+        let gone: Vec<u32> = self
+            .video
+            .iter()
+            .filter(|s| s.source == source)
+            .map(|s| s.ssrc)
+            .collect();
+        let heard: Vec<u32> = self
+            .audio
+            .iter()
+            .filter(|s| s.source == source)
+            .map(|s| s.ssrc)
+            .collect();
         if !self.rewriting {
             self.video.retain(|s| s.source != source);
         }
@@ -359,8 +412,19 @@ impl Endpoint {
     }
 
     /// Asks the client for a key frame on `ssrc`.
-    pub fn ask_key_frame(&mut self, now: Instant, ssrc: u32, fir: bool, out: &mut Outbox, happened: &mut Vec<Happened>) {
-        let kind = if fir { KeyframeRequestKind::Fir } else { KeyframeRequestKind::Pli };
+    pub fn ask_key_frame(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        fir: bool,
+        out: &mut Outbox,
+        happened: &mut Vec<Happened>,
+    ) {
+        let kind = if fir {
+            KeyframeRequestKind::Fir
+        } else {
+            KeyframeRequestKind::Pli
+        };
         if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc.into()) {
             stream.request_keyframe(kind);
         }
@@ -393,8 +457,17 @@ impl Endpoint {
     }
 
     /// Takes a datagram.
-    pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8], out: &mut Outbox, happened: &mut Vec<Happened>) {
-        let Ok(receive) = Receive::new(Protocol::Udp, from, self.local, datagram) else { return };
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        out: &mut Outbox,
+        happened: &mut Vec<Happened>,
+    ) {
+        let Ok(receive) = Receive::new(Protocol::Udp, from, self.local, datagram) else {
+            return;
+        };
         self.last_packet = now;
         self.remote = Some(from);
         if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
@@ -449,8 +522,11 @@ impl Endpoint {
         match event {
             Event::Connected => happened.push(Happened::Connected),
             Event::ChannelOpen(id, label) => {
-                let protocol =
-                    self.rtc.channel(id).and_then(|c| c.config().map(|c| c.protocol.clone())).unwrap_or_default();
+                let protocol = self
+                    .rtc
+                    .channel(id)
+                    .and_then(|c| c.config().map(|c| c.protocol.clone()))
+                    .unwrap_or_default();
                 self.channels += 1;
                 self.channel = Some(id);
                 happened.push(Happened::ChannelOpen(label, protocol));

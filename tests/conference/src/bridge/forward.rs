@@ -44,9 +44,17 @@ impl Core {
         let Some(track) = &peer.track else { return };
         let epoch = self.epoch;
         let mut all = Vec::new();
-        for endpoint in self.endpoints.values_mut().filter(|e| e.room == room && e.connected.is_some() && !e.failed) {
-            let Some(layer) = endpoint.allocation.get(&name).copied() else { continue };
-            let Some(slot) = endpoint.video.iter_mut().find(|s| s.source == name) else { continue };
+        for endpoint in self
+            .endpoints
+            .values_mut()
+            .filter(|e| e.room == room && e.connected.is_some() && !e.failed)
+        {
+            let Some(layer) = endpoint.allocation.get(&name).copied() else {
+                continue;
+            };
+            let Some(slot) = endpoint.video.iter_mut().find(|s| s.source == name) else {
+                continue;
+            };
             let frame = track.picture(layer, number);
             if slot.layer != layer {
                 slot.layer = layer;
@@ -68,7 +76,16 @@ impl Core {
             let mut happened = Vec::new();
             for (i, payload) in payloads.into_iter().enumerate() {
                 let place = (first + i as u64, timestamp);
-                endpoint.write(now, (ssrc, VP8), place, i == last, None, payload, &mut self.out, &mut happened);
+                endpoint.write(
+                    now,
+                    (ssrc, VP8),
+                    place,
+                    i == last,
+                    None,
+                    payload,
+                    &mut self.out,
+                    &mut happened,
+                );
             }
             all.push((endpoint.id.clone(), happened));
         }
@@ -80,11 +97,23 @@ impl Core {
     fn sound(&mut self, now: Instant, index: usize, number: usize) {
         let peer = &self.peers[index];
         let (name, owner, room) = (peer.info.audio(), peer.info.nick.clone(), peer.room.clone());
-        let own = peer.info.sources.sources.iter().find(|s| s.media == Media::Audio).map(|s| s.ssrc);
-        let Some(frame) = peer.track.as_ref().map(|t| t.sound(number).to_vec()) else { return };
+        let own = peer
+            .info
+            .sources
+            .sources
+            .iter()
+            .find(|s| s.media == Media::Audio)
+            .map(|s| s.ssrc);
+        let Some(frame) = peer.track.as_ref().map(|t| t.sound(number).to_vec()) else {
+            return;
+        };
         let epoch = self.epoch;
         let mut all = Vec::new();
-        for endpoint in self.endpoints.values_mut().filter(|e| e.room == room && e.connected.is_some() && !e.failed) {
+        for endpoint in self
+            .endpoints
+            .values_mut()
+            .filter(|e| e.room == room && e.connected.is_some() && !e.failed)
+        {
             let at = match endpoint.audio.iter().position(|s| s.source == name) {
                 Some(at) => at,
                 None => {
@@ -97,7 +126,16 @@ impl Core {
             let place = (slot.sequence, slot.base.wrapping_add(ticks(epoch, now, 48_000)));
             let ssrc = slot.ssrc;
             let mut happened = Vec::new();
-            endpoint.write(now, (ssrc, OPUS), place, false, Some(-30), frame.clone(), &mut self.out, &mut happened);
+            endpoint.write(
+                now,
+                (ssrc, OPUS),
+                place,
+                false,
+                Some(-30),
+                frame.clone(),
+                &mut self.out,
+                &mut happened,
+            );
             // JVB announces an audio source with its first packet: media may come before the map.
             if endpoint.rewriting && !endpoint.audio[at].told && endpoint.has_channel() {
                 endpoint.audio[at].told = true;
@@ -115,17 +153,35 @@ impl Core {
     fn offered(&self, receiver: &str, room: &str) -> Vec<Offered> {
         let mut offered: Vec<(usize, Offered)> = Vec::new();
         let rank = |nick: &str| self.speakers.iter().position(|s| s == nick).unwrap_or(usize::MAX);
-        for peer in self.peers.iter().filter(|p| p.room == room && !p.video_muted && p.track.is_some()) {
+        for peer in self
+            .peers
+            .iter()
+            .filter(|p| p.room == room && !p.video_muted && p.track.is_some())
+        {
             let heights = HEIGHTS.map(u32::from).to_vec();
-            offered.push((rank(&peer.info.nick), Offered { name: peer.info.video(), heights }));
+            offered.push((
+                rank(&peer.info.nick),
+                Offered {
+                    name: peer.info.video(),
+                    heights,
+                },
+            ));
         }
-        for other in self.endpoints.values().filter(|e| e.room == room && e.id != receiver && e.connected.is_some()) {
+        for other in self
+            .endpoints
+            .values()
+            .filter(|e| e.room == room && e.id != receiver && e.connected.is_some())
+        {
             for name in other.sources.names(Media::Video) {
                 if other.video_types.get(&name).is_some_and(|t| t == "none") {
                     continue;
                 }
                 let layers = other.sources.layers_of(&name).len().clamp(1, 3);
-                let heights = if layers == 1 { vec![720] } else { ASSUMED[..layers].to_vec() };
+                let heights = if layers == 1 {
+                    vec![720]
+                } else {
+                    ASSUMED[..layers].to_vec()
+                };
                 offered.push((rank(&other.id), Offered { name, heights }));
             }
         }
@@ -143,14 +199,18 @@ impl Core {
 
     /// Allocates anew for one receiver and tells it what changed.
     pub(super) fn reallocate(&mut self, now: Instant, id: &str) {
-        let Some(endpoint) = self.endpoints.get(id).filter(|e| e.connected.is_some() && !e.failed) else { return };
+        let Some(endpoint) = self.endpoints.get(id).filter(|e| e.connected.is_some() && !e.failed) else {
+            return;
+        };
         let offered = self.offered(id, &endpoint.room);
         let allocation = allocate(endpoint.constraints.as_ref(), &offered);
         let mut wanted = Vec::new();
         let mut mapped = Vec::new();
         for (name, layer) in &allocation {
             let static_ssrcs = self.static_ssrcs(name);
-            let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+            let Some(endpoint) = self.endpoints.get_mut(id) else {
+                return;
+            };
             if let Some(slot) = endpoint.video.iter_mut().find(|s| s.source == *name) {
                 if slot.layer != *layer || !endpoint.allocation.contains_key(name) {
                     slot.layer = *layer;
@@ -160,7 +220,10 @@ impl Core {
                 }
                 continue;
             }
-            let free = endpoint.video.iter().position(|s| endpoint.rewriting && !allocation.contains_key(&s.source));
+            let free = endpoint
+                .video
+                .iter()
+                .position(|s| endpoint.rewriting && !allocation.contains_key(&s.source));
             match free {
                 Some(at) => {
                     let slot = &mut endpoint.video[at];
@@ -172,15 +235,20 @@ impl Core {
                 None => {
                     let mut rng = rand::rng();
                     let mut fresh = || rng.random_range(1..u32::MAX);
-                    let (ssrc, rtx) =
-                        if endpoint.rewriting { (fresh(), fresh()) } else { static_ssrcs.unwrap_or((fresh(), fresh())) };
+                    let (ssrc, rtx) = if endpoint.rewriting {
+                        (fresh(), fresh())
+                    } else {
+                        static_ssrcs.unwrap_or((fresh(), fresh()))
+                    };
                     endpoint.add_video(ssrc, rtx, name, *layer);
                 }
             }
             mapped.push(name.clone());
             wanted.push((name.clone(), *layer));
         }
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         endpoint.allocation = allocation;
         if endpoint.rewriting && !mapped.is_empty() {
             self.tell_video_map(now, id, &mapped);
@@ -192,7 +260,9 @@ impl Core {
     }
 
     pub(super) fn tell_forwarded(&mut self, now: Instant, id: &str, always: bool) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         if !endpoint.has_channel() {
             return;
         }
@@ -277,7 +347,10 @@ impl Core {
 
     /// A receiver wants a key frame of an outgoing SSRC.
     pub(super) fn key_frame_wanted(&mut self, now: Instant, id: &str, mid: Mid) {
-        let slot = self.endpoints.get(id).and_then(|e| e.video.iter().find(|s| s.mid == mid));
+        let slot = self
+            .endpoints
+            .get(id)
+            .and_then(|e| e.video.iter().find(|s| s.mid == mid));
         if let Some((source, layer)) = slot.map(|s| (s.source.clone(), s.layer)) {
             self.ask_source(now, &source, layer);
         }
@@ -294,12 +367,19 @@ impl Core {
             self.ask_ssrc(now, id, ssrc, false);
         }
         let Some(sender) = self.endpoints.get(id) else { return };
-        let Some(source) = sender.sources.sources.iter().find(|s| s.ssrc == ssrc) else { return };
+        let Some(source) = sender.sources.sources.iter().find(|s| s.ssrc == ssrc) else {
+            return;
+        };
         if sender.force_muted.contains_key(&source.media) {
             return;
         }
         let (name, media, room) = (source.name.clone(), source.media, sender.room.clone());
-        let layer = sender.sources.layers_of(&name).iter().position(|s| *s == ssrc).unwrap_or(0);
+        let layer = sender
+            .sources
+            .layers_of(&name)
+            .iter()
+            .position(|s| *s == ssrc)
+            .unwrap_or(0);
         let receivers: Vec<String> = self
             .endpoints
             .values()
@@ -315,12 +395,18 @@ impl Core {
     }
 
     fn forward_audio(&mut self, now: Instant, owner: &str, receiver: &str, name: &str, packet: &RtpPacket) {
-        let Some(endpoint) = self.endpoints.get_mut(receiver) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(receiver) else {
+            return;
+        };
         let at = match endpoint.audio.iter().position(|s| s.source == name) {
             Some(at) => at,
             None => {
                 let own = *packet.header.ssrc;
-                let ssrc = if endpoint.rewriting { rand::rng().random_range(1..u32::MAX) } else { own };
+                let ssrc = if endpoint.rewriting {
+                    rand::rng().random_range(1..u32::MAX)
+                } else {
+                    own
+                };
                 let at = endpoint.add_audio(ssrc, name);
                 endpoint.audio[at].base = 0;
                 at
@@ -333,7 +419,16 @@ impl Core {
         let level = packet.header.ext_vals.audio_level;
         let mut happened = Vec::new();
         let body = packet.payload.to_vec();
-        endpoint.write(now, (ssrc, OPUS), place, packet.header.marker, level, body, &mut self.out, &mut happened);
+        endpoint.write(
+            now,
+            (ssrc, OPUS),
+            place,
+            packet.header.marker,
+            level,
+            body,
+            &mut self.out,
+            &mut happened,
+        );
         if endpoint.rewriting && !endpoint.audio[at].told && endpoint.has_channel() {
             endpoint.audio[at].told = true;
             let map = write::audio_sources_map(&[json!({"source": name, "owner": owner, "ssrc": ssrc})]);
@@ -344,11 +439,15 @@ impl Core {
 
     fn forward_video(&mut self, now: Instant, receiver: &str, name: &str, layer: usize, packet: &RtpPacket) {
         let epoch = self.epoch;
-        let Some(endpoint) = self.endpoints.get_mut(receiver) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(receiver) else {
+            return;
+        };
         if *packet.header.payload_type != VP8 || endpoint.allocation.get(name) != Some(&layer) {
             return;
         }
-        let Some(slot) = endpoint.video.iter_mut().find(|s| s.source == name) else { return };
+        let Some(slot) = endpoint.video.iter_mut().find(|s| s.source == name) else {
+            return;
+        };
         let starts_key = crate::far_side::vp8::starts_key_frame(&packet.payload);
         if slot.needs_key && !starts_key {
             return;
@@ -366,13 +465,24 @@ impl Core {
         let ssrc = slot.ssrc;
         let mut happened = Vec::new();
         let body = packet.payload.to_vec();
-        endpoint.write(now, (ssrc, VP8), place, packet.header.marker, None, body, &mut self.out, &mut happened);
+        endpoint.write(
+            now,
+            (ssrc, VP8),
+            place,
+            packet.header.marker,
+            None,
+            body,
+            &mut self.out,
+            &mut happened,
+        );
         self.happened(now, receiver, happened);
     }
 
     /// A peer is gone: its sources end, its slots become free.
     pub(super) fn peer_left(&mut self, now: Instant, nick: &str) {
-        let Some(at) = self.peers.iter().position(|p| p.info.nick == nick) else { return };
+        let Some(at) = self.peers.iter().position(|p| p.info.nick == nick) else {
+            return;
+        };
         let peer = self.peers.remove(at);
         self.speakers.retain(|s| s != nick);
         for endpoint in self.endpoints.values_mut() {
@@ -384,7 +494,9 @@ impl Core {
 
     /// Exchanges the SSRCs of two forwarded sources in mid call.
     pub(super) fn remap(&mut self, now: Instant, id: &str, source: Option<&str>) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         let active: Vec<usize> = (0..endpoint.video.len())
             .filter(|i| endpoint.allocation.contains_key(&endpoint.video[*i].source))
             .collect();
@@ -393,8 +505,13 @@ impl Core {
             None => active.first().copied(),
         };
         let Some(first) = first else { return };
-        let Some(second) = active.into_iter().find(|i| *i != first) else { return };
-        let (a, b) = (endpoint.video[first].source.clone(), endpoint.video[second].source.clone());
+        let Some(second) = active.into_iter().find(|i| *i != first) else {
+            return;
+        };
+        let (a, b) = (
+            endpoint.video[first].source.clone(),
+            endpoint.video[second].source.clone(),
+        );
         for (at, name) in [(first, &b), (second, &a)] {
             let layer = endpoint.allocation.get(name).copied().unwrap_or(0);
             let slot = &mut endpoint.video[at];
@@ -430,7 +547,9 @@ impl Core {
 
     /// SenderSourceConstraints.
     pub(super) fn constrain_sender(&mut self, now: Instant, id: &str, source: Option<&str>, max_height: i32) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         let names = match source {
             Some(name) => vec![name.to_owned()],
             None => endpoint.sources.names(Media::Video),

@@ -38,6 +38,17 @@ pub struct Wire {
     pub lost: u64,
 }
 
+/// What becomes of a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Passage<'a> {
+    /// It goes on at once.
+    Now(&'a [u8]),
+    /// [`Wire::take`] gives it later.
+    Later,
+    /// It is gone.
+    Lost,
+}
+
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
     due: Instant,
@@ -68,16 +79,16 @@ impl Wire {
         self.fault.loss == 0.0
     }
 
-    /// Puts a datagram in; gives it back at once where nothing delays it. `Err` when it was lost.
-    pub fn put<'a>(&mut self, now: Instant, peer: SocketAddr, datagram: &'a [u8]) -> Result<Option<&'a [u8]>, ()> {
+    /// Puts a datagram in; it may go on at once, wait, or be lost.
+    pub fn put<'a>(&mut self, now: Instant, peer: SocketAddr, datagram: &'a [u8]) -> Passage<'a> {
         // One draw per datagram, whatever the loss: the same seed loses the same datagrams.
         let draw: f64 = self.rng.random();
         if draw < self.fault.loss {
             self.lost += 1;
-            return Err(());
+            return Passage::Lost;
         }
         if self.fault.delay.is_zero() && self.fault.jitter.is_zero() && self.waiting.is_empty() {
-            return Ok(Some(datagram));
+            return Passage::Now(datagram);
         }
         let jitter = self.fault.jitter.mul_f64(self.rng.random());
         self.count += 1;
@@ -87,7 +98,7 @@ impl Wire {
             peer,
             datagram: datagram.to_vec(),
         }));
-        Ok(None)
+        Passage::Later
     }
 
     /// The next datagram whose delay is over.
@@ -110,9 +121,14 @@ mod tests {
 
     fn losses(seed: u64) -> Vec<bool> {
         let mut wire = Wire::new(seed);
-        wire.set(Fault { loss: 0.2, ..Fault::default() });
+        wire.set(Fault {
+            loss: 0.2,
+            ..Fault::default()
+        });
         let peer = SocketAddr::from(([127, 0, 0, 1], 9));
-        (0..1000).map(|_| wire.put(Instant::now(), peer, &[0]).is_err()).collect()
+        (0..1000)
+            .map(|_| wire.put(Instant::now(), peer, &[0]) == Passage::Lost)
+            .collect()
     }
 
     #[test]
@@ -126,11 +142,14 @@ mod tests {
     #[test]
     fn a_delay_keeps_the_order() {
         let mut wire = Wire::new(1);
-        wire.set(Fault { delay: Duration::from_millis(50), ..Fault::default() });
+        wire.set(Fault {
+            delay: Duration::from_millis(50),
+            ..Fault::default()
+        });
         let peer = SocketAddr::from(([127, 0, 0, 1], 9));
         let start = Instant::now();
         for i in 0..10u8 {
-            assert_eq!(wire.put(start, peer, &[i]), Ok(None));
+            assert_eq!(wire.put(start, peer, &[i]), Passage::Later);
         }
         assert!(wire.take(start + Duration::from_millis(49)).is_none());
         let after = start + Duration::from_millis(50);

@@ -12,14 +12,20 @@ use crate::verdict::rule;
 impl Core {
     /// A channel opened, for the first time or again: JVB repeats what it said.
     pub(super) fn channel_open(&mut self, now: Instant, id: &str) {
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         endpoint.opened = Some(now);
         endpoint.opening_checked = false;
         endpoint.video_types.clear();
-        self.around.participants.update(id, |p| p.channel_ns = Some(monotonic_ns()));
+        self.around
+            .participants
+            .update(id, |p| p.channel_ns = Some(monotonic_ns()));
         self.tell_forwarded(now, id, true);
         self.tell_dominant(now, id);
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
         let names: Vec<String> = endpoint.video.iter().map(|s| s.source.clone()).collect();
         if endpoint.rewriting {
             let mut heard: Vec<Value> = Vec::new();
@@ -45,14 +51,24 @@ impl Core {
             Ok(message) => message,
             Err(reason) => {
                 let shown: String = text.chars().take(200).collect();
-                self.around.verdict.broken(rule::CHANNEL_STRICT, format!("{reason}: {shown}"));
+                self.around
+                    .verdict
+                    .broken(rule::CHANNEL_STRICT, format!("{reason}: {shown}"));
                 return;
             }
         };
         match message {
             ClientMessage::Hello => self.tell(now, id, &write::server_hello()),
-            ClientMessage::ReceiverVideoConstraints { last_n, on_stage, selected, default, by_source } => {
-                let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+            ClientMessage::ReceiverVideoConstraints {
+                last_n,
+                on_stage,
+                selected,
+                default,
+                by_source,
+            } => {
+                let Some(endpoint) = self.endpoints.get_mut(id) else {
+                    return;
+                };
                 let constraints = endpoint.constraints.get_or_insert_default();
                 if let Some(last_n) = last_n {
                     constraints.last_n = last_n;
@@ -72,7 +88,9 @@ impl Core {
                 self.reallocate(now, id);
             }
             ClientMessage::SourceVideoType { source, video_type } => {
-                let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+                let Some(endpoint) = self.endpoints.get_mut(id) else {
+                    return;
+                };
                 endpoint.video_types.insert(source, video_type);
                 self.reallocate_all(now);
             }
@@ -93,7 +111,11 @@ impl Core {
     }
 
     fn others(&self, id: &str, room: &str) -> Vec<String> {
-        self.endpoints.values().filter(|e| e.id != id && e.room == room).map(|e| e.id.clone()).collect()
+        self.endpoints
+            .values()
+            .filter(|e| e.id != id && e.room == room)
+            .map(|e| e.id.clone())
+            .collect()
     }
 
     fn relay(&mut self, now: Instant, from: &str, to: &str, payload: &Value) {
@@ -112,7 +134,9 @@ impl Core {
 
     /// A peer wants to know how far away the client is.
     pub(super) fn ping(&mut self, now: Instant, id: &str) {
-        let Some(peer) = self.peers.first().map(|p| p.info.nick.clone()) else { return };
+        let Some(peer) = self.peers.first().map(|p| p.info.nick.clone()) else {
+            return;
+        };
         let number = self.pings.len() as u64 + 1;
         let payload = json!({"type": "e2e-ping-request", "id": number});
         self.pings.push((id.into(), number.to_string(), now));

@@ -265,7 +265,14 @@ impl Bridge {
             })
             .map_err(Error::io("bridge thread"))?;
         let events = Arc::new(Mutex::new(Some(outbox)));
-        Ok((Self { commands, events, address }, thread))
+        Ok((
+            Self {
+                commands,
+                events,
+                address,
+            },
+            thread,
+        ))
     }
 
     /// Asks something.
@@ -281,13 +288,12 @@ impl Bridge {
 }
 
 /// Where encoded media is, for the thread that loads it.
-pub(crate) fn load_media(
-    cache: PathBuf,
-    index: usize,
-    commands: mpsc::UnboundedSender<BridgeCommand>,
-) {
+pub(crate) fn load_media(cache: PathBuf, index: usize, commands: mpsc::UnboundedSender<BridgeCommand>) {
     tokio::task::spawn_blocking(move || match crate::peers::encode::load(&cache, index) {
-        Ok(media) => drop(commands.send(BridgeCommand::MediaReady { index, media: Arc::new(media) })),
+        Ok(media) => drop(commands.send(BridgeCommand::MediaReady {
+            index,
+            media: Arc::new(media),
+        })),
         Err(error) => tracing::error!(%error, index, "media of a peer"),
     });
 }

@@ -82,6 +82,9 @@ mod tests {
         assert_eq!(read(&[0x80, 200, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]), None);
         assert_eq!(read(&[0, 1, 0, 0]), None);
         assert_eq!(read(&[22, 254, 253]), None);
-        assert_eq!(read(&[0x90, 0x64, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 9]), None);
+        assert_eq!(
+            read(&[0x90, 0x64, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 9]),
+            None
+        );
     }
 }

@@ -46,7 +46,16 @@ impl Assembler {
         }
         if let Some(descriptor) = Descriptor::read(payload) {
             let payload = payload.to_vec();
-            self.packets.insert(sequence, Packet { payload, timestamp, marker, arrived: now, descriptor });
+            self.packets.insert(
+                sequence,
+                Packet {
+                    payload,
+                    timestamp,
+                    marker,
+                    arrived: now,
+                    descriptor,
+                },
+            );
         }
         while self.packets.len() > MOST {
             self.packets.pop_first();
@@ -109,7 +118,11 @@ impl Assembler {
     /// When newer packets wait too long for older ones: go on at the next key frame. True when that helped.
     fn give_up(&mut self, now: Instant) -> bool {
         let Some(next) = self.next else { return false };
-        let stuck = self.packets.values().next().is_some_and(|p| now.duration_since(p.arrived) > PATIENCE);
+        let stuck = self
+            .packets
+            .values()
+            .next()
+            .is_some_and(|p| now.duration_since(p.arrived) > PATIENCE);
         if !stuck {
             return false;
         }

@@ -74,7 +74,12 @@ impl PictureDecoder {
                 .build(),
         );
         play(&pipeline)?;
-        Ok(Self { pipeline, source, seen, number: 0 })
+        Ok(Self {
+            pipeline,
+            source,
+            seen,
+            number: 0,
+        })
     }
 
     /// Feeds a frame; `ms` is its time on the sender's clock, where that is known.
@@ -87,7 +92,12 @@ impl PictureDecoder {
             buffer.set_pts(gst::ClockTime::from_nseconds(pts));
         }
         let _ = self.source.push_buffer(buffer);
-        if self.pipeline.bus().and_then(|b| b.pop_filtered(&[gst::MessageType::Error])).is_some() {
+        if self
+            .pipeline
+            .bus()
+            .and_then(|b| b.pop_filtered(&[gst::MessageType::Error]))
+            .is_some()
+        {
             lock(&self.seen).errors += 1;
         }
     }
@@ -100,15 +110,21 @@ impl Drop for PictureDecoder {
 }
 
 fn picture(sample: &gst::Sample, seen: &Mutex<Seen>) {
-    let Some(structure) = sample.caps().and_then(|c| c.structure(0)) else { return };
-    let (Ok(width), Ok(height)) = (structure.get::<i32>("width"), structure.get::<i32>("height")) else { return };
+    let Some(structure) = sample.caps().and_then(|c| c.structure(0)) else {
+        return;
+    };
+    let (Ok(width), Ok(height)) = (structure.get::<i32>("width"), structure.get::<i32>("height")) else {
+        return;
+    };
     let Some(buffer) = sample.buffer() else { return };
     let Ok(map) = buffer.map_readable() else { return };
     // I420 of vp8dec: lines of luma are padded to multiples of four.
     let stride = (width as usize).next_multiple_of(4);
     let (mut bright, mut sum, mut count) = (0u64, 0u64, 0u64);
     for line in (0..height as usize).step_by(4) {
-        let Some(pixels) = map.as_slice().get(line * stride..line * stride + width as usize) else { break };
+        let Some(pixels) = map.as_slice().get(line * stride..line * stride + width as usize) else {
+            break;
+        };
         for pixel in pixels.iter().step_by(4) {
             bright += u64::from(*pixel >= 215);
             sum += u64::from(*pixel);
@@ -141,7 +157,10 @@ fn picture(sample: &gst::Sample, seen: &Mutex<Seen>) {
 
 /// A picture as JPEG of 640x360.
 pub fn jpeg(sample: &gst::Sample) -> Option<Vec<u8>> {
-    let caps = gst::Caps::builder("image/jpeg").field("width", 640).field("height", 360).build();
+    let caps = gst::Caps::builder("image/jpeg")
+        .field("width", 640)
+        .field("height", 360)
+        .build();
     let jpeg = gstreamer_video::convert_sample(sample, &caps, Some(gst::ClockTime::from_seconds(2))).ok()?;
     let map = jpeg.buffer()?.map_readable().ok()?;
     Some(map.as_slice().to_vec())
@@ -165,7 +184,12 @@ pub type SharedHeard = Arc<Mutex<Heard>>;
 impl Heard {
     /// Listens for `frequency` (Hz).
     pub fn new(frequency: f64) -> Self {
-        Self { listener: Listener::new(frequency), clock: None, first_ns: None, base: 0 }
+        Self {
+            listener: Listener::new(frequency),
+            clock: None,
+            first_ns: None,
+            base: 0,
+        }
     }
 }
 
@@ -197,7 +221,11 @@ impl SoundDecoder {
                 .build(),
         );
         play(&pipeline)?;
-        Ok(Self { pipeline, source, base: timestamp })
+        Ok(Self {
+            pipeline,
+            source,
+            base: timestamp,
+        })
     }
 
     /// Feeds a packet.
@@ -220,8 +248,13 @@ impl Drop for SoundDecoder {
 fn sound(sample: &gst::Sample, heard: &Mutex<Heard>) {
     let Some(buffer) = sample.buffer() else { return };
     let Ok(map) = buffer.map_readable() else { return };
-    let samples: Vec<i16> =
-        map.as_slice().as_chunks::<2>().0.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect();
+    let samples: Vec<i16> = map
+        .as_slice()
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|bytes| i16::from_le_bytes(*bytes))
+        .collect();
     let pts = buffer.pts().map(gst::ClockTime::nseconds).unwrap_or_default();
     let mut heard = lock(heard);
     heard.first_ns.get_or_insert_with(monotonic_ns);
@@ -232,7 +265,9 @@ fn sound(sample: &gst::Sample, heard: &Mutex<Heard>) {
 fn launch(description: &str) -> Result<gst::Pipeline> {
     gst::init().map_err(|e| Error::Media(e.to_string()))?;
     let pipeline = gst::parse::launch(description).map_err(|e| Error::Media(e.to_string()))?;
-    pipeline.downcast::<gst::Pipeline>().map_err(|_| Error::Media("not a pipeline".into()))
+    pipeline
+        .downcast::<gst::Pipeline>()
+        .map_err(|_| Error::Media("not a pipeline".into()))
 }
 
 fn element<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T> {
@@ -243,5 +278,8 @@ fn element<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result
 }
 
 fn play(pipeline: &gst::Pipeline) -> Result<()> {
-    pipeline.set_state(gst::State::Playing).map(|_| ()).map_err(|e| Error::Media(e.to_string()))
+    pipeline
+        .set_state(gst::State::Playing)
+        .map(|_| ())
+        .map_err(|e| Error::Media(e.to_string()))
 }

@@ -114,7 +114,11 @@ impl Layer {
 
     pub fn report(&self) -> LayerReport {
         let now = Instant::now();
-        let counted = self.recent.iter().filter(|at| now.duration_since(**at) <= WINDOW).count();
+        let counted = self
+            .recent
+            .iter()
+            .filter(|at| now.duration_since(**at) <= WINDOW)
+            .count();
         let span = now.duration_since(self.began).min(WINDOW).as_secs_f64().max(0.1);
         LayerReport {
             source: self.source.clone(),

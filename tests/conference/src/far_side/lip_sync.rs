@@ -14,7 +14,11 @@ pub struct SenderClock {
 impl SenderClock {
     /// From a sender report.
     pub fn new(ntp: SystemTime, rtp: u32, rate: u32) -> Self {
-        Self { ntp: ntp.duration_since(UNIX_EPOCH).unwrap_or_default(), rtp, rate }
+        Self {
+            ntp: ntp.duration_since(UNIX_EPOCH).unwrap_or_default(),
+            rtp,
+            rate,
+        }
     }
 
     /// Milliseconds on the sender's wall clock.
@@ -33,7 +37,10 @@ pub fn offset(flashes: &[f64], beeps: &[f64]) -> Option<(f64, usize)> {
     let mut offsets: Vec<f64> = flashes
         .iter()
         .filter_map(|flash| {
-            let nearest = beeps.iter().map(|beep| beep - flash).min_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+            let nearest = beeps
+                .iter()
+                .map(|beep| beep - flash)
+                .min_by(|a, b| a.abs().total_cmp(&b.abs()))?;
             (nearest.abs() < NEAR_MS).then_some(nearest)
         })
         .collect();
@@ -95,7 +102,11 @@ mod tests {
     fn a_ball_that_moves_is_no_flash() {
         let mut finder = FlashFinder::default();
         for i in 0..100 {
-            let bright = if i % 25 == 3 { 0.3 } else { 0.02 + f64::from(i % 3) * 0.003 };
+            let bright = if i % 25 == 3 {
+                0.3
+            } else {
+                0.02 + f64::from(i % 3) * 0.003
+            };
             finder.push(f64::from(i) * 40.0, bright);
         }
         assert_eq!(finder.flashes, [120.0, 1120.0, 2120.0, 3120.0]);

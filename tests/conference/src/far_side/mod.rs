@@ -145,11 +145,19 @@ impl FarSide {
     pub fn new(endpoint: &str, options: &Options, sides: FarSides, verdict: Verdict) -> Self {
         let seen: SharedSeen = Arc::new(Mutex::new(Seen::default()));
         let heard: SharedHeard = Arc::new(Mutex::new(Heard::new(options.expected_tone_hz)));
-        let report = FarSideReport { endpoint: endpoint.into(), ..FarSideReport::default() };
+        let report = FarSideReport {
+            endpoint: endpoint.into(),
+            ..FarSideReport::default()
+        };
         {
             let mut all = locked(&sides.0);
             let order = all.values().map(|r| r.order).max().unwrap_or(0) + 1;
-            let record = Record { report: report.clone(), seen: seen.clone(), heard: heard.clone(), order };
+            let record = Record {
+                report: report.clone(),
+                seen: seen.clone(),
+                heard: heard.clone(),
+                order,
+            };
             all.insert(endpoint.into(), record);
         }
         Self {
@@ -176,15 +184,23 @@ impl FarSide {
         let mut layers = Vec::new();
         for name in sources.names(Media::Video) {
             for (index, ssrc) in sources.layers_of(&name).into_iter().enumerate() {
-                let old = self.layers.iter().position(|l| l.ssrc == ssrc).map(|at| self.layers.remove(at));
+                let old = self
+                    .layers
+                    .iter()
+                    .position(|l| l.ssrc == ssrc)
+                    .map(|at| self.layers.remove(at));
                 layers.push(old.unwrap_or_else(|| Layer::new(&name, index, ssrc, now)));
             }
         }
         let fresh = layers.iter().all(|l| l.frames == 0);
         self.layers = layers;
         self.by_ssrc = self.layers.iter().enumerate().map(|(i, l)| (l.ssrc, i)).collect();
-        self.rtx =
-            self.layers.iter().enumerate().filter_map(|(i, l)| sources.rtx_of(l.ssrc).map(|r| (r, i))).collect();
+        self.rtx = self
+            .layers
+            .iter()
+            .enumerate()
+            .filter_map(|(i, l)| sources.rtx_of(l.ssrc).map(|r| (r, i)))
+            .collect();
         if fresh {
             self.current = None;
             self.report.first_rtp_ns = None;
@@ -233,10 +249,16 @@ impl FarSide {
 
     /// A key frame was asked for. `strict`: the network is no excuse.
     pub fn asked(&mut self, now: Instant, ssrc: u32, strict: bool) {
-        let Some(at) = self.by_ssrc.get(&ssrc).copied() else { return };
+        let Some(at) = self.by_ssrc.get(&ssrc).copied() else {
+            return;
+        };
         self.layers[at].asked(now, strict);
         if self.report.key_frame_requests.len() < 500 {
-            let request = KeyFrameRequest { layer: self.layers[at].index, latency_ms: None, others: Vec::new() };
+            let request = KeyFrameRequest {
+                layer: self.layers[at].index,
+                latency_ms: None,
+                others: Vec::new(),
+            };
             self.layers[at].request = Some(self.report.key_frame_requests.len());
             self.layers[at].last_request = self.layers[at].request;
             self.report.key_frame_requests.push(request);
@@ -247,7 +269,9 @@ impl FarSide {
     pub fn packet(&mut self, now: Instant, packet: &RtpPacket) -> Option<u32> {
         let ssrc = *packet.header.ssrc;
         let clock = |rate| {
-            packet.last_sender_info.map(|info| SenderClock::new(info.ntp_time, info.rtp_time.numer() as u32, rate))
+            packet
+                .last_sender_info
+                .map(|info| SenderClock::new(info.ntp_time, info.rtp_time.numer() as u32, rate))
         };
         let Some(at) = self.by_ssrc.get(&ssrc).copied() else {
             self.audio(packet, clock(48_000));
@@ -257,8 +281,11 @@ impl FarSide {
             return None;
         }
         let clock = clock(90_000);
-        if !vp8::Descriptor::read(&packet.payload).is_some_and(|d| d.picture_id.is_some()) {
-            self.verdict.broken(rule::PICTURE_ID, format!("packet {} of {ssrc}", packet.header.sequence_number));
+        if vp8::Descriptor::read(&packet.payload).is_none_or(|d| d.picture_id.is_none()) {
+            self.verdict.broken(
+                rule::PICTURE_ID,
+                format!("packet {} of {ssrc}", packet.header.sequence_number),
+            );
         }
         if vp8::starts_key_frame(&packet.payload) {
             self.key_frame_began(now, at);
@@ -287,7 +314,9 @@ impl FarSide {
                 for other in 0..self.layers.len() {
                     let asked = &self.layers[other];
                     if other != at
-                        && asked.asked_at.is_some_and(|when| now.duration_since(when) < Duration::from_millis(300))
+                        && asked
+                            .asked_at
+                            .is_some_and(|when| now.duration_since(when) < Duration::from_millis(300))
                         && let Some(request) = asked.last_request
                         && !self.report.key_frame_requests[request].others.contains(&index)
                     {
@@ -303,8 +332,14 @@ impl FarSide {
             self.layers[at].frame(now, frame.key);
             if frame.key.is_some() {
                 self.check_order();
-                let stale = self.current.is_none_or(|c| c >= self.layers.len() || self.layers[c].is_stale(now));
-                if stale || self.current.is_some_and(|c| at > c && self.layers[c].source == self.layers[at].source) {
+                let stale = self
+                    .current
+                    .is_none_or(|c| c >= self.layers.len() || self.layers[c].is_stale(now));
+                if stale
+                    || self
+                        .current
+                        .is_some_and(|c| at > c && self.layers[c].source == self.layers[at].source)
+                {
                     self.current = Some(at);
                 }
             }
@@ -349,7 +384,10 @@ impl FarSide {
 
     /// Asks as a receiver does: when pictures are missing, and when a better layer is there.
     fn ask(&mut self, now: Instant, at: usize) -> Option<u32> {
-        if self.last_ask.is_some_and(|last| now.duration_since(last) < ASK_DISTANCE) {
+        if self
+            .last_ask
+            .is_some_and(|last| now.duration_since(last) < ASK_DISTANCE)
+        {
             return None;
         }
         let wanted = match self.current {
@@ -377,7 +415,8 @@ impl FarSide {
         if known.windows(2).any(wrong) {
             self.order_checked = true;
             let heights: Vec<(usize, u32)> = known.iter().map(|l| (l.index, l.height)).collect();
-            self.verdict.broken(rule::LAYER_ORDER, format!("(layer, height): {heights:?}"));
+            self.verdict
+                .broken(rule::LAYER_ORDER, format!("(layer, height): {heights:?}"));
         }
     }
 
@@ -392,13 +431,17 @@ impl FarSide {
             }
             if let Some(late) = self.layers[at].unanswered(now) {
                 let ssrc = self.layers[at].ssrc;
-                self.verdict.broken(rule::KEY_FRAME, format!("no key frame on {ssrc} after {late:?}"));
+                self.verdict
+                    .broken(rule::KEY_FRAME, format!("no key frame on {ssrc} after {late:?}"));
             }
             let layer = &mut self.layers[at];
             if layer.lost_by_link >= 40 && layer.rtx_packets == 0 && !layer.rtx_checked {
                 layer.rtx_checked = true;
                 let lost = layer.lost_by_link;
-                self.verdict.broken(rule::RTX, format!("{lost} packets of {} lost, none repaired", layer.ssrc));
+                self.verdict.broken(
+                    rule::RTX,
+                    format!("{lost} packets of {} lost, none repaired", layer.ssrc),
+                );
             }
         }
         self.publish();

@@ -126,7 +126,12 @@ mod tests {
         for (frequency, heard) in [(1000.0, true), (800.0, false), (1250.0, false)] {
             let mut listener = Listener::new(1000.0);
             listener.push(0, &tone(frequency, 1.0, 0.2));
-            assert_eq!(listener.tone_windows > 5, heard, "{frequency} Hz: {}", listener.tone_windows);
+            assert_eq!(
+                listener.tone_windows > 5,
+                heard,
+                "{frequency} Hz: {}",
+                listener.tone_windows
+            );
         }
         let mut listener = Listener::new(1000.0);
         listener.push(0, &vec![0; 48_000]);

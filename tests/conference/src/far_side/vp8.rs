@@ -47,14 +47,19 @@ impl Descriptor {
             }
         }
         let start_of_frame = first & 0x10 != 0 && first & 0x0f == 0;
-        (at <= payload.len()).then_some(Self { size: at, start_of_frame, picture_id, tl0_pic_idx, temporal_layer })
+        (at <= payload.len()).then_some(Self {
+            size: at,
+            start_of_frame,
+            picture_id,
+            tl0_pic_idx,
+            temporal_layer,
+        })
     }
 }
 
 /// Whether this RTP payload begins a key frame.
 pub fn starts_key_frame(payload: &[u8]) -> bool {
-    Descriptor::read(payload)
-        .is_some_and(|d| d.start_of_frame && payload.get(d.size).is_some_and(|byte| byte & 1 == 0))
+    Descriptor::read(payload).is_some_and(|d| d.start_of_frame && payload.get(d.size).is_some_and(|byte| byte & 1 == 0))
 }
 
 /// Width and height in a key frame's header.
@@ -76,7 +81,10 @@ mod tests {
         assert_eq!(read(&[0x10, 0]).size, 1);
         assert_eq!(read(&[0x90, 0x80, 0x05, 0]).picture_id, Some(5));
         let long = read(&[0x90, 0xe0, 0x81, 0x02, 9, 0x40, 0]);
-        assert_eq!((long.size, long.picture_id, long.tl0_pic_idx, long.temporal_layer), (6, Some(0x102), Some(9), Some(1)));
+        assert_eq!(
+            (long.size, long.picture_id, long.tl0_pic_idx, long.temporal_layer),
+            (6, Some(0x102), Some(9), Some(1))
+        );
         assert!(!read(&[0x11, 0]).start_of_frame, "partition 1 does not start a frame");
         assert_eq!(Descriptor::read(&[0x90, 0xe0, 0x81]), None);
         assert_eq!(Descriptor::read(&[]), None);

@@ -44,7 +44,9 @@ pub struct Answer {
 pub fn read(jingle: &Element, nick: &str, verdict: &Verdict) -> Result<Answer, String> {
     let contents: Vec<&Element> = xml::children(jingle, "content", ns::JINGLE).collect();
     for content in &contents {
-        let Some(description) = content.get_child("description", ns::RTP) else { continue };
+        let Some(description) = content.get_child("description", ns::RTP) else {
+            continue;
+        };
         let offered = match content.attr("name") {
             Some("audio") => OFFERED_AUDIO,
             Some("video") => OFFERED_VIDEO,
@@ -54,7 +56,10 @@ pub fn read(jingle: &Element, nick: &str, verdict: &Verdict) -> Result<Answer, S
             let id = payload.attr("id").and_then(|i| i.parse::<u8>().ok());
             if !id.is_some_and(|id| offered.contains(&id)) {
                 let name = payload.attr("name").unwrap_or_default();
-                verdict.broken(rule::PAYLOAD_TYPES, format!("{:?} {name} was not offered", payload.attr("id")));
+                verdict.broken(
+                    rule::PAYLOAD_TYPES,
+                    format!("{:?} {name} was not offered", payload.attr("id")),
+                );
             }
         }
     }
@@ -70,7 +75,11 @@ pub fn read(jingle: &Element, nick: &str, verdict: &Verdict) -> Result<Answer, S
         .and_then(|v| v.parse().ok());
     let sources = Sources::from_jingle(jingle, nick)?;
     check_order(&sources, verdict);
-    Ok(Answer { transport: read_transport(transport, verdict)?, sources, initial_last_n })
+    Ok(Answer {
+        transport: read_transport(transport, verdict)?,
+        sources,
+        initial_last_n,
+    })
 }
 
 fn check_order(sources: &Sources, verdict: &Verdict) {
@@ -84,12 +93,22 @@ fn check_order(sources: &Sources, verdict: &Verdict) {
 }
 
 fn read_transport(transport: &Element, verdict: &Verdict) -> Result<ClientTransport, String> {
-    let attribute = |name: &str| transport.attr(name).map(str::to_owned).ok_or(format!("transport without {name}"));
-    let fingerprint = transport.get_child("fingerprint", ns::DTLS).ok_or("transport without fingerprint")?;
+    let attribute = |name: &str| {
+        transport
+            .attr(name)
+            .map(str::to_owned)
+            .ok_or(format!("transport without {name}"))
+    };
+    let fingerprint = transport
+        .get_child("fingerprint", ns::DTLS)
+        .ok_or("transport without fingerprint")?;
     let setup = fingerprint.attr("setup").unwrap_or_default();
     let text = fingerprint.text().trim().to_owned();
     if fingerprint.attr("hash") != Some("sha-256") || !is_upper_sha256(&text) {
-        verdict.broken(rule::FINGERPRINT, format!("hash {:?}, {text}", fingerprint.attr("hash")));
+        verdict.broken(
+            rule::FINGERPRINT,
+            format!("hash {:?}, {text}", fingerprint.attr("hash")),
+        );
         return Err("fingerprint is not an upper-case sha-256".into());
     }
     if !matches!(setup, "active" | "passive") {
@@ -128,7 +147,8 @@ fn is_upper_sha256(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const PRINT: &str = "AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89";
+    const PRINT: &str =
+        "AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89";
 
     fn accept(fingerprint: &str, setup: &str, payload: &str) -> Element {
         xml::parse(&format!(

@@ -11,7 +11,11 @@ use crate::xmpp::ns;
 pub fn hash(query: &Element) -> String {
     let mut identities: Vec<String> = xml::children(query, "identity", ns::DISCO_INFO)
         .map(|i| {
-            let language = i.attrs().iter().find(|((_, name), _)| name.to_string() == "lang").map(|(_, v)| v.to_string());
+            let language = i
+                .attrs()
+                .iter()
+                .find(|((_, name), _)| *name == "lang")
+                .map(|(_, v)| v.to_string());
             format!(
                 "{}/{}/{}/{}<",
                 i.attr("category").unwrap_or_default(),
@@ -43,7 +47,10 @@ fn form(x: &Element) -> String {
         if name == "FORM_TYPE" {
             kind = values(field).concat() + "<";
         } else {
-            fields.push(format!("{name}<{}", values(field).iter().map(|v| format!("{v}<")).collect::<String>()));
+            fields.push(format!(
+                "{name}<{}",
+                values(field).iter().map(|v| format!("{v}<")).collect::<String>()
+            ));
         }
     }
     fields.sort();
@@ -52,7 +59,10 @@ fn form(x: &Element) -> String {
 
 /// The features of a disco#info answer.
 pub fn features(query: &Element) -> Vec<String> {
-    xml::children(query, "feature", ns::DISCO_INFO).filter_map(|f| f.attr("var")).map(str::to_owned).collect()
+    xml::children(query, "feature", ns::DISCO_INFO)
+        .filter_map(|f| f.attr("var"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What the offer is made of.
@@ -77,7 +87,15 @@ pub struct Features {
 impl Default for Features {
     /// What the focus assumes when nobody answers: audio, video, sctp.
     fn default() -> Self {
-        Self { audio: true, video: true, sctp: true, rtx: false, tcc: false, json_sources: false, ssrc_rewriting: false }
+        Self {
+            audio: true,
+            video: true,
+            sctp: true,
+            rtx: false,
+            tcc: false,
+            json_sources: false,
+            ssrc_rewriting: false,
+        }
     }
 }
 

@@ -72,6 +72,11 @@ pub enum Command {
         /// Whom to probe.
         nick: String,
     },
+    /// A peer invites past the focus.
+    InviteDirectly {
+        /// Whom.
+        nick: String,
+    },
     /// A new peer.
     AddPeer {
         /// Where.
@@ -104,7 +109,11 @@ impl Focus {
         match command {
             Command::Mute { nick, media } => {
                 if let Some(room) = self.room_of(&nick) {
-                    let actor = self.rooms.get(&room).and_then(|r| r.moderator.clone()).unwrap_or_default();
+                    let actor = self
+                        .rooms
+                        .get(&room)
+                        .and_then(|r| r.moderator.clone())
+                        .unwrap_or_default();
                     self.mute(&room, &nick, media, &actor);
                 }
             }
@@ -129,6 +138,23 @@ impl Focus {
                 }
             }
             Command::ProbeErrors { nick } => self.probe_errors(&nick),
+            Command::InviteDirectly { nick } => {
+                let sid = super::random_hex(10);
+                let room = self.room_of(&nick);
+                let peer = room
+                    .as_ref()
+                    .and_then(|r| self.rooms.get(r))
+                    .and_then(|r| r.peers.values().next());
+                if let (Some(room), Some(peer)) = (&room, peer) {
+                    let declined = peer.invite_directly(&nick, &sid);
+                    self.expect(
+                        room,
+                        &nick,
+                        Duration::from_secs(3),
+                        Expectation::Declined { sid, declined },
+                    );
+                }
+            }
             Command::AddPeer { room, name, reply } => self.add_peer(&room, name, reply),
             Command::PeerReady { room, peer, reply } => {
                 let nick = peer.nick.clone();
@@ -150,20 +176,30 @@ impl Focus {
 
     /// Mutes as the focus does for a moderator; the bridge is force-muted too.
     pub(super) fn mute(&mut self, room: &str, nick: &str, media: Media, actor: &str) {
-        let already = self
-            .rooms
-            .get(room)
-            .and_then(|r| r.members.get(nick))
-            .is_some_and(|m| if media == Media::Audio { m.audio_muted } else { m.video_muted });
+        let already = self.rooms.get(room).and_then(|r| r.members.get(nick)).is_some_and(|m| {
+            if media == Media::Audio {
+                m.audio_muted
+            } else {
+                m.video_muted
+            }
+        });
         self.send_mute(room, nick, media, actor, "true");
         if !already {
             self.expect(room, nick, Duration::from_secs(2), Expectation::Muted { media });
-            self.around.bridge.send(BridgeCommand::ForceMute { endpoint: nick.into(), media, on: true });
+            self.around.bridge.send(BridgeCommand::ForceMute {
+                endpoint: nick.into(),
+                media,
+                on: true,
+            });
         }
     }
 
     fn send_mute(&mut self, room: &str, nick: &str, media: Media, actor: &str, value: &str) {
-        let space = if media == Media::Audio { ns::MUTE_AUDIO } else { ns::MUTE_VIDEO };
+        let space = if media == Media::Audio {
+            ns::MUTE_AUDIO
+        } else {
+            ns::MUTE_VIDEO
+        };
         let (id, from) = (self.new_id(), self.jid());
         self.occupant.send(format!(
             "<iq from='{from}' to='{room}/{nick}' type='set' id='{id}'><mute xmlns='{space}' actor='{room}/{actor}'>{value}</mute></iq>",
@@ -176,7 +212,11 @@ impl Focus {
         let Some(room) = self.room_of(nick) else { return };
         let Some(entry) = self.rooms.get(&room) else { return };
         let Some(member) = entry.members.get(nick) else { return };
-        let muted = if media == Media::Audio { member.audio_muted } else { member.video_muted };
+        let muted = if media == Media::Audio {
+            member.audio_muted
+        } else {
+            member.video_muted
+        };
         match impostor {
             Impostor::Peer => {
                 if let Some(peer) = entry.peers.values().next() {
@@ -185,7 +225,12 @@ impl Focus {
             }
             Impostor::FocusUnmutes => self.send_mute(&room, nick, media, "nobody", "false"),
         }
-        self.expect(&room, nick, Duration::from_secs(2), Expectation::StillAsBefore { media, muted });
+        self.expect(
+            &room,
+            nick,
+            Duration::from_secs(2),
+            Expectation::StillAsBefore { media, muted },
+        );
     }
 
     fn kick(&mut self, nick: &str, reason: &str) {
@@ -228,7 +273,10 @@ impl Focus {
             .and_then(|m| m.session.as_ref())
             .map(|s| s.sid.clone())
             .unwrap_or_default();
-        for (action, sid, condition) in [("source-add", "stale-sid", "item-not-found"), ("make-coffee", sid.as_str(), "bad-request")] {
+        for (action, sid, condition) in [
+            ("source-add", "stale-sid", "item-not-found"),
+            ("make-coffee", sid.as_str(), "bad-request"),
+        ] {
             let (id, from) = (self.new_id(), self.jid());
             self.occupant.send(format!(
                 "<iq from='{from}' to='{}/{nick}' type='set' id='{id}'><jingle xmlns='{}' action='{action}' sid='{sid}' initiator='{}/focus'/></iq>",
@@ -257,7 +305,11 @@ impl Focus {
         let room = room.to_owned();
         tokio::spawn(async move {
             match Peer::join(place).await {
-                Ok(peer) => drop(commands.send(Command::PeerReady { room, peer: Box::new(peer), reply })),
+                Ok(peer) => drop(commands.send(Command::PeerReady {
+                    room,
+                    peer: Box::new(peer),
+                    reply,
+                })),
                 Err(error) => tracing::error!(%error, "peer does not come in"),
             }
         });

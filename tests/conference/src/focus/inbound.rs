@@ -47,7 +47,10 @@ impl Focus {
 
     async fn available(&mut self, stanza: &Element, room: &str, nick: &str) {
         let (audio_muted, video_muted) = room::muted(stanza);
-        let name = stanza.get_child("nick", "http://jabber.org/protocol/nick").map(Element::text).unwrap_or_default();
+        let name = stanza
+            .get_child("nick", "http://jabber.org/protocol/nick")
+            .map(Element::text)
+            .unwrap_or_default();
         let peer = self.around.registry.get(nick);
         let Some(entry) = self.rooms.get_mut(room) else { return };
         let verdict = &self.around.verdict;
@@ -57,11 +60,16 @@ impl Focus {
             p.video_muted = video_muted;
         });
         if let Some(member) = entry.members.get_mut(nick) {
-            for (media, before, now) in
-                [(Media::Audio, member.audio_muted, audio_muted), (Media::Video, member.video_muted, video_muted)]
-            {
+            for (media, before, now) in [
+                (Media::Audio, member.audio_muted, audio_muted),
+                (Media::Video, member.video_muted, video_muted),
+            ] {
                 if before && !now {
-                    self.around.bridge.send(BridgeCommand::ForceMute { endpoint: nick.into(), media, on: false });
+                    self.around.bridge.send(BridgeCommand::ForceMute {
+                        endpoint: nick.into(),
+                        media,
+                        on: false,
+                    });
                 }
             }
             member.audio_muted = audio_muted;
@@ -75,7 +83,10 @@ impl Focus {
             .unwrap_or_default()
             .to_owned();
         if entry.kicked.contains(&bare(&jid).to_owned()) {
-            verdict.broken(rule::KICKED_STAYS_OUT, format!("{nick} is back in the room it was kicked out of"));
+            verdict.broken(
+                rule::KICKED_STAYS_OUT,
+                format!("{nick} is back in the room it was kicked out of"),
+            );
         }
         entry.members.insert(
             nick.into(),
@@ -89,7 +100,9 @@ impl Focus {
                 restarts: Vec::new(),
             },
         );
-        self.around.participants.joined(nick, room, &name, peer.is_some(), monotonic_ns());
+        self.around
+            .participants
+            .joined(nick, room, &name, peer.is_some(), monotonic_ns());
         self.around.participants.update(nick, |p| {
             p.audio_muted = audio_muted;
             p.video_muted = video_muted;
@@ -102,12 +115,18 @@ impl Focus {
             self.promote(room, &jid);
         }
         if let Some(peer) = peer {
-            self.around.bridge.send(BridgeCommand::PeerJoined { room: room.into(), peer: peer.clone() });
+            self.around.bridge.send(BridgeCommand::PeerJoined {
+                room: room.into(),
+                peer: peer.clone(),
+            });
             self.tell_others(room, nick, "source-add", &peer.sources);
             self.invite_who_waits(room).await;
         } else {
             let caps = room::caps_node(stanza);
-            let node = caps.as_ref().map(|(n, v)| format!(" node='{}#{}'", escape(n), escape(v))).unwrap_or_default();
+            let node = caps
+                .as_ref()
+                .map(|(n, v)| format!(" node='{}#{}'", escape(n), escape(v)))
+                .unwrap_or_default();
             if caps.is_none() {
                 self.around.verdict.broken(rule::CAPS, "presence without caps");
             }
@@ -118,14 +137,25 @@ impl Focus {
                 room = escape(room),
                 nick = escape(nick),
             ));
-            self.remember(id, room, nick, Asked::Disco { ver: caps.map(|(_, v)| v) });
+            self.remember(
+                id,
+                room,
+                nick,
+                Asked::Disco {
+                    ver: caps.map(|(_, v)| v),
+                },
+            );
         }
     }
 
     async fn gone(&mut self, room: &str, nick: &str) {
-        self.around.participants.update(nick, |p| p.gone_ns = Some(monotonic_ns()));
+        self.around
+            .participants
+            .update(nick, |p| p.gone_ns = Some(monotonic_ns()));
         let Some(entry) = self.rooms.get_mut(room) else { return };
-        let Some(member) = entry.members.remove(nick) else { return };
+        let Some(member) = entry.members.remove(nick) else {
+            return;
+        };
         entry.peers.remove(nick);
         self.pending.retain(|_, p| p.room != room || p.nick != nick);
         self.checks.retain(|c| c.room != room || c.nick != nick);
@@ -157,7 +187,9 @@ impl Focus {
     }
 
     async fn iq_answer(&mut self, stanza: &Element, error: bool) {
-        let Some(pending) = stanza.attr("id").and_then(|id| self.pending.remove(id)) else { return };
+        let Some(pending) = stanza.attr("id").and_then(|id| self.pending.remove(id)) else {
+            return;
+        };
         let (room, nick) = (pending.room, pending.nick);
         match pending.what {
             Asked::Configure => {
@@ -171,16 +203,22 @@ impl Focus {
                 let took = pending.sent.elapsed();
                 if error {
                     let text = xml::write(stanza);
-                    self.around.verdict.broken(rule::SESSION_ACCEPT, format!("session-initiate refused: {text}"));
+                    self.around
+                        .verdict
+                        .broken(rule::SESSION_ACCEPT, format!("session-initiate refused: {text}"));
                     self.end_session(&room, &nick, &sid);
                 } else if took > Duration::from_secs(1) {
-                    self.around.verdict.broken(rule::IQ_ONCE, format!("session-initiate answered after {took:?}"));
+                    self.around
+                        .verdict
+                        .broken(rule::IQ_ONCE, format!("session-initiate answered after {took:?}"));
                 }
             }
             Asked::Error { condition } => {
                 if !error || !xml::write(stanza).contains(condition) {
                     let text = xml::write(stanza);
-                    self.around.verdict.broken(rule::IQ_ONCE, format!("expected {condition}, got {text}"));
+                    self.around
+                        .verdict
+                        .broken(rule::IQ_ONCE, format!("expected {condition}, got {text}"));
                 }
             }
             Asked::Other => {}
@@ -193,7 +231,10 @@ impl Focus {
         if let Some(query) = query {
             let hash = caps::hash(query);
             if ver.is_some_and(|v| v != hash) {
-                verdict.broken(rule::CAPS, format!("presence says {ver:?}, the answer hashes to {hash}"));
+                verdict.broken(
+                    rule::CAPS,
+                    format!("presence says {ver:?}, the answer hashes to {hash}"),
+                );
             }
             let has = caps::features(query);
             let missing: Vec<&&str> = caps::NEEDED.iter().filter(|f| !has.iter().any(|h| h == **f)).collect();
@@ -218,17 +259,27 @@ impl Focus {
             .map(|(id, _)| id.clone())
             .collect();
         for id in late {
-            let Some(pending) = self.pending.remove(&id) else { continue };
+            let Some(pending) = self.pending.remove(&id) else {
+                continue;
+            };
             match pending.what {
                 Asked::Disco { .. } => {
-                    self.around.verdict.broken(rule::FEATURES, "disco#info is not answered within 15 s");
-                    if let Some(m) = self.rooms.get_mut(&pending.room).and_then(|r| r.members.get_mut(&pending.nick)) {
+                    self.around
+                        .verdict
+                        .broken(rule::FEATURES, "disco#info is not answered within 15 s");
+                    if let Some(m) = self
+                        .rooms
+                        .get_mut(&pending.room)
+                        .and_then(|r| r.members.get_mut(&pending.nick))
+                    {
                         m.features = Some(Features::default());
                     }
                     self.invite_who_waits(&pending.room).await;
                 }
                 Asked::Initiate { .. } | Asked::Error { .. } => {
-                    self.around.verdict.broken(rule::IQ_ONCE, "an IQ of the focus is not answered within 15 s");
+                    self.around
+                        .verdict
+                        .broken(rule::IQ_ONCE, "an IQ of the focus is not answered within 15 s");
                 }
                 Asked::Configure | Asked::Other => {}
             }
@@ -240,12 +291,23 @@ impl Focus {
     }
 
     fn check(&self, check: super::Check) {
-        let Some(member) = self.rooms.get(&check.room).and_then(|r| r.members.get(&check.nick)) else { return };
+        let Some(member) = self.rooms.get(&check.room).and_then(|r| r.members.get(&check.nick)) else {
+            return;
+        };
         let verdict = &self.around.verdict;
-        let muted = |media| if media == Media::Audio { member.audio_muted } else { member.video_muted };
+        let muted = |media| {
+            if media == Media::Audio {
+                member.audio_muted
+            } else {
+                member.video_muted
+            }
+        };
         match check.what {
             Expectation::Muted { media } if !muted(media) => {
-                verdict.broken(rule::MUTE_OBEYED, format!("{} is not shown as muted in the presence", media.word()));
+                verdict.broken(
+                    rule::MUTE_OBEYED,
+                    format!("{} is not shown as muted in the presence", media.word()),
+                );
             }
             Expectation::StillAsBefore { media, muted: before } if muted(media) != before => {
                 verdict.broken(rule::MUTE_IMPOSTOR, format!("{} was muted by a stranger", media.word()));
@@ -254,6 +316,18 @@ impl Focus {
                 let accepted = member.session.as_ref().is_some_and(|s| s.sid == sid && s.accepted);
                 if !accepted {
                     verdict.broken(rule::MOVE, "the new session is not accepted within 3 s");
+                }
+            }
+            Expectation::Declined { sid, declined } => {
+                let all = declined.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if !all.contains(&sid) {
+                    verdict.broken(
+                        rule::P2P_DECLINED,
+                        "a peer's session-initiate is not declined within 3 s",
+                    );
+                }
+                if member.session.as_ref().is_none_or(|s| s.ended) {
+                    verdict.broken(rule::P2P_DECLINED, "the session with the focus is gone");
                 }
             }
             _ => {}

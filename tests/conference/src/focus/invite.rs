@@ -61,7 +61,10 @@ impl Invitation<'_> {
     pub fn stanza(&self, from: &str) -> String {
         let mut contents = String::new();
         let mut group = String::new();
-        let application = format!("<description xmlns='{}' media='application'><rtcp-mux/></description>", ns::RTP);
+        let application = format!(
+            "<description xmlns='{}' media='application'><rtcp-mux/></description>",
+            ns::RTP
+        );
         for (wanted, name, description) in [
             (self.features.audio, "audio", self.audio()),
             (self.features.video, "video", self.video()),
@@ -71,7 +74,10 @@ impl Invitation<'_> {
                 continue;
             }
             let sctp = if name == "data" {
-                format!("<sctpmap xmlns='{}' number='5000' protocol='webrtc-datachannel' streams='1024'/>", ns::SCTP)
+                format!(
+                    "<sctpmap xmlns='{}' number='5000' protocol='webrtc-datachannel' streams='1024'/>",
+                    ns::SCTP
+                )
             } else {
                 String::new()
             };
@@ -108,7 +114,12 @@ impl Invitation<'_> {
             focus = ns::FOCUS,
             sid = self.sid,
             bridge = self.bridge_session,
-            region = self.shape.region.as_deref().map(|r| format!(" region='{}'", escape(r))).unwrap_or_default(),
+            region = self
+                .shape
+                .region
+                .as_deref()
+                .map(|r| format!(" region='{}'", escape(r)))
+                .unwrap_or_default(),
             json = self.json(),
         )
     }
@@ -117,7 +128,11 @@ impl Invitation<'_> {
         if !self.in_json() {
             return String::new();
         }
-        format!("<json-message xmlns='{}'>{}</json-message>", ns::JITMEET, escape(&json_of(self.sources)))
+        format!(
+            "<json-message xmlns='{}'>{}</json-message>",
+            ns::JITMEET,
+            escape(&json_of(self.sources))
+        )
     }
 
     fn in_json(&self) -> bool {
@@ -132,8 +147,16 @@ impl Invitation<'_> {
     }
 
     fn audio(&self) -> String {
-        let tcc = if self.features.tcc { feedback("transport-cc", None) } else { String::new() };
-        let tcc_extension = if self.features.tcc { extension(5, TCC) } else { String::new() };
+        let tcc = if self.features.tcc {
+            feedback("transport-cc", None)
+        } else {
+            String::new()
+        };
+        let tcc_extension = if self.features.tcc {
+            extension(5, TCC)
+        } else {
+            String::new()
+        };
         format!(
             "<description xmlns='{rtp}' maxptime='60' media='audio'>\
              <payload-type channels='2' clockrate='48000' id='111' name='opus'>\
@@ -150,7 +173,8 @@ impl Invitation<'_> {
         let mut out = format!("<description xmlns='{}' media='video'>", ns::RTP);
         let three = || feedback("ccm", Some("fir")) + &feedback("nack", None) + &feedback("nack", Some("pli"));
         // jicofo puts all of the fmtp line into one parameter.
-        let h264 = "<parameter name='profile-level-id' value='42e01f;level-asymmetry-allowed=1;packetization-mode=1;'/>";
+        let h264 =
+            "<parameter name='profile-level-id' value='42e01f;level-asymmetry-allowed=1;packetization-mode=1;'/>";
         for (name, number, parameters) in [("AV1", 41, ""), ("VP8", 100, ""), ("H264", 107, h264), ("VP9", 101, "")] {
             let estimate = if self.features.tcc { "transport-cc" } else { "goog-remb" };
             out.push_str(&format!(
@@ -160,14 +184,25 @@ impl Invitation<'_> {
             ));
         }
         if self.features.rtx {
-            for (rtx, number, feedbacks) in [(42, 41, three()), (96, 100, three()), (97, 101, three()), (99, 107, String::new())] {
+            for (rtx, number, feedbacks) in [
+                (42, 41, three()),
+                (96, 100, three()),
+                (97, 101, three()),
+                (99, 107, String::new()),
+            ] {
                 out.push_str(&format!(
                     "<payload-type clockrate='90000' id='{rtx}' name='rtx'><parameter name='apt' value='{number}'/>{feedbacks}</payload-type>"
                 ));
             }
         }
-        out.push_str(&extension(11, "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"));
-        out.push_str(&extension(3, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"));
+        out.push_str(&extension(
+            11,
+            "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+        ));
+        out.push_str(&extension(
+            3,
+            "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+        ));
         if self.features.tcc {
             out.push_str(&extension(5, TCC));
         }
@@ -244,7 +279,11 @@ pub fn source_change(
     json: bool,
 ) -> String {
     let body = if json {
-        format!("<json-message xmlns='{}'>{}</json-message>", ns::JITMEET, escape(&json_of(sources)))
+        format!(
+            "<json-message xmlns='{}'>{}</json-message>",
+            ns::JITMEET,
+            escape(&json_of(sources))
+        )
     } else {
         let mut body = String::new();
         for media in [Media::Audio, Media::Video] {

@@ -96,9 +96,20 @@ struct Check {
 }
 
 enum Expectation {
-    Muted { media: sources::Media },
-    StillAsBefore { media: sources::Media, muted: bool },
-    Accepted { sid: String },
+    Muted {
+        media: sources::Media,
+    },
+    StillAsBefore {
+        media: sources::Media,
+        muted: bool,
+    },
+    Accepted {
+        sid: String,
+    },
+    Declined {
+        sid: String,
+        declined: crate::peers::Declined,
+    },
 }
 
 /// Who the focus is, in stanzas.
@@ -170,7 +181,12 @@ impl Focus {
     }
 
     fn remember(&mut self, id: String, room: &str, nick: &str, what: Asked) {
-        let pending = Pending { sent: Instant::now(), room: room.into(), nick: nick.into(), what };
+        let pending = Pending {
+            sent: Instant::now(),
+            room: room.into(),
+            nick: nick.into(),
+            what,
+        };
         self.pending.insert(id, pending);
     }
 
@@ -189,5 +205,7 @@ impl Focus {
 pub fn random_hex(digits: usize) -> String {
     use rand::RngExt;
     let mut rng = rand::rng();
-    (0..digits).map(|_| char::from_digit(rng.random_range(0..16), 16).unwrap_or('0')).collect()
+    (0..digits)
+        .map(|_| char::from_digit(rng.random_range(0..16), 16).unwrap_or('0'))
+        .collect()
 }

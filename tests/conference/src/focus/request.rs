@@ -2,8 +2,8 @@
 
 use minidom::Element;
 
-use super::{Asked, Focus};
 use super::room::Room;
+use super::{Asked, Focus};
 use crate::verdict::rule;
 use crate::xml::escape;
 use crate::xmpp::{bare, ns};
@@ -41,7 +41,11 @@ impl Focus {
             id: stanza.attr("id").unwrap_or_default().into(),
         };
         let Some(conference) = stanza.get_child("conference", ns::FOCUS) else {
-            self.refuse(&requester, "cancel", "<feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>");
+            self.refuse(
+                &requester,
+                "cancel",
+                "<feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>",
+            );
             return;
         };
         let room = conference.attr("room").unwrap_or_default().to_owned();
@@ -57,7 +61,11 @@ impl Focus {
                 return self.refuse(&requester, "cancel", error);
             }
             Some(ConferenceReply::SessionInvalid) => {
-                let error = format!("<not-acceptable xmlns='{}'/><session-invalid xmlns='{}'/>", ns::STANZAS, ns::FOCUS);
+                let error = format!(
+                    "<not-acceptable xmlns='{}'/><session-invalid xmlns='{}'/>",
+                    ns::STANZAS,
+                    ns::FOCUS
+                );
                 return self.refuse(&requester, "modify", &error);
             }
             Some(ConferenceReply::ReservationError(code)) => {
@@ -94,10 +102,19 @@ impl Focus {
         let user = bare(&requester.from).to_owned();
         let known = self.machine_uids.entry(user).or_insert_with(|| uid.to_owned());
         if known != uid {
-            verdict.broken(rule::CONFERENCE_REQUEST_SHAPE, "machine-uid changes from one request to the next");
+            verdict.broken(
+                rule::CONFERENCE_REQUEST_SHAPE,
+                "machine-uid changes from one request to the next",
+            );
         }
-        if conference.children().any(|p| p.attr("name") == Some("visitors-version")) {
-            verdict.broken(rule::CONFERENCE_REQUEST_SHAPE, "visitors-version would make the box a visitor");
+        if conference
+            .children()
+            .any(|p| p.attr("name") == Some("visitors-version"))
+        {
+            verdict.broken(
+                rule::CONFERENCE_REQUEST_SHAPE,
+                "visitors-version would make the box a visitor",
+            );
         }
     }
 
@@ -122,7 +139,11 @@ impl Focus {
 
     /// The focus is in: configure the room. Answers wait for the result.
     pub(super) fn configure(&mut self, room: &str) {
-        let password = self.rooms.get(room).and_then(|r| r.password.clone()).unwrap_or_default();
+        let password = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.password.clone())
+            .unwrap_or_default();
         let id = self.new_id();
         let from = self.jid();
         let field = |var: &str, value: &str| format!("<field var='{var}'><value>{}</value></field>", escape(value));

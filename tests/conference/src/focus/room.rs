@@ -113,7 +113,12 @@ impl Room {
     }
 
     /// What an invited client is told: nothing but the bridge's own with rewriting, else everybody's first layer.
-    pub fn sources_for(&self, nick: &str, rewriting: bool, registry: &crate::peers::Registry) -> BTreeMap<String, Sources> {
+    pub fn sources_for(
+        &self,
+        nick: &str,
+        rewriting: bool,
+        registry: &crate::peers::Registry,
+    ) -> BTreeMap<String, Sources> {
         let mut told = BTreeMap::from([("jvb".to_owned(), self.jvb.clone())]);
         if !rewriting {
             let others = self.sources_of_others(nick, registry);
@@ -126,8 +131,13 @@ impl Room {
 /// The muted flags of a presence: (audio, video). `muted` absent is true, and so is a missing SourceInfo
 /// (`specs/jitsi-client.md §3`).
 pub fn muted(presence: &Element) -> (bool, bool) {
-    let text = presence.children().find(|c| c.name() == "SourceInfo").map(Element::text);
-    let Some(Value::Object(info)) = text.and_then(|t| serde_json::from_str(&t).ok()) else { return (true, true) };
+    let text = presence
+        .children()
+        .find(|c| c.name() == "SourceInfo")
+        .map(Element::text);
+    let Some(Value::Object(info)) = text.and_then(|t| serde_json::from_str(&t).ok()) else {
+        return (true, true);
+    };
     let all_muted = |letter: &str| {
         info.iter()
             .filter(|(name, _)| name.rsplit('-').next().is_some_and(|n| n.starts_with(letter)))
@@ -149,9 +159,15 @@ mod tests {
     #[test]
     fn a_source_without_muted_is_muted() {
         let presence = |info: &str| {
-            crate::xml::parse(&format!("<presence xmlns='jabber:client'><SourceInfo>{info}</SourceInfo></presence>")).unwrap()
+            crate::xml::parse(&format!(
+                "<presence xmlns='jabber:client'><SourceInfo>{info}</SourceInfo></presence>"
+            ))
+            .unwrap()
         };
-        assert_eq!(muted(&presence(r#"{"ab-a0":{"muted":false},"ab-v0":{}}"#)), (false, true));
+        assert_eq!(
+            muted(&presence(r#"{"ab-a0":{"muted":false},"ab-v0":{}}"#)),
+            (false, true)
+        );
         assert_eq!(muted(&presence("{}")), (true, true));
         assert_eq!(muted(&presence("not json")), (true, true));
     }

@@ -45,7 +45,9 @@ impl Focus {
     }
 
     fn mute_request(&mut self, stanza: &Element, mute: &Element, media: Media, room: &str, nick: &str) {
-        let Some(entry) = self.rooms.get(room) else { return self.error(stanza, "cancel", "item-not-found", "") };
+        let Some(entry) = self.rooms.get(room) else {
+            return self.error(stanza, "cancel", "item-not-found", "");
+        };
         let target = resource(mute.attr("jid").unwrap_or_default()).to_owned();
         let own = target.is_empty() || target == nick;
         if mute.text().trim() != "true" || (!own && entry.moderator.as_deref() != Some(nick)) {
@@ -76,8 +78,11 @@ impl Focus {
 
     /// Sends a session-initiate with a new bridge session.
     pub(super) async fn invite(&mut self, room: &str, nick: &str) {
-        let Some(features) =
-            self.rooms.get(room).and_then(|r| r.members.get(nick)).and_then(|m| m.features.clone())
+        let Some(features) = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .and_then(|m| m.features.clone())
         else {
             return;
         };
@@ -100,9 +105,12 @@ impl Focus {
         let shape = Shape {
             json_sources: options.json_sources,
             data: options.data_channel,
-            web_socket: options
-                .colibri_websocket
-                .then(|| format!("ws://{}/colibri-ws/default-id/{bridge}/{nick}?pwd={}", self.around.front, transport.pwd)),
+            web_socket: options.colibri_websocket.then(|| {
+                format!(
+                    "ws://{}/colibri-ws/default-id/{bridge}/{nick}?pwd={}",
+                    self.around.front, transport.pwd
+                )
+            }),
             weird: options.weird_offer,
             region: options.region.clone(),
             start_audio_muted: options.start_audio_muted,
@@ -132,14 +140,26 @@ impl Focus {
         self.remember(id, room, nick, Asked::Initiate { sid: sid.clone() });
         if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
             let sources = Sources::default();
-            member.session = Some(Session { sid, bridge, accepted: false, ended: false, sources, json, rewriting });
+            member.session = Some(Session {
+                sid,
+                bridge,
+                accepted: false,
+                ended: false,
+                sources,
+                json,
+                rewriting,
+            });
         }
     }
 
     async fn jingle(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str) {
         let sid = jingle.attr("sid").unwrap_or_default().to_owned();
         let action = jingle.attr("action").unwrap_or_default();
-        let session = self.rooms.get(room).and_then(|r| r.members.get(nick)).and_then(|m| m.session.as_ref());
+        let session = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .and_then(|m| m.session.as_ref());
         let Some(session) = session.filter(|s| s.sid == sid) else {
             return self.error(stanza, "cancel", "bad-request", "");
         };
@@ -159,10 +179,18 @@ impl Focus {
     async fn accept(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, sid: &str) {
         let verdict = self.around.verdict.clone();
         // Browsers say `room/focus` and their own full JID; the occupant JIDs are as good.
-        let own = self.rooms.get(room).and_then(|r| r.members.get(nick)).map(|m| m.jid.clone()).unwrap_or_default();
+        let own = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .map(|m| m.jid.clone())
+            .unwrap_or_default();
         let initiators = [format!("{room}/focus"), self.jid()];
         let responders = [format!("{room}/{nick}"), own];
-        let said = (jingle.attr("initiator").unwrap_or_default(), jingle.attr("responder").unwrap_or_default());
+        let said = (
+            jingle.attr("initiator").unwrap_or_default(),
+            jingle.attr("responder").unwrap_or_default(),
+        );
         if !initiators.iter().any(|i| i == said.0) || !responders.iter().any(|r| r == said.1) {
             verdict.broken(rule::SESSION_ACCEPT, format!("initiator and responder are {said:?}"));
         }
@@ -182,9 +210,14 @@ impl Focus {
             }
         };
         self.result(stanza);
-        self.around.participants.update(nick, |p| p.accepted_ns = Some(monotonic_ns()));
-        if let Some(session) =
-            self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)).and_then(|m| m.session.as_mut())
+        self.around
+            .participants
+            .update(nick, |p| p.accepted_ns = Some(monotonic_ns()));
+        if let Some(session) = self
+            .rooms
+            .get_mut(room)
+            .and_then(|r| r.members.get_mut(nick))
+            .and_then(|m| m.session.as_mut())
         {
             session.accepted = true;
             session.sources = answer.sources.clone();
@@ -199,10 +232,16 @@ impl Focus {
 
     fn sources_changed(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, action: &str) {
         let verdict = self.around.verdict.clone();
-        let others =
-            self.rooms.get(room).map(|r| r.sources_of_others(nick, &self.around.registry)).unwrap_or_default();
-        let Some(session) =
-            self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)).and_then(|m| m.session.as_mut())
+        let others = self
+            .rooms
+            .get(room)
+            .map(|r| r.sources_of_others(nick, &self.around.registry))
+            .unwrap_or_default();
+        let Some(session) = self
+            .rooms
+            .get_mut(room)
+            .and_then(|r| r.members.get_mut(nick))
+            .and_then(|m| m.session.as_mut())
         else {
             return;
         };
@@ -221,7 +260,10 @@ impl Focus {
             Ok((changed, after)) => {
                 session.sources = after.clone();
                 self.result(stanza);
-                self.around.bridge.send(BridgeCommand::Sources { endpoint: nick.into(), sources: after });
+                self.around.bridge.send(BridgeCommand::Sources {
+                    endpoint: nick.into(),
+                    sources: after,
+                });
                 self.tell_others(room, nick, action, &changed);
             }
             Err(reason) => {
@@ -256,7 +298,9 @@ impl Focus {
         if bridge.is_some_and(|b| b.attr("ice-restart") == Some("true")) {
             return self.error(stanza, "cancel", "feature-not-implemented", "");
         }
-        let failed = jingle.get_child("ice-state", ns::FOCUS).is_some_and(|s| s.text().trim() == "failed");
+        let failed = jingle
+            .get_child("ice-state", ns::FOCUS)
+            .is_some_and(|s| s.text().trim() == "failed");
         if failed && self.names_current_bridge(bridge, room, nick) && !self.too_many_restarts(room, nick) {
             self.result(stanza);
             return self.move_session(room, nick).await;
@@ -265,23 +309,40 @@ impl Focus {
     }
 
     fn names_current_bridge(&self, bridge: Option<&Element>, room: &str, nick: &str) -> bool {
-        let current = self.rooms.get(room).and_then(|r| r.members.get(nick)).and_then(|m| m.session.as_ref());
+        let current = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .and_then(|m| m.session.as_ref());
         let named = bridge.and_then(|b| b.attr("id"));
         let right = current.is_some_and(|s| Some(s.bridge.as_str()) == named);
         if !right {
-            self.around.verdict.broken(rule::RESTART_LIMIT, format!("bridge session {named:?} is not the current one"));
+            self.around.verdict.broken(
+                rule::RESTART_LIMIT,
+                format!("bridge session {named:?} is not the current one"),
+            );
         }
         right
     }
 
     fn too_many_restarts(&mut self, room: &str, nick: &str) -> bool {
-        let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) else { return true };
+        let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) else {
+            return true;
+        };
         let now = Instant::now();
-        member.restarts.retain(|at| now.duration_since(*at) < Duration::from_secs(60));
-        let soon = member.restarts.last().is_some_and(|at| now.duration_since(*at) < RESTART_DISTANCE);
+        member
+            .restarts
+            .retain(|at| now.duration_since(*at) < Duration::from_secs(60));
+        let soon = member
+            .restarts
+            .last()
+            .is_some_and(|at| now.duration_since(*at) < RESTART_DISTANCE);
         if soon || member.restarts.len() >= RESTARTS_PER_MINUTE {
             let count = member.restarts.len();
-            self.around.verdict.broken(rule::RESTART_LIMIT, format!("{count} restarts in the last minute, too soon: {soon}"));
+            self.around.verdict.broken(
+                rule::RESTART_LIMIT,
+                format!("{count} restarts in the last minute, too soon: {soon}"),
+            );
             return true;
         }
         member.restarts.push(now);
@@ -319,7 +380,8 @@ impl Focus {
             .map(|s| s.sid.clone());
         let Some(sid) = sid else { return };
         let (id, from) = (self.new_id(), self.jid());
-        self.occupant.send(terminate((&from, &escape(room), nick), (&id, &sid), reason, text));
+        self.occupant
+            .send(terminate((&from, &escape(room), nick), (&id, &sid), reason, text));
         self.remember(id, room, nick, Asked::Other);
         self.end_session(room, nick, &sid);
         self.forget_session(room, nick);
@@ -341,7 +403,12 @@ impl Focus {
     }
 
     pub(super) fn expect(&mut self, room: &str, nick: &str, after: Duration, what: Expectation) {
-        self.checks.push(Check { at: Instant::now() + after, room: room.into(), nick: nick.into(), what });
+        self.checks.push(Check {
+            at: Instant::now() + after,
+            room: room.into(),
+            nick: nick.into(),
+            what,
+        });
     }
 
     /// Tells all invited clients without SSRC rewriting what changed at `owner`.
@@ -373,8 +440,15 @@ impl Focus {
     }
 
     fn error(&self, stanza: &Element, kind: &str, condition: &str, text: &str) {
-        let text = if text.is_empty() { String::new() } else { format!("<text xmlns='{}'>{}</text>", ns::STANZAS, escape(text)) };
-        let body = format!("<error type='{kind}'><{condition} xmlns='{}'/>{text}</error>", ns::STANZAS);
+        let text = if text.is_empty() {
+            String::new()
+        } else {
+            format!("<text xmlns='{}'>{}</text>", ns::STANZAS, escape(text))
+        };
+        let body = format!(
+            "<error type='{kind}'><{condition} xmlns='{}'/>{text}</error>",
+            ns::STANZAS
+        );
         self.reply_iq(stanza, "error", &body);
     }
 
@@ -390,6 +464,9 @@ impl Focus {
 
     /// The room of an occupant, by its nick.
     pub(super) fn room_of(&self, nick: &str) -> Option<String> {
-        self.rooms.iter().find(|(_, r)| r.members.contains_key(nick)).map(|(jid, _)| jid.clone())
+        self.rooms
+            .iter()
+            .find(|(_, r)| r.members.contains_key(nick))
+            .map(|(jid, _)| jid.clone())
     }
 }

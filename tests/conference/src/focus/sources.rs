@@ -87,12 +87,23 @@ impl Sources {
     /// The layers of the video source `name`, lowest first: the SIM group, or its only SSRC.
     pub fn layers_of(&self, name: &str) -> Vec<u32> {
         let own = |ssrc: &u32| self.sources.iter().any(|s| s.ssrc == *ssrc && s.name == name);
-        let sim = self.groups.iter().find(|g| g.semantics == Semantics::Sim && g.ssrcs.iter().all(own));
+        let sim = self
+            .groups
+            .iter()
+            .find(|g| g.semantics == Semantics::Sim && g.ssrcs.iter().all(own));
         if let Some(group) = sim {
             return group.ssrcs.clone();
         }
-        let rtx: Vec<u32> = self.groups.iter().filter_map(|g| (g.semantics == Semantics::Fid).then(|| g.ssrcs.get(1).copied())?).collect();
-        self.sources.iter().filter(|s| s.name == name && !rtx.contains(&s.ssrc)).map(|s| s.ssrc).collect()
+        let rtx: Vec<u32> = self
+            .groups
+            .iter()
+            .filter_map(|g| (g.semantics == Semantics::Fid).then(|| g.ssrcs.get(1).copied())?)
+            .collect();
+        self.sources
+            .iter()
+            .filter(|s| s.name == name && !rtx.contains(&s.ssrc))
+            .map(|s| s.ssrc)
+            .collect()
     }
 
     /// The names of the sources of one kind, each once.
@@ -116,7 +127,12 @@ impl Sources {
             }
         }
         Sources {
-            sources: self.sources.iter().filter(|s| !dropped.contains(&s.ssrc)).cloned().collect(),
+            sources: self
+                .sources
+                .iter()
+                .filter(|s| !dropped.contains(&s.ssrc))
+                .cloned()
+                .collect(),
             groups: self
                 .groups
                 .iter()
@@ -164,7 +180,11 @@ impl Sources {
                 })
                 .collect()
         };
-        let mut owner = vec![json!(sources(Media::Video)), json!(groups(Media::Video)), json!(sources(Media::Audio))];
+        let mut owner = vec![
+            json!(sources(Media::Video)),
+            json!(groups(Media::Video)),
+            json!(sources(Media::Audio)),
+        ];
         let audio_groups = groups(Media::Audio);
         if !audio_groups.is_empty() {
             owner.push(json!(audio_groups));
@@ -182,10 +202,13 @@ impl Sources {
                 (Media::Video, true) => " videoType='desktop'",
             };
             // jicofo writes the parameter in the namespace of RTP, browsers in that of the source: both are read.
-            let msid = s
-                .msid
-                .as_deref()
-                .map(|m| format!("<parameter xmlns='{}' name='msid' value='{}'/>", ns::RTP, xml::escape(m)));
+            let msid = s.msid.as_deref().map(|m| {
+                format!(
+                    "<parameter xmlns='{}' name='msid' value='{}'/>",
+                    ns::RTP,
+                    xml::escape(m)
+                )
+            });
             out.push_str(&format!(
                 "<source xmlns='{}' ssrc='{}' name='{}'{kind}><ssrc-info xmlns='{}' owner='{}'/>{}</source>",
                 ns::SSMA,
@@ -199,7 +222,10 @@ impl Sources {
         for g in self.groups.iter().filter(|g| g.media == media) {
             let word = if g.semantics == Semantics::Sim { "SIM" } else { "FID" };
             let members: String = g.ssrcs.iter().map(|s| format!("<source ssrc='{s}'/>")).collect();
-            out.push_str(&format!("<ssrc-group xmlns='{}' semantics='{word}'>{members}</ssrc-group>", ns::SSMA));
+            out.push_str(&format!(
+                "<ssrc-group xmlns='{}' semantics='{word}'>{members}</ssrc-group>",
+                ns::SSMA
+            ));
         }
         out
     }
@@ -211,7 +237,9 @@ impl Sources {
     pub fn from_jingle(jingle: &Element, endpoint: &str) -> Result<Sources, String> {
         let mut found = Sources::default();
         for content in xml::children(jingle, "content", ns::JINGLE) {
-            let Some(description) = content.get_child("description", ns::RTP) else { continue };
+            let Some(description) = content.get_child("description", ns::RTP) else {
+                continue;
+            };
             let media = match description.attr("media").or_else(|| content.attr("name")) {
                 Some("audio") => Media::Audio,
                 Some("video") => Media::Video,
@@ -226,9 +254,12 @@ impl Sources {
                     Some("FID") => Semantics::Fid,
                     other => return Err(format!("ssrc-group with semantics {other:?}")),
                 };
-                let ssrcs: Result<Vec<u32>, String> =
-                    xml::children(group, "source", ns::SSMA).map(read_ssrc).collect();
-                found.groups.push(Group { media, semantics, ssrcs: ssrcs? });
+                let ssrcs: Result<Vec<u32>, String> = xml::children(group, "source", ns::SSMA).map(read_ssrc).collect();
+                found.groups.push(Group {
+                    media,
+                    semantics,
+                    ssrcs: ssrcs?,
+                });
             }
         }
         Ok(found)
@@ -253,7 +284,9 @@ fn read_source(source: &Element, media: Media, endpoint: &str) -> Result<Source,
     Ok(Source {
         media,
         ssrc: read_ssrc(source)?,
-        name: source.attr("name").map_or_else(|| format!("{endpoint}-{letter}0"), str::to_owned),
+        name: source
+            .attr("name")
+            .map_or_else(|| format!("{endpoint}-{letter}0"), str::to_owned),
         msid,
         desktop: source.attr("videoType") == Some("desktop"),
     })
@@ -264,8 +297,18 @@ mod tests {
     use super::*;
 
     pub(crate) fn simulcast() -> Sources {
-        let video = |ssrc| Source { media: Media::Video, ssrc, name: "ab-v0".into(), msid: Some("m t".into()), desktop: false };
-        let group = |semantics, ssrcs: &[u32]| Group { media: Media::Video, semantics, ssrcs: ssrcs.to_vec() };
+        let video = |ssrc| Source {
+            media: Media::Video,
+            ssrc,
+            name: "ab-v0".into(),
+            msid: Some("m t".into()),
+            desktop: false,
+        };
+        let group = |semantics, ssrcs: &[u32]| Group {
+            media: Media::Video,
+            semantics,
+            ssrcs: ssrcs.to_vec(),
+        };
         Sources {
             sources: vec![video(1), video(2), video(3), video(11), video(12), video(13)],
             groups: vec![
@@ -282,14 +325,19 @@ mod tests {
         let stripped = simulcast().without_simulcast();
         assert_eq!(stripped.sources.iter().map(|s| s.ssrc).collect::<Vec<_>>(), [1, 11]);
         assert_eq!(stripped.groups.len(), 1);
-        assert_eq!(stripped.to_json().to_string(), r#"[[{"m":"m t","n":"ab-v0","s":1},{"m":"m t","n":"ab-v0","s":11}],[["f",1,11]],[]]"#);
+        assert_eq!(
+            stripped.to_json().to_string(),
+            r#"[[{"m":"m t","n":"ab-v0","s":1},{"m":"m t","n":"ab-v0","s":11}],[["f",1,11]],[]]"#
+        );
     }
 
     #[test]
     fn what_is_written_as_xml_is_read_again() {
         let xml = format!(
             "<jingle xmlns='{}'><content name='video'><description xmlns='{}' media='video'>{}</description></content></jingle>",
-            ns::JINGLE, ns::RTP, simulcast().to_xml(Media::Video, "room@muc/ab")
+            ns::JINGLE,
+            ns::RTP,
+            simulcast().to_xml(Media::Video, "room@muc/ab")
         );
         let read = Sources::from_jingle(&crate::xml::parse(&xml).unwrap(), "ab").unwrap();
         assert_eq!(read, simulcast());

@@ -36,10 +36,15 @@ pub fn validate(added: &Sources, own: &Sources, others: &BTreeMap<String, Source
                 return Err(format!("msid {:?} is used by {other}", source.msid));
             }
         }
-        if let Some(other) = all.sources[..i].iter().find(|s| s.msid.is_some() && s.msid == source.msid)
+        if let Some(other) = all.sources[..i]
+            .iter()
+            .find(|s| s.msid.is_some() && s.msid == source.msid)
             && (other.name != source.name || other.media != source.media)
         {
-            return Err(format!("msid {:?} is used by {} and {}", source.msid, other.name, source.name));
+            return Err(format!(
+                "msid {:?} is used by {} and {}",
+                source.msid, other.name, source.name
+            ));
         }
     }
     for group in &all.groups {
@@ -62,7 +67,10 @@ fn check_group(group: &super::sources::Group, all: &Sources) -> Result<(), Strin
             .iter()
             .find(|s| s.ssrc == *ssrc && s.media == group.media)
             .ok_or_else(|| format!("SSRC {ssrc} of a group is not declared"))?;
-        let own = source.msid.as_deref().ok_or_else(|| format!("grouped SSRC {ssrc} has no msid"))?;
+        let own = source
+            .msid
+            .as_deref()
+            .ok_or_else(|| format!("grouped SSRC {ssrc} has no msid"))?;
         if *msid.get_or_insert(own) != own {
             return Err(format!("msids differ inside a group: {own}"));
         }
@@ -85,7 +93,11 @@ pub fn remove(own: &Sources, removed: &Sources) -> Result<Sources, String> {
         left.sources.remove(at);
     }
     for group in &removed.groups {
-        let at = left.groups.iter().position(|g| g == group).ok_or_else(|| format!("group {group:?} was never added"))?;
+        let at = left
+            .groups
+            .iter()
+            .position(|g| g == group)
+            .ok_or_else(|| format!("group {group:?} was never added"))?;
         left.groups.remove(at);
     }
     for group in &left.groups {
@@ -100,13 +112,23 @@ mod tests {
     use super::*;
 
     fn source(ssrc: u32, name: &str, msid: &str) -> Source {
-        Source { media: Media::Video, ssrc, name: name.into(), msid: (!msid.is_empty()).then(|| msid.into()), desktop: false }
+        Source {
+            media: Media::Video,
+            ssrc,
+            name: name.into(),
+            msid: (!msid.is_empty()).then(|| msid.into()),
+            desktop: false,
+        }
     }
 
     fn pair() -> Sources {
         Sources {
             sources: vec![source(1, "a-v0", "s t"), source(2, "a-v0", "s t")],
-            groups: vec![Group { media: Media::Video, semantics: Semantics::Fid, ssrcs: vec![1, 2] }],
+            groups: vec![Group {
+                media: Media::Video,
+                semantics: Semantics::Fid,
+                ssrcs: vec![1, 2],
+            }],
         }
     }
 
@@ -126,7 +148,9 @@ mod tests {
             ("has no msid", |s| s.sources[0].msid = None),
             ("msids differ", |s| s.sources[1].msid = Some("x y".into())),
             ("is used by a-v0 and a-v1", |s| s.sources[1].name = "a-v1".into()),
-            ("at most 20", |s| s.sources.extend((10..40).map(|n| source(n, "a-v0", "s t")))),
+            ("at most 20", |s| {
+                s.sources.extend((10..40).map(|n| source(n, "a-v0", "s t")))
+            }),
         ];
         for (words, spoil) in mistakes {
             let mut spoiled = pair();
@@ -134,7 +158,11 @@ mod tests {
             let error = validate(&spoiled, &Sources::default(), &BTreeMap::new()).unwrap_err();
             assert!(error.contains(words), "{error} should say {words}");
         }
-        assert!(validate(&pair(), &Sources::default(), &others).unwrap_err().contains("used by other"));
+        assert!(
+            validate(&pair(), &Sources::default(), &others)
+                .unwrap_err()
+                .contains("used by other")
+        );
     }
 
     #[test]
@@ -143,7 +171,13 @@ mod tests {
         let mut other = pair();
         other.groups[0].ssrcs.reverse();
         assert!(remove(&pair(), &other).is_err());
-        let only_source = Sources { groups: vec![], ..pair() };
-        assert!(remove(&pair(), &only_source).is_err(), "the group would be left without its SSRCs");
+        let only_source = Sources {
+            groups: vec![],
+            ..pair()
+        };
+        assert!(
+            remove(&pair(), &only_source).is_err(),
+            "the group would be left without its SSRCs"
+        );
     }
 }

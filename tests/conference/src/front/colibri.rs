@@ -17,7 +17,11 @@ pub(super) async fn run(bridge: Bridge, stream: TcpStream) -> Result<()> {
     let callback = |request: &Request, response: Response| -> std::result::Result<Response, ErrorResponse> {
         endpoint = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
         let query = request.uri().query().unwrap_or_default();
-        password = query.split('&').find_map(|p| p.strip_prefix("pwd=")).unwrap_or_default().to_owned();
+        password = query
+            .split('&')
+            .find_map(|p| p.strip_prefix("pwd="))
+            .unwrap_or_default()
+            .to_owned();
         if password.is_empty() {
             let mut refused = ErrorResponse::new(None);
             *refused.status_mut() = StatusCode::FORBIDDEN;
@@ -29,7 +33,12 @@ pub(super) async fn run(bridge: Bridge, stream: TcpStream) -> Result<()> {
     let (mut sink, mut source) = websocket.split();
     let (send, mut outgoing) = mpsc::unbounded_channel();
     let (reply, right) = oneshot::channel();
-    bridge.send(BridgeCommand::WebSocketOpened { endpoint: endpoint.clone(), pwd: password, send, reply });
+    bridge.send(BridgeCommand::WebSocketOpened {
+        endpoint: endpoint.clone(),
+        pwd: password,
+        send,
+        reply,
+    });
     if !right.await.unwrap_or(false) {
         sink.close().await?;
         return Ok(());

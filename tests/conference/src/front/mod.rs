@@ -68,7 +68,9 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Front {
     /// Binds; [`Front::serve`] runs it.
     pub async fn bind(port: u16) -> Result<(TcpListener, SocketAddr)> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(Error::io("front"))?;
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .map_err(Error::io("front"))?;
         let address = listener.local_addr().map_err(Error::io("front"))?;
         Ok((listener, address))
     }
@@ -125,7 +127,9 @@ impl Front {
     }
 
     async fn connection(self: &Arc<Self>, mut stream: TcpStream) -> Result<()> {
-        let Some(request) = peek_request(&stream).await? else { return Ok(()) };
+        let Some(request) = peek_request(&stream).await? else {
+            return Ok(());
+        };
         let path = request.target.split('?').next().unwrap_or_default().to_owned();
         if request.upgrade {
             if path.ends_with("/xmpp-websocket") {
@@ -140,7 +144,9 @@ impl Front {
         }
         let response = pages::respond(&self.around, self.address, &request.method, &request.target);
         let mut discard = vec![0u8; request.size];
-        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut discard).await.map_err(Error::io("front"))?;
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut discard)
+            .await
+            .map_err(Error::io("front"))?;
         stream.write_all(&response).await.map_err(Error::io("front"))?;
         stream.shutdown().await.map_err(Error::io("front"))
     }
@@ -171,7 +177,12 @@ async fn peek_request(stream: &TcpStream) -> Result<Option<RequestHead>> {
                 let line = line.to_ascii_lowercase();
                 line.starts_with("upgrade:") && line.contains("websocket")
             });
-            return Ok(Some(RequestHead { method, target, upgrade, size: end + 4 }));
+            return Ok(Some(RequestHead {
+                method,
+                target,
+                upgrade,
+                size: end + 4,
+            }));
         }
         if size == buffer.len() {
             return Ok(None);

@@ -22,26 +22,44 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
     #[allow(clippy::result_large_err)]
     let callback = |request: &Request, mut response: Response| -> std::result::Result<Response, ErrorResponse> {
         target = request.uri().to_string();
-        let header = request.headers().get("Sec-WebSocket-Protocol").and_then(|h| h.to_str().ok()).unwrap_or_default();
+        let header = request
+            .headers()
+            .get("Sec-WebSocket-Protocol")
+            .and_then(|h| h.to_str().ok())
+            .unwrap_or_default();
         protocol = header.split(',').any(|p| p.trim() == "xmpp");
         if protocol {
-            response.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
+            response
+                .headers_mut()
+                .insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
         }
         Ok(response)
     };
     let mut client = tokio_tungstenite::accept_hdr_async(stream, callback).await?;
     if !protocol {
-        front.around.verdict.broken(rule::SUBPROTOCOL, format!("not offered for {}", path_of(&target)));
+        front
+            .around
+            .verdict
+            .broken(rule::SUBPROTOCOL, format!("not offered for {}", path_of(&target)));
     }
     let query = target.split_once('?').map(|(_, q)| q).unwrap_or_default().to_owned();
     let domain = front.around.hosts.domain.clone();
-    let socket = TcpStream::connect(front.around.http).await.map_err(Error::io("proxy to Prosody"))?;
+    let socket = TcpStream::connect(front.around.http)
+        .await
+        .map_err(Error::io("proxy to Prosody"))?;
     socket.set_nodelay(true).map_err(Error::io("proxy to Prosody"))?;
     let mut request = format!("ws://{domain}/xmpp-websocket?{query}").into_client_request()?;
-    request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
+    request
+        .headers_mut()
+        .insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
     let (mut server, _) = tokio_tungstenite::client_async(request, socket).await?;
     let mut watch = ClientWatch::new(expected(&front), &query, front.around.verdict.clone());
-    let tenant = front.around.options.tenant.clone().map(|t| t.to_lowercase().replace('.', "_"));
+    let tenant = front
+        .around
+        .options
+        .tenant
+        .clone()
+        .map(|t| t.to_lowercase().replace('.', "_"));
     let mut cut = front.cut.subscribe();
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     loop {
@@ -104,7 +122,10 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
         }
     }
     if let Some(nick) = watch.nick() {
-        front.around.participants.update(nick, |p| p.socket_closed_ns = Some(monotonic_ns()));
+        front
+            .around
+            .participants
+            .update(nick, |p| p.socket_closed_ns = Some(monotonic_ns()));
     }
     let _ = server.close(None).await;
     Ok(())
@@ -112,11 +133,18 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
 
 /// The old stream's counters go on in the new one.
 fn adopt(front: &Front, watch: &mut ClientWatch, query: &str) {
-    let previous = query.split('&').find_map(|p| p.strip_prefix("previd=")).unwrap_or_default().to_owned();
+    let previous = query
+        .split('&')
+        .find_map(|p| p.strip_prefix("previd="))
+        .unwrap_or_default()
+        .to_owned();
     let old = locked(&front.resumable).remove(&previous);
     match old {
         Some(old) => watch.adopt(old),
-        None => front.around.verdict.broken(rule::RESUME, format!("previd='{previous}' is no stream that was cut")),
+        None => front
+            .around
+            .verdict
+            .broken(rule::RESUME, format!("previd='{previous}' is no stream that was cut")),
     }
 }
 

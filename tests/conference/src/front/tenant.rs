@@ -7,7 +7,7 @@ pub fn inward(text: &str, tenant: &str, domain: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(&host) {
-        let start = rest[..at].rfind(|c: char| matches!(c, '\'' | '"' | '>' | ';' | ' ')).map_or(0, |i| i + 1);
+        let start = rest[..at].rfind(['\'', '"', '>', ';', ' ']).map_or(0, |i| i + 1);
         out.push_str(&rest[..start]);
         out.push_str(&format!("[{tenant}]{}@conference.{domain}", &rest[start..at]));
         rest = &rest[at + host.len()..];
@@ -47,6 +47,9 @@ mod tests {
         let server = "<presence to='[state]salle@conference.meet.local/ab'/>";
         assert_eq!(inward(client, "state", "meet.local"), server);
         assert_eq!(outward(server, "state", "meet.local"), client);
-        assert_eq!(outward("<a>[state] of things</a>", "state", "meet.local"), "<a>[state] of things</a>");
+        assert_eq!(
+            outward("<a>[state] of things</a>", "state", "meet.local"),
+            "<a>[state] of things</a>"
+        );
     }
 }

@@ -16,7 +16,14 @@ const SECONDS: u32 = 8;
 /// Heights of the two layers.
 pub const HEIGHTS: [u16; 2] = [180, 360];
 /// Background colours, ARGB: what tells the peers apart on a wall.
-pub const COLOURS: [u32; 6] = [0xffc0_2828, 0xff20_9038, 0xff28_48c0, 0xffd0_8010, 0xff80_30a0, 0xff10_9090];
+pub const COLOURS: [u32; 6] = [
+    0xffc0_2828,
+    0xff20_9038,
+    0xff28_48c0,
+    0xffd0_8010,
+    0xff80_30a0,
+    0xff10_9090,
+];
 /// Tones in Hz, each a whole number of periods per second so that the loop has no click.
 pub const TONES: [u32; 6] = [440, 550, 660, 770, 880, 330];
 
@@ -38,7 +45,10 @@ pub fn load(cache: &Path, index: usize) -> Result<Encoded> {
         frames.truncate(length);
         frames
     };
-    Ok(Encoded { video: [cut(low), cut(high)], audio: audio(cache, TONES[which])? })
+    Ok(Encoded {
+        video: [cut(low), cut(high)],
+        audio: audio(cache, TONES[which])?,
+    })
 }
 
 fn video(cache: &Path, which: usize, height: u16) -> Result<Vec<Vec<u8>>> {
@@ -80,22 +90,33 @@ fn run(description: &str) -> Result<Vec<Vec<u8>>> {
     let media = |what: &str| Error::Media(what.to_owned());
     gst::init().map_err(|e| Error::Media(e.to_string()))?;
     let pipeline = gst::parse::launch(description).map_err(|e| Error::Media(e.to_string()))?;
-    let pipeline = pipeline.downcast::<gst::Pipeline>().map_err(|_| media("not a pipeline"))?;
-    let sink = pipeline.by_name("out").and_then(|e| e.downcast::<gst_app::AppSink>().ok()).ok_or(media("no appsink"))?;
-    pipeline.set_state(gst::State::Playing).map_err(|e| Error::Media(e.to_string()))?;
+    let pipeline = pipeline
+        .downcast::<gst::Pipeline>()
+        .map_err(|_| media("not a pipeline"))?;
+    let sink = pipeline
+        .by_name("out")
+        .and_then(|e| e.downcast::<gst_app::AppSink>().ok())
+        .ok_or(media("no appsink"))?;
+    pipeline
+        .set_state(gst::State::Playing)
+        .map_err(|e| Error::Media(e.to_string()))?;
     let mut frames = Vec::new();
     while let Ok(sample) = sink.pull_sample() {
         let buffer = sample.buffer().ok_or(media("sample without buffer"))?;
         let map = buffer.map_readable().map_err(|e| Error::Media(e.to_string()))?;
         frames.push(map.as_slice().to_vec());
     }
-    let error = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+    let error = pipeline
+        .bus()
+        .and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
     let _ = pipeline.set_state(gst::State::Null);
     if let Some(gst::MessageView::Error(error)) = error.as_ref().map(|m| m.view()) {
         return Err(Error::Media(error.error().to_string()));
     }
     if frames.is_empty() {
-        return Err(media("encoder gave nothing; install gstreamer1.0-plugins-good and -base"));
+        return Err(media(
+            "encoder gave nothing; install gstreamer1.0-plugins-good and -base",
+        ));
     }
     Ok(frames)
 }

@@ -65,8 +65,9 @@ pub fn read_frames(path: &Path) -> Result<Vec<Vec<u8>>> {
     let mut frames = Vec::new();
     while !rest.is_empty() {
         let (header, after) = rest.split_at_checked(2).ok_or_else(damaged)?;
-        let (frame, after) =
-            after.split_at_checked(u16::from_le_bytes([header[0], header[1]]) as usize).ok_or_else(damaged)?;
+        let (frame, after) = after
+            .split_at_checked(u16::from_le_bytes([header[0], header[1]]) as usize)
+            .ok_or_else(damaged)?;
         frames.push(frame.to_vec());
         rest = after;
     }
@@ -87,7 +88,10 @@ fn store(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io("media cache"))?;
     let file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("media cache"))?;
     std::fs::write(file.path(), bytes).map_err(Error::io("media cache"))?;
-    file.persist(path).map_err(|e| Error::Io { what: "media cache", source: e.error })?;
+    file.persist(path).map_err(|e| Error::Io {
+        what: "media cache",
+        source: e.error,
+    })?;
     Ok(())
 }
 

@@ -54,7 +54,10 @@ impl Registry {
     }
     /// Adds a peer before it joins.
     pub fn insert(&self, peer: PeerInfo) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.nick.clone(), peer);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(peer.nick.clone(), peer);
     }
     /// Forgets a peer.
     pub fn remove(&self, nick: &str) {
@@ -86,7 +89,11 @@ pub struct Peer {
     pub nick: String,
     guest: Arc<Guest>,
     room: String,
+    declined: Declined,
 }
+
+/// Sids of peer-to-peer sessions that were declined: what a box does with them.
+pub type Declined = Arc<Mutex<Vec<String>>>;
 
 impl Peer {
     /// Connects and joins; returns once Prosody shows the peer in the room (at most 10 s).
@@ -116,13 +123,48 @@ impl Peer {
             place.registry.remove(&nick);
             return Err(Error::Xmpp(format!("peer {nick} cannot join")));
         }
-        tokio::spawn(respond(Arc::downgrade(&guest), events));
-        Ok(Self { nick, guest, room: place.room })
+        let declined = Declined::default();
+        tokio::spawn(respond(Arc::downgrade(&guest), events, declined.clone()));
+        Ok(Self {
+            nick,
+            guest,
+            room: place.room,
+            declined,
+        })
+    }
+
+    /// Invites `nick` past the focus, as browsers do when they are two. The sids that were declined appear in the list.
+    pub fn invite_directly(&self, nick: &str, sid: &str) -> Declined {
+        let content = |name: &str, media: &str| {
+            format!(
+                "<content creator='initiator' name='{name}' senders='both'><description xmlns='{}' media='{media}'/>\
+                 <transport xmlns='{}' ufrag='p2p' pwd='peertopeerpeertopeer00'><fingerprint xmlns='{}' hash='sha-256' setup='actpass'>{}</fingerprint>\
+                 </transport></content>",
+                ns::RTP,
+                ns::ICE_UDP,
+                ns::DTLS,
+                ["00"; 32].join(":")
+            )
+        };
+        self.guest.send(format!(
+            "<iq xmlns='jabber:client' to='{room}/{nick}' type='set' id='{sid}'><jingle xmlns='{}' action='session-initiate' \
+             initiator='{room}/{}' sid='{sid}'>{}{}</jingle></iq>",
+            ns::JINGLE,
+            self.nick,
+            content("0", "audio"),
+            content("1", "video"),
+            room = escape(&self.room),
+        ));
+        self.declined.clone()
     }
 
     /// Sends what only the focus may send.
     pub fn mute_other(&self, room: &str, nick: &str, media: Media) {
-        let space = if media == Media::Audio { ns::MUTE_AUDIO } else { ns::MUTE_VIDEO };
+        let space = if media == Media::Audio {
+            ns::MUTE_AUDIO
+        } else {
+            ns::MUTE_VIDEO
+        };
         self.guest.send(format!(
             "<iq xmlns='jabber:client' to='{}/{nick}' type='set' id='impostor'><mute xmlns='{space}' actor='{}/{}'>true</mute></iq>",
             escape(room),
@@ -142,9 +184,28 @@ impl Drop for Peer {
     }
 }
 
-async fn respond(guest: std::sync::Weak<Guest>, mut events: GuestEvents) {
+async fn respond(guest: std::sync::Weak<Guest>, mut events: GuestEvents, declined: Declined) {
     while let Some(stanza) = events.recv().await {
         let Some(guest) = guest.upgrade() else { return };
+        let terminate = stanza
+            .get_child("jingle", ns::JINGLE)
+            .filter(|j| j.attr("action") == Some("session-terminate"))
+            .filter(|j| {
+                j.get_child("reason", ns::JINGLE)
+                    .is_some_and(|r| r.has_child("decline", ns::JINGLE))
+            });
+        if let Some(sid) = terminate.and_then(|j| j.attr("sid")) {
+            declined
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(sid.to_owned());
+            guest.send(format!(
+                "<iq xmlns='jabber:client' type='result' id='{}' to='{}'/>",
+                escape(stanza.attr("id").unwrap_or_default()),
+                escape(stanza.attr("from").unwrap_or_default())
+            ));
+            continue;
+        }
         answer(&guest, &stanza);
     }
 }
@@ -158,9 +219,21 @@ fn answer(guest: &Guest, stanza: &Element) {
     let (kind, body) = if stanza.has_child("ping", ns::PING) {
         ("result", String::new())
     } else if stanza.has_child("query", ns::DISCO_INFO) {
-        ("result", format!("<query xmlns='{}'><identity category='client' type='bot' name='peer'/></query>", ns::DISCO_INFO))
+        (
+            "result",
+            format!(
+                "<query xmlns='{}'><identity category='client' type='bot' name='peer'/></query>",
+                ns::DISCO_INFO
+            ),
+        )
     } else {
-        ("error", format!("<error type='cancel'><service-unavailable xmlns='{}'/></error>", ns::STANZAS))
+        (
+            "error",
+            format!(
+                "<error type='cancel'><service-unavailable xmlns='{}'/></error>",
+                ns::STANZAS
+            ),
+        )
     };
     guest.send(format!(
         "<iq xmlns='jabber:client' type='{kind}' id='{}' to='{}'>{body}</iq>",
@@ -170,7 +243,11 @@ fn answer(guest: &Guest, stanza: &Element) {
 }
 
 fn presence(place: &PeerPlace, nick: &str) -> String {
-    let password = place.password.as_deref().map(|p| format!("<password>{}</password>", escape(p))).unwrap_or_default();
+    let password = place
+        .password
+        .as_deref()
+        .map(|p| format!("<password>{}</password>", escape(p)))
+        .unwrap_or_default();
     format!(
         "<presence xmlns='jabber:client' to='{room}/{nick}'><x xmlns='{muc}'>{password}</x>\
          <nick xmlns='http://jabber.org/protocol/nick'>{name}</nick><stats-id>Peer-{index}</stats-id>\
@@ -194,7 +271,11 @@ fn sources(nick: &str) -> Sources {
         msid: Some(format!("{nick}-video-0-1 {nick}-v-track-1")),
         desktop: false,
     };
-    let group = |semantics, ssrcs: &[u32]| Group { media: Media::Video, semantics, ssrcs: ssrcs.to_vec() };
+    let group = |semantics, ssrcs: &[u32]| Group {
+        media: Media::Video,
+        semantics,
+        ssrcs: ssrcs.to_vec(),
+    };
     Sources {
         sources: vec![
             video(low),

@@ -35,7 +35,14 @@ impl Track {
     /// Starts the loop.
     pub fn new(media: Arc<Encoded>, now: Instant, index: usize) -> Self {
         let offset = Duration::from_millis(index as u64 * 13 % 40);
-        Self { media, picture: 0, sound: 0, picture_due: now + offset, sound_due: now + offset, key_wanted: false }
+        Self {
+            media,
+            picture: 0,
+            sound: 0,
+            picture_due: now + offset,
+            sound_due: now + offset,
+            key_wanted: false,
+        }
     }
 
     /// When to look again.
@@ -77,7 +84,11 @@ impl Track {
 
     /// The frame of a layer.
     pub fn picture(&self, layer: usize, number: usize) -> &[u8] {
-        self.media.video.get(layer).and_then(|frames| frames.get(number)).map_or(&[], Vec::as_slice)
+        self.media
+            .video
+            .get(layer)
+            .and_then(|frames| frames.get(number))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The Opus frame.
@@ -92,7 +103,10 @@ mod tests {
 
     fn media() -> Arc<Encoded> {
         let layer: Vec<Vec<u8>> = (0..50u8).map(|i| vec![u8::from(i % 25 != 0), i]).collect();
-        Arc::new(Encoded { video: [layer.clone(), layer], audio: vec![vec![1]; 50] })
+        Arc::new(Encoded {
+            video: [layer.clone(), layer],
+            audio: vec![vec![1]; 50],
+        })
     }
 
     #[test]

@@ -53,7 +53,10 @@ impl ClientWatch {
     /// A new WebSocket with this query in its URL.
     pub fn new(expected: Expected, query: &str, verdict: Verdict) -> Self {
         let value = |name: &str| {
-            query.split('&').find_map(|p| p.strip_prefix(name).and_then(|v| v.strip_prefix('='))).map(str::to_owned)
+            query
+                .split('&')
+                .find_map(|p| p.strip_prefix(name).and_then(|v| v.strip_prefix('=')))
+                .map(str::to_owned)
         };
         let room = value("room").unwrap_or_default();
         if room.is_empty() {
@@ -124,22 +127,27 @@ impl ClientWatch {
             Err(error) => return self.verdict.broken(rule::FRAMING, error.to_string()),
         };
         if self.closed {
-            self.verdict.broken(rule::LEAVE_ORDER, format!("<{}/> after <close/>", element.name()));
+            self.verdict
+                .broken(rule::LEAVE_ORDER, format!("<{}/> after <close/>", element.name()));
         }
         let open = element.is("open", ns::FRAMING);
         if self.needs_open && !open {
-            self.verdict.broken(rule::OPEN_FIRST, format!("<{}/> instead of <open/>", element.name()));
+            self.verdict
+                .broken(rule::OPEN_FIRST, format!("<{}/> instead of <open/>", element.name()));
         }
         self.needs_open = false;
         if element.is("close", ns::FRAMING) {
             return self.close();
         }
         if element.is("r", ns::SM) || element.is("a", ns::SM) || element.is("resume", ns::SM) {
-            return self.counters.from_client(&element, &self.verdict);
+            return self.counters.client_said(&element, &self.verdict);
         }
         let stanza = matches!(element.name(), "iq" | "presence" | "message");
         if stanza && !element.has_ns(ns::CLIENT) {
-            self.verdict.broken(rule::FRAMING, format!("<{}/> in namespace {}", element.name(), element.ns()));
+            self.verdict.broken(
+                rule::FRAMING,
+                format!("<{}/> in namespace {}", element.name(), element.ns()),
+            );
         }
         match element.name() {
             "iq" => self.client_iq(&element),
@@ -156,10 +164,13 @@ impl ClientWatch {
                     Some((_, answers, _)) => {
                         *answers += 1;
                         if *answers > 1 {
-                            self.verdict.broken(rule::IQ_ONCE, format!("IQ {id} is answered {answers} times"));
+                            self.verdict
+                                .broken(rule::IQ_ONCE, format!("IQ {id} is answered {answers} times"));
                         }
                     }
-                    None => self.verdict.broken(rule::IQ_ONCE, format!("answer to IQ {id} that nobody asked")),
+                    None => self
+                        .verdict
+                        .broken(rule::IQ_ONCE, format!("answer to IQ {id} that nobody asked")),
                 }
             }
             Some("set" | "get") => {
@@ -182,7 +193,10 @@ impl ClientWatch {
         }
         if presence.has_child("x", ns::MUC) {
             if !std::mem::take(&mut self.requested) {
-                self.verdict.broken(rule::CONFERENCE_REQUEST_FIRST, format!("join of {} without request", bare(to)));
+                self.verdict.broken(
+                    rule::CONFERENCE_REQUEST_FIRST,
+                    format!("join of {} without request", bare(to)),
+                );
             }
             self.check_room(to);
             self.shown.insert(to.to_owned(), Shown::default());
@@ -196,12 +210,14 @@ impl ClientWatch {
         // A tenant is not part of room=.
         let room = room.split_once(']').map_or(room, |(_, r)| r);
         if !self.room.is_empty() && !same_room(&self.room, room) {
-            self.verdict.broken(rule::ROOM_PARAMETER, format!("room={} but joins {room}", self.room));
+            self.verdict
+                .broken(rule::ROOM_PARAMETER, format!("room={} but joins {room}", self.room));
         }
         let nick = resource(to);
         let hexadecimal = nick.len() == 8 && nick.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if !hexadecimal || (!self.node.is_empty() && !self.node.starts_with(nick)) {
-            self.verdict.broken(rule::NICK, format!("nick {nick} for JID node {}", self.node));
+            self.verdict
+                .broken(rule::NICK, format!("nick {nick} for JID node {}", self.node));
         }
     }
 
@@ -216,14 +232,17 @@ impl ClientWatch {
                 self.counters.delivered();
                 self.server_stanza(&element, now);
             }
-            "r" | "a" | "enabled" | "resumed" | "failed" => self.counters.from_server(&element, now),
+            "r" | "a" | "enabled" | "resumed" | "failed" => self.counters.server_said(&element, now),
             _ => {}
         }
     }
 
     fn server_stanza(&mut self, element: &Element, now: Instant) {
         if element.name() == "iq" {
-            if let Some(jid) = element.get_child("bind", ns::BIND).and_then(|b| b.get_child("jid", ns::BIND)) {
+            if let Some(jid) = element
+                .get_child("bind", ns::BIND)
+                .and_then(|b| b.get_child("jid", ns::BIND))
+            {
                 self.node = node(&jid.text()).to_owned();
                 self.bound = true;
             }
@@ -234,9 +253,9 @@ impl ClientWatch {
         }
         if element.name() == "presence" {
             let from = element.attr("from").unwrap_or_default();
-            let own = element.get_child("x", ns::MUC_USER).is_some_and(|x| {
-                xml::children(x, "status", ns::MUC_USER).any(|s| s.attr("code") == Some("110"))
-            });
+            let own = element
+                .get_child("x", ns::MUC_USER)
+                .is_some_and(|x| xml::children(x, "status", ns::MUC_USER).any(|s| s.attr("code") == Some("110")));
             match element.attr("type") {
                 None if own => self.nick = Some(resource(from).to_owned()),
                 // Kicked, or the room was destroyed: nothing is left to leave.
@@ -250,7 +269,8 @@ impl ClientWatch {
     fn close(&mut self) {
         self.closed = true;
         if let Some(room) = self.shown.keys().next() {
-            self.verdict.broken(rule::LEAVE_ORDER, format!("<close/> while still in {}", bare(room)));
+            self.verdict
+                .broken(rule::LEAVE_ORDER, format!("<close/> while still in {}", bare(room)));
         }
     }
 
@@ -258,7 +278,8 @@ impl ClientWatch {
     pub fn socket_closed(&mut self, broken: bool) {
         if !self.closed && self.bound {
             let how = if broken { "broke" } else { "was closed" };
-            self.verdict.broken(rule::LEAVE_ORDER, format!("the socket {how} without <close/>"));
+            self.verdict
+                .broken(rule::LEAVE_ORDER, format!("the socket {how} without <close/>"));
         }
         self.unanswered(None);
     }
@@ -284,11 +305,13 @@ impl ClientWatch {
             let late = now.is_some_and(|now| now.duration_since(*asked) > ANSWER);
             if *answers == 0 && late && !*noted {
                 *noted = true;
-                self.verdict.broken(rule::IQ_ONCE, format!("IQ {id} is not answered within {ANSWER:?}"));
+                self.verdict
+                    .broken(rule::IQ_ONCE, format!("IQ {id} is not answered within {ANSWER:?}"));
             }
         }
         if let Some(now) = now {
-            self.asked.retain(|_, (asked, _, _)| now.duration_since(*asked) < Duration::from_secs(60));
+            self.asked
+                .retain(|_, (asked, _, _)| now.duration_since(*asked) < Duration::from_secs(60));
         }
     }
 }

@@ -35,7 +35,7 @@ impl Counters {
     }
 
     /// An element of stream management from the server.
-    pub fn from_server(&mut self, element: &Element, now: Instant) {
+    pub fn server_said(&mut self, element: &Element, now: Instant) {
         match element.name() {
             "enabled" => {
                 self.enabled = true;
@@ -52,7 +52,7 @@ impl Counters {
     }
 
     /// An element of stream management from the client.
-    pub fn from_client(&mut self, element: &Element, verdict: &Verdict) {
+    pub fn client_said(&mut self, element: &Element, verdict: &Verdict) {
         let h = element.attr("h").and_then(|h| h.parse::<u32>().ok());
         match element.name() {
             "a" => {
@@ -65,8 +65,12 @@ impl Counters {
             }
             "resume" => {
                 // What was on its way when the socket was cut need not have arrived.
-                if element.attr("previd") != self.id.as_deref() || !h.is_some_and(|h| h <= self.delivered) {
-                    let what = format!("<resume h={h:?} previd={:?}/>, {} delivered", element.attr("previd"), self.delivered);
+                if element.attr("previd") != self.id.as_deref() || h.is_none_or(|h| h > self.delivered) {
+                    let what = format!(
+                        "<resume h={h:?} previd={:?}/>, {} delivered",
+                        element.attr("previd"),
+                        self.delivered
+                    );
                     verdict.broken(rule::RESUME, what);
                 }
                 if let Some(h) = h {
@@ -79,9 +83,16 @@ impl Counters {
 
     /// Looks at what is late.
     pub fn tick(&mut self, now: Instant, bound: bool, verdict: &Verdict) {
-        if self.requests.front().is_some_and(|(at, _)| now.duration_since(*at) > ANSWER) {
+        if self
+            .requests
+            .front()
+            .is_some_and(|(at, _)| now.duration_since(*at) > ANSWER)
+        {
             self.requests.pop_front();
-            verdict.broken(rule::STREAM_MANAGEMENT, format!("<r/> is not answered within {ANSWER:?}"));
+            verdict.broken(
+                rule::STREAM_MANAGEMENT,
+                format!("<r/> is not answered within {ANSWER:?}"),
+            );
         }
         if bound && !self.enabled {
             let since = *self.bound_at.get_or_insert(now);

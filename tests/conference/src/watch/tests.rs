@@ -42,7 +42,11 @@ fn good() -> Vec<Step> {
         client(ANSWER_P1),
         Server("<r xmlns='urn:xmpp:sm:3'/>"),
         client("<a xmlns='urn:xmpp:sm:3' h='1'/>"),
-        client(&JOIN.replace("<x xmlns='http://jabber.org/protocol/muc'/>", "").replace("true", "false")),
+        client(
+            &JOIN
+                .replace("<x xmlns='http://jabber.org/protocol/muc'/>", "")
+                .replace("true", "false"),
+        ),
         Wait(10),
         client(LEAVE),
         client(CLOSE),
@@ -51,7 +55,11 @@ fn good() -> Vec<Step> {
 
 fn broken_by(query: &str, steps: &[Step]) -> Vec<&'static str> {
     let verdict = Verdict::default();
-    let expected = Expected { muc: "conference.meet.local".into(), focus: "focus.meet.local".into(), token: false };
+    let expected = Expected {
+        muc: "conference.meet.local".into(),
+        focus: "focus.meet.local".into(),
+        token: false,
+    };
     let mut watch = ClientWatch::new(expected, query, verdict.clone());
     let mut now = Instant::now();
     for step in steps {
@@ -91,7 +99,9 @@ fn each_wrong_client_is_caught_at_its_rule() {
         (rule::OPEN_FIRST, |s| drop(s.remove(3))),
         (rule::CONFERENCE_REQUEST_FIRST, |s| drop(s.remove(7))),
         (rule::NICK, |s| replace(s, "ab12cd34", "probe123")),
-        (rule::SOURCE_INFO, |s| replace(s, "{&quot;ab12cd34-a0", "{&quot;ffffffff-a0")),
+        (rule::SOURCE_INFO, |s| {
+            replace(s, "{&quot;ab12cd34-a0", "{&quot;ffffffff-a0")
+        }),
         (rule::SOURCE_INFO, |s| replace(s, "<SourceInfo>{", "<SourceInfo>")),
         (rule::CODEC_LIST, |s| replace(s, ">vp8<", ">VP8<")),
         (rule::CODEC_LIST, |s| replace(s, ">vp8<", ">av1<")),
@@ -106,7 +116,9 @@ fn each_wrong_client_is_caught_at_its_rule() {
         (rule::STREAM_MANAGEMENT, |s| replace(s, "h='1'", "h='7'")),
         (rule::STREAM_MANAGEMENT, |s| drop(s.remove(12))),
         (rule::STREAM_MANAGEMENT, |s| drop(s.drain(5..7))),
-        (rule::FRAMING, |s| replace(s, "<presence xmlns='jabber:client'", "<presence xmlns='jabber:server'")),
+        (rule::FRAMING, |s| {
+            replace(s, "<presence xmlns='jabber:client'", "<presence xmlns='jabber:server'")
+        }),
         (rule::FRAMING, |s| replace(s, "</presence>", "")),
         (rule::LEAVE_ORDER, |s| drop(s.remove(15))),
         (rule::LEAVE_ORDER, |s| drop(s.remove(16))),
@@ -117,7 +129,10 @@ fn each_wrong_client_is_caught_at_its_rule() {
         let mut steps = good();
         spoil(&mut steps);
         let broken = broken_by("room=salle", &steps);
-        assert!(broken.contains(rule), "mutant {number} should break {rule}, broke {broken:?}");
+        assert!(
+            broken.contains(rule),
+            "mutant {number} should break {rule}, broke {broken:?}"
+        );
     }
     assert!(broken_by("", &good()).contains(&rule::ROOM_PARAMETER));
     assert!(broken_by("room=Salle", &good()).contains(&rule::ROOM_PARAMETER));
@@ -128,7 +143,11 @@ fn each_wrong_client_is_caught_at_its_rule() {
 #[test]
 fn a_resumed_stream_goes_on_counting() {
     let verdict = Verdict::default();
-    let expected = Expected { muc: "conference.meet.local".into(), focus: "focus.meet.local".into(), token: false };
+    let expected = Expected {
+        muc: "conference.meet.local".into(),
+        focus: "focus.meet.local".into(),
+        token: false,
+    };
     let now = Instant::now();
     let mut old = ClientWatch::new(expected.clone(), "room=salle", verdict.clone());
     for step in &good()[..11] {

@@ -28,7 +28,10 @@ impl Component {
             "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
              xmlns:stream='http://etherx.jabber.org/streams' to='{name}'>"
         );
-        socket.write_all(open.as_bytes()).await.map_err(Error::io("component stream"))?;
+        socket
+            .write_all(open.as_bytes())
+            .await
+            .map_err(Error::io("component stream"))?;
         let mut splitter = Splitter::default();
         let mut buffer = vec![0u8; 16 * 1024];
         let mut rest = Vec::new();
@@ -44,7 +47,10 @@ impl Component {
                 match piece {
                     Piece::Open(tag) => {
                         let reply = format!("<handshake>{}</handshake>", proof(&stream_id(&tag), secret));
-                        socket.write_all(reply.as_bytes()).await.map_err(Error::io("component stream"))?;
+                        socket
+                            .write_all(reply.as_bytes())
+                            .await
+                            .map_err(Error::io("component stream"))?;
                         opened = true;
                     }
                     Piece::Stanza(text) if opened && text.starts_with("<handshake") => {

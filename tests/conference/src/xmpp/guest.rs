@@ -31,7 +31,9 @@ impl Guest {
         let socket = TcpStream::connect(address).await.map_err(Error::io("WebSocket port"))?;
         socket.set_nodelay(true).map_err(Error::io("WebSocket port"))?;
         let mut request = format!("ws://{host}{path}").into_client_request()?;
-        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
         let (mut ws, _) = tokio_tungstenite::client_async(request, socket).await?;
         let open = format!("<open xmlns='{}' to='{host}' version='1.0'/>", ns::FRAMING);
         ask(&mut ws, &open, |e| e.is("features", ns::STREAM)).await?;
@@ -41,7 +43,10 @@ impl Guest {
             return Err(Error::Xmpp(format!("login refused: {}", xml::write(&answer))));
         }
         ask(&mut ws, &open, |e| e.is("features", ns::STREAM)).await?;
-        let bind = format!("<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='{}'/></iq>", ns::BIND);
+        let bind = format!(
+            "<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='{}'/></iq>",
+            ns::BIND
+        );
         let bound = ask(&mut ws, &bind, |e| e.name() == "iq").await?;
         let jid = bound
             .get_child("bind", ns::BIND)
@@ -57,7 +62,9 @@ impl Guest {
                     return;
                 }
             }
-            let _ = sink.send(Message::text(format!("<close xmlns='{}'/>", ns::FRAMING))).await;
+            let _ = sink
+                .send(Message::text(format!("<close xmlns='{}'/>", ns::FRAMING)))
+                .await;
             let _ = sink.close().await;
         });
         tokio::spawn(async move {
@@ -79,11 +86,7 @@ impl Guest {
     }
 }
 
-async fn ask(
-    ws: &mut WebSocketStream<TcpStream>,
-    text: &str,
-    wanted: impl Fn(&Element) -> bool,
-) -> Result<Element> {
+async fn ask(ws: &mut WebSocketStream<TcpStream>, text: &str, wanted: impl Fn(&Element) -> bool) -> Result<Element> {
     ws.send(Message::text(text)).await?;
     while let Some(message) = ws.next().await {
         if let Message::Text(text) = message? {
