@@ -4,8 +4,9 @@
 use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer::prelude::*;
+use gstreamer_rtp::RTPBuffer;
 use media_protocol::LayerPlan;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -105,7 +106,7 @@ pub fn apply(
                 seen.with(|inner| inner.decryptor = element.downgrade());
             }
             Some("rtprtxsend") => {
-                set_retransmission_ssrcs(element, &map);
+                use_our_retransmission_ssrcs(element, &map);
                 seen.with(|inner| inner.retransmitter = element.downgrade());
             }
             Some("rtpsession") => element.set_property("bandwidth", SESSION_BANDWIDTH),
@@ -165,19 +166,32 @@ fn retransmission_map(layers: &[LayerPlan]) -> gst::Structure {
     map
 }
 
-/// webrtcbin overwrites the map while it negotiates, and the SSRCs are frozen at the first caps: set it at both (§3.2).
-fn set_retransmission_ssrcs(element: &gst::Element, map: &gst::Structure) {
-    element.set_property("ssrc-map", map);
-    eprintln!("DBG set {map:?}");
+/// webrtcbin overwrites the map while it negotiates and afterwards, and the element takes what stands there at the first
+/// packet of a layer (§3.2): put ours there with each packet until every layer has been seen.
+fn use_our_retransmission_ssrcs(element: &gst::Element, map: &gst::Structure) {
     let Some(sink) = element.static_pad("sink") else { return };
     let (weak, map) = (element.downgrade(), map.clone());
-    sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let is_caps = info.event().is_some_and(|event| event.type_() == gst::EventType::Caps);
-        if let Some(element) = weak.upgrade().filter(|_| is_caps) {
+    let unseen: HashSet<String> = map.fields().map(ToString::to_string).collect();
+    let unseen = Mutex::new(unseen);
+    let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    sink.add_probe(data, move |_, info| {
+        if let Some(element) = weak.upgrade() {
             element.set_property("ssrc-map", &map);
-            eprintln!("DBG caps {:?}", info.event());
         }
-        gst::PadProbeReturn::Ok
+        let buffer = info
+            .buffer()
+            .map(AsRef::as_ref)
+            .or_else(|| info.buffer_list().and_then(|list| list.get(0)));
+        let packet = buffer.and_then(|buffer| RTPBuffer::from_buffer_readable(buffer).ok());
+        let mut unseen = unseen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(packet) = packet {
+            unseen.remove(&packet.ssrc().to_string());
+        }
+        if unseen.is_empty() {
+            gst::PadProbeReturn::Remove
+        } else {
+            gst::PadProbeReturn::Ok
+        }
     });
 }
 
