@@ -1,1 +1,14 @@
-//! End-to-end stories.
+//! The whole box against a conference in a box: real Prosody, focus and bridge stand-ins that fail a client which breaks a
+//! rule. One file per chapter, one test per story. They run one after the other (`--test-threads=1`): each starts a
+//! conference and a box of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conduct;
+mod devices;
+mod joining;
+mod loss;
+mod refused;
+mod repetition;
+mod stage;
+mod survival;

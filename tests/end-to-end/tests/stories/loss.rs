@@ -1,0 +1,62 @@
+//! Bad links.
+
+use std::{thread::sleep, time::Duration};
+
+use conference::Direction;
+
+use crate::stage::{Stage, options};
+
+#[test]
+fn a_key_frame_comes_on_the_asked_layer_and_on_no_other() {
+    let stage = Stage::in_meeting(options());
+    let all = |stage: &Stage| {
+        stage
+            .conference
+            .far_side()
+            .layers
+            .iter()
+            .filter(|layer| layer.frames > 30)
+            .count()
+            == 3
+    };
+    stage.wait("three layers flow", all);
+    for (count, (layer, fir)) in [(0, false), (1, false), (2, false), (1, true)].into_iter().enumerate() {
+        stage.conference.request_key_frame(layer, fir);
+        let answered = |stage: &Stage| {
+            let requests = stage.conference.far_side().key_frame_requests;
+            requests.len() > count && requests.iter().all(|request| request.latency_ms.is_some())
+        };
+        stage.wait("the key frame is there", answered);
+        // The bridge asks at most every 200 ms; two requests at once would be one.
+        sleep(Duration::from_millis(500));
+    }
+    let requests = stage.conference.far_side().key_frame_requests;
+    assert!(requests.iter().all(|request| request.others.is_empty()), "{requests:?}");
+    stage.leave_and_judge();
+}
+
+#[test]
+fn five_per_cent_loss_for_ten_seconds_freezes_nobody() {
+    let stage = Stage::in_meeting(options());
+    stage.wait("all peers are on the wall", |stage| {
+        stage.room_box.state("/pictures") == 3
+    });
+    stage.conference.drop_fraction(Direction::FromClient, 0.05);
+    stage.conference.drop_fraction(Direction::ToClient, 0.05);
+    stage.conference.reset_far_window();
+    sleep(Duration::from_secs(10));
+    let far = stage.conference.far_side();
+    assert_eq!(stage.room_box.state("/pictures"), 3, "nobody on the wall is late");
+    stage.conference.drop_fraction(Direction::FromClient, 0.0);
+    stage.conference.drop_fraction(Direction::ToClient, 0.0);
+    assert!(far.longest_gap_ms < 1_000.0, "{far:?}");
+    assert!(
+        far.layers.iter().map(|layer| layer.lost_by_link).sum::<u64>() > 20,
+        "there was loss: {far:?}"
+    );
+    assert!(
+        far.layers.iter().all(|layer| layer.rtx_packets > 0),
+        "each layer repeats its own: {far:?}"
+    );
+    stage.leave_and_judge();
+}

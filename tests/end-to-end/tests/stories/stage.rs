@@ -1,0 +1,103 @@
+//! What every story stands on: a conference, a box in it, and patience.
+
+use std::{path::PathBuf, time::Duration};
+
+use conference::{Conference, Options, Participant};
+use end_to_end::{Devices, Join, RoomBox, wait_for};
+
+/// Far longer than anything takes on a busy machine; only a failure waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The room of every story.
+pub const ROOM: &str = "hemicycle";
+
+/// A conference, and a box that is in it.
+pub struct Stage {
+    pub conference: Conference,
+    pub room_box: RoomBox,
+}
+
+/// Options with media cached between runs.
+pub fn options() -> Options {
+    Options {
+        media_cache: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("media"),
+        ..Options::default()
+    }
+}
+
+/// Starts a conference.
+pub fn conference(options: Options) -> Conference {
+    Conference::start_blocking(options).expect("the conference starts")
+}
+
+/// Joins with `roomd join` and the given further arguments.
+pub fn join(conference: &Conference, arguments: &[&str]) -> RoomBox {
+    let arguments = arguments.iter().map(ToString::to_string).collect();
+    let join = Join {
+        arguments,
+        ..Join::default()
+    };
+    RoomBox::join(&conference.room_url(ROOM), &join).expect("roomd starts")
+}
+
+impl Stage {
+    /// A daemon in the conference, its picture already seen by the far side.
+    pub fn in_meeting(options: Options) -> Self {
+        Self::with_devices(options, &Devices::default())
+    }
+
+    /// The same with chosen devices.
+    pub fn with_devices(options: Options, devices: &Devices) -> Self {
+        let conference = conference(options);
+        let room_box = RoomBox::daemon(devices).expect("roomd runs");
+        let stage = Self { conference, room_box };
+        stage.join(false);
+        stage.wait("the far side sees the box", |stage| {
+            stage.conference.far_side().first_frame_ns.is_some()
+        });
+        stage
+    }
+
+    /// Tells the daemon to join.
+    pub fn join(&self, muted: bool) {
+        let url = self.conference.room_url(ROOM);
+        self.tell(&format!(r#"{{"command":"join","url":"{url}","muted":{muted}}}"#));
+    }
+
+    /// A command that is accepted.
+    pub fn tell(&self, line: &str) {
+        let answer = self.room_box.ask(line).expect("the control socket answers");
+        assert_eq!(answer, "accepted", "{line}");
+    }
+
+    /// Waits for a condition, and says which one never came.
+    pub fn wait(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let came = wait_for(PATIENCE, || condition(self));
+        assert!(
+            came,
+            "waited in vain until {what}; state {}; far side {:?}; broken {:?}; words: {}",
+            self.room_box.state(""),
+            self.conference.far_side(),
+            self.conference.verdict(),
+            self.room_box.words()
+        );
+    }
+
+    /// The box as the server sees it.
+    pub fn guest(&self) -> Participant {
+        self.conference.guest().expect("the box was in the room")
+    }
+
+    /// Frames of all layers that reached the far side.
+    pub fn far_frames(&self) -> u64 {
+        self.conference.far_side().layers.iter().map(|layer| layer.frames).sum()
+    }
+
+    /// Leaves, and checks that no rule was broken from first to last.
+    pub fn leave_and_judge(self) {
+        self.tell(r#"{"command":"leave"}"#);
+        self.wait("the presence is gone", |stage| stage.guest().gone_ns.is_some());
+        self.wait("the box is idle", |stage| stage.room_box.state("/state") == "idle");
+        assert_eq!(self.conference.verdict(), [], "{}", self.room_box.words());
+    }
+}

@@ -1,0 +1,93 @@
+//! Processes that die.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use end_to_end::{processes, send, wait_for};
+use rustix::process::Signal;
+
+use crate::stage::{PATIENCE, Stage, conference, join, options};
+
+#[test]
+fn a_killed_media_worker_is_replaced_and_the_room_is_never_left() {
+    let stage = Stage::in_meeting(options());
+    let (worker, nick) = (stage.room_box.worker_pid().expect("a worker"), stage.guest().nick);
+    let frames = stage.far_frames();
+    stage.wait("pictures flow", |stage| stage.far_frames() > frames + 30);
+    let first = stage.conference.far_side().first_frame_ns;
+    send(worker, Signal::KILL);
+    let killed = Instant::now();
+    stage.wait("there is another worker", |stage| {
+        stage.room_box.worker_pid().is_some_and(|pid| pid != worker)
+    });
+    stage.wait("the far side sees the new session", |stage| {
+        let again = stage.conference.far_side().first_frame_ns;
+        again.is_some() && again != first
+    });
+    println!("picture back after {} ms", killed.elapsed().as_millis());
+    assert_eq!(
+        (stage.guest().nick, stage.guest().gone_ns, stage.guest().sessions),
+        (nick, None, 2)
+    );
+    stage.leave_and_judge();
+}
+
+#[test]
+fn a_stopped_media_worker_is_noticed_and_replaced() {
+    let stage = Stage::in_meeting(options());
+    let worker = stage.room_box.worker_pid().expect("a worker");
+    send(worker, Signal::STOP);
+    stage.wait("there is another worker", |stage| {
+        stage.room_box.worker_pid().is_some_and(|pid| pid != worker)
+    });
+    stage.wait("there is a second session", |stage| stage.guest().sessions == 2);
+    assert!(!processes::is_alive(worker), "the stopped one holds no device any more");
+    stage.leave_and_judge();
+}
+
+#[test]
+fn a_killed_daemon_takes_its_worker_and_every_device_with_it() {
+    for stopped in [false, true] {
+        let stage = Stage::in_meeting(options());
+        let worker = stage.room_box.worker_pid().expect("a worker");
+        if stopped {
+            send(worker, Signal::STOP);
+        }
+        stage.room_box.signal(Signal::KILL);
+        let killed = Instant::now();
+        assert!(
+            wait_for(Duration::from_secs(10), || !processes::is_alive(worker)),
+            "stopped before: {stopped}"
+        );
+        println!(
+            "worker gone after {} ms, stopped before: {stopped}",
+            killed.elapsed().as_millis()
+        );
+    }
+}
+
+#[test]
+fn sigterm_leaves_in_the_written_order() {
+    let conference = conference(options());
+    let mut room_box = join(&conference, &[]);
+    assert!(
+        wait_for(PATIENCE, || conference.far_side().first_frame_ns.is_some()),
+        "{}",
+        room_box.words()
+    );
+    sleep(Duration::from_millis(300));
+    room_box.signal(Signal::TERM);
+    assert_eq!(
+        room_box.wait(PATIENCE).and_then(|status| status.code()),
+        Some(0),
+        "{}",
+        room_box.words()
+    );
+    assert!(
+        wait_for(PATIENCE, || conference.guest().unwrap().gone_ns.is_some()),
+        "the presence is gone"
+    );
+    assert_eq!(conference.verdict(), [], "{}", room_box.words());
+}
