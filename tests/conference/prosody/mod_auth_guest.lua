@@ -63,4 +63,6 @@ function provider.get_sasl_handler(session)
 	});
 end
 
+module:add_identity("component", "room_metadata", "metadata." .. module.host);
+
 module:provides("auth", provider);

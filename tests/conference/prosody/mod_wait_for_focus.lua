@@ -4,6 +4,7 @@ local st = require "util.stanza";
 local jid = require "util.jid";
 
 local focus_jid = module:get_option_string("focus_jid");
+local metadata_host = module:get_option_string("metadata_host");
 
 local function from_focus(stanza) return jid.bare(stanza.attr.from) == focus_jid; end
 
@@ -26,6 +27,16 @@ module:hook("muc-occupant-pre-join", function (event)
 		return true;
 	end
 end, 50);
+
+-- The metadata of the room comes before the own presence. Without TURN `services` is an empty object: Lua knows no other
+-- empty table.
+module:hook("muc-occupant-pre-join", function (event)
+	local room, stanza = event.room, event.stanza;
+	if from_focus(stanza) then return; end
+	event.origin.send(st.message({ from = metadata_host, to = stanza.attr.from })
+		:tag("json-message", { xmlns = "http://jitsi.org/jitmeet", room = room.jid })
+		:text('{"type":"room_metadata","metadata":{"services":{}}}'):up());
+end, -1000);
 
 module:hook("muc-occupant-joined", function (event)
 	local room = event.room;

@@ -63,6 +63,8 @@ pub struct Options {
     pub region: Option<String>,
     /// What the bridge asks of senders, SenderSourceConstraints after the channel opened.
     pub wanted_height: i32,
+    /// After a source shows something again, JVB took 4.5 s to ask for it; the default does not wait.
+    pub demand_after_unmute_ms: u64,
     /// Seed of loss and delay.
     pub seed: u64,
     /// The frequency that the box's microphone is expected to carry, Hz.
@@ -100,6 +102,7 @@ impl Default for Options {
             refuse_resume_once: false,
             region: None,
             wanted_height: 720,
+            demand_after_unmute_ms: 0,
             seed: 1,
             expected_tone_hz: 1000.0,
             dominant_every_s: 0,

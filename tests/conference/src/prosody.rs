@@ -193,6 +193,7 @@ Component "{muc}" "muc"
   modules_enabled = {{ "wait_for_focus" }}
   admins = {{ "{focus_user}" }}
   focus_jid = "{focus_user}"
+  metadata_host = "metadata.{domain}"
   restrict_room_creation = true
   muc_room_locking = false
   muc_room_default_public_jids = true

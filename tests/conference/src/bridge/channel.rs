@@ -284,7 +284,7 @@ pub mod write {
 
     /// ServerHello.
     pub fn server_hello() -> String {
-        json!({"colibriClass": "ServerHello", "version": "stand-in"}).to_string()
+        json!({"colibriClass": "ServerHello"}).to_string()
     }
     /// SenderSourceConstraints; JVB writes this one by hand, with spaces.
     pub fn sender_source_constraints(source: &str, max_height: i32) -> String {

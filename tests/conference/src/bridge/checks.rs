@@ -85,6 +85,13 @@ impl Core {
             self.check_connection(now, &id);
             self.check_opening(now, &id);
             self.check_activity(now, &id);
+            if self
+                .endpoints
+                .get(&id)
+                .is_some_and(|e| e.demand_due.is_some_and(|due| due <= now))
+            {
+                self.demand(now, &id);
+            }
             let wanted = self.far.get_mut(&id).map(|far| far.tick(now)).unwrap_or_default();
             for ssrc in wanted {
                 self.ask_ssrc(now, &id, ssrc, false);
@@ -100,6 +107,20 @@ impl Core {
                 .broken(rule::PING_REPLY, format!("{endpoint} does not answer ping {ping}"));
         }
         self.rotate_speaker(now);
+    }
+
+    /// Tells a sender which height the others want of each source that shows something.
+    fn demand(&mut self, now: Instant, id: &str) {
+        let height = self.around.options.wanted_height;
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
+        endpoint.demand_due = None;
+        let mut names = endpoint.sources.names(Media::Video);
+        names.retain(|n| endpoint.video_types.get(n).is_none_or(|t| t != "none"));
+        for name in names {
+            self.constrain_sender(now, id, Some(&name), height);
+        }
     }
 
     fn rotate_speaker(&mut self, now: Instant) {

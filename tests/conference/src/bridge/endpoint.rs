@@ -100,6 +100,8 @@ pub struct Endpoint {
     pub force_muted: HashMap<Media, Instant>,
     /// SenderSourceConstraints sent last, by source: height and when.
     pub wanted: BTreeMap<String, (i32, Instant)>,
+    /// When it is told which height is wanted of its sources.
+    pub demand_due: Option<Instant>,
     /// Media is declared once per slot; ids count up.
     next_mid: u32,
     expected: BTreeSet<u32>,
@@ -221,6 +223,7 @@ impl Endpoint {
             remote: None,
             force_muted: HashMap::new(),
             wanted: BTreeMap::new(),
+            demand_due: None,
             next_mid: 0,
             expected: BTreeSet::new(),
         })
@@ -541,6 +544,8 @@ impl Endpoint {
                 self.opened = None;
             }
             Event::RtpPacket(packet) => happened.push(Happened::Rtp(Box::new(packet))),
+            // As seen at JVB: a FIR for a rewritten SSRC goes nowhere, a PLI does.
+            Event::KeyframeRequest(request) if self.rewriting && request.kind == KeyframeRequestKind::Fir => {}
             Event::KeyframeRequest(request) => happened.push(Happened::KeyFrameWanted(request.mid)),
             Event::Closed => self.fail("closed by the client".into(), happened),
             _ => {}

@@ -1,6 +1,6 @@
 //! What is said on the bridge channel.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -18,9 +18,16 @@ impl Core {
         endpoint.opened = Some(now);
         endpoint.opening_checked = false;
         endpoint.video_types.clear();
+        let websocket = endpoint.websocket.is_some();
         self.around
             .participants
             .update(id, |p| p.channel_ns = Some(monotonic_ns()));
+        if websocket {
+            // Only SCTP waits for ClientHello.
+            self.tell(now, id, &write::server_hello());
+        }
+        // Nobody wants the sender's pictures yet; what they want comes with the next tick.
+        self.constrain_sender(now, id, None, 0);
         self.tell_forwarded(now, id, true);
         self.tell_dominant(now, id);
         let Some(endpoint) = self.endpoints.get_mut(id) else {
@@ -39,8 +46,9 @@ impl Core {
                 self.tell(now, id, &write::audio_sources_map(&heard));
             }
         }
-        let height = self.around.options.wanted_height;
-        self.constrain_sender(now, id, None, height);
+        if let Some(endpoint) = self.endpoints.get_mut(id) {
+            endpoint.demand_due = Some(now);
+        }
         self.tell(now, id, &write::connection_stats(2_500_000));
     }
 
@@ -88,10 +96,18 @@ impl Core {
                 self.reallocate(now, id);
             }
             ClientMessage::SourceVideoType { source, video_type } => {
+                let after = Duration::from_millis(self.around.options.demand_after_unmute_ms);
                 let Some(endpoint) = self.endpoints.get_mut(id) else {
                     return;
                 };
-                endpoint.video_types.insert(source, video_type);
+                let none = video_type == "none";
+                let before = endpoint.video_types.insert(source.clone(), video_type);
+                if none {
+                    // As seen at JVB: a source that shows nothing is wanted by nobody.
+                    self.constrain_sender(now, id, Some(&source), 0);
+                } else if before.is_some_and(|b| b == "none") {
+                    endpoint.demand_due = Some(now + after);
+                }
                 self.reallocate_all(now);
             }
             ClientMessage::AudioSubscription => {}

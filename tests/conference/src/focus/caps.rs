@@ -123,6 +123,7 @@ pub const NEEDED: &[&str] = &[
     "urn:xmpp:jingle:transports:dtls-sctp:1",
     "urn:ietf:rfc:4588",
     "http://jitsi.org/tcc",
+    "http://jitsi.org/json-encoded-sources",
     "http://jitsi.org/source-name",
     "http://jitsi.org/receive-multiple-video-streams",
 ];

@@ -68,7 +68,7 @@ impl Invitation<'_> {
         for (wanted, name, description) in [
             (self.features.audio, "audio", self.audio()),
             (self.features.video, "video", self.video()),
-            (self.features.sctp && self.shape.data, "data", application),
+            (self.has_data(), "data", application),
         ] {
             if !wanted {
                 continue;
@@ -133,6 +133,11 @@ impl Invitation<'_> {
             ns::JITMEET,
             escape(&json_of(self.sources))
         )
+    }
+
+    /// jicofo writes the content `data` only where it writes sources as JSON.
+    fn has_data(&self) -> bool {
+        self.features.sctp && self.features.json_sources && self.shape.data
     }
 
     fn in_json(&self) -> bool {
@@ -238,9 +243,9 @@ impl Invitation<'_> {
             .map(|url| format!("<web-socket xmlns='{}' url='{}'/>", ns::COLIBRI_TRANSPORT, escape(url)))
             .unwrap_or_default();
         format!(
-            "<transport xmlns='{ice}' pwd='{pwd}' ufrag='{ufrag}'><rtcp-mux/>\
+            "<transport xmlns='{ice}' pwd='{pwd}' ufrag='{ufrag}'>{web_socket}<rtcp-mux/>\
              <fingerprint xmlns='{dtls}' hash='sha-256' required='false' cryptex='false' setup='actpass'>{fingerprint}</fingerprint>\
-             {web_socket}{sctp}{candidates}</transport>",
+             {sctp}{candidates}</transport>",
             ice = ns::ICE_UDP,
             dtls = ns::DTLS,
             pwd = escape(&t.pwd),

@@ -201,6 +201,11 @@ impl Focus {
     }
 }
 
+/// A random UUID, as text.
+fn random_uuid() -> String {
+    [8, 4, 4, 4, 12].map(random_hex).join("-")
+}
+
 /// A random lower-case hexadecimal string.
 pub fn random_hex(digits: usize) -> String {
     use rand::RngExt;

@@ -50,6 +50,10 @@ impl Focus {
         };
         let room = conference.attr("room").unwrap_or_default().to_owned();
         self.check_request(conference, &room, &requester);
+        if !room.ends_with(&format!("@{}", self.around.hosts.muc())) {
+            // jicofo does not answer requests for a MUC that it cannot enter.
+            return;
+        }
         match self.scripted.pop_front() {
             Some(ConferenceReply::NotReady) => return self.reply(&requester, &room, false, ""),
             Some(ConferenceReply::NotLive) => {

@@ -9,13 +9,15 @@ use tokio::sync::oneshot;
 use super::invite::{Invitation, Shape, source_change, terminate};
 use super::room::Session;
 use super::sources::{Media, Sources};
-use super::{Asked, Check, Expectation, Focus, answer, random_hex, validate};
+use super::{Asked, Check, Expectation, Focus, answer, random_hex, random_uuid, validate};
 use crate::bridge::BridgeCommand;
 use crate::clock::monotonic_ns;
 use crate::verdict::rule;
 use crate::xml::escape;
 use crate::xmpp::{ns, resource};
 
+/// Between the end of a session and the next invitation, as seen at jicofo.
+const REINVITE: Duration = Duration::from_millis(150);
 /// Restarts keep this distance ...
 const RESTART_DISTANCE: Duration = Duration::from_secs(5);
 /// ... and there are at most so many in a minute.
@@ -78,6 +80,11 @@ impl Focus {
 
     /// Sends a session-initiate with a new bridge session.
     pub(super) async fn invite(&mut self, room: &str, nick: &str) {
+        let bridge = random_uuid();
+        self.invite_to(room, nick, bridge).await;
+    }
+
+    async fn invite_to(&mut self, room: &str, nick: &str, bridge: String) {
         let Some(features) = self
             .rooms
             .get(room)
@@ -101,7 +108,7 @@ impl Focus {
             Err(_) => return tracing::error!(nick, "the bridge gives no transport"),
         };
         let options = &self.around.options;
-        let (sid, bridge) = (random_hex(12), random_hex(8));
+        let sid = random_hex(13);
         let shape = Shape {
             json_sources: options.json_sources,
             data: options.data_channel,
@@ -172,7 +179,8 @@ impl Focus {
             "session-terminate" => self.terminated(stanza, jingle, room, nick, &sid).await,
             "session-info" => self.session_info(stanza, jingle, room, nick).await,
             "transport-info" | "transport-reject" => self.result(stanza),
-            _ => self.error(stanza, "cancel", "feature-not-implemented", ""),
+            // Seen at jicofo: what it does not know it does not answer.
+            _ => tracing::debug!(action, "Jingle action without answer"),
         }
     }
 
@@ -290,7 +298,10 @@ impl Focus {
         self.result(stanza);
         self.end_session(room, nick, sid);
         self.forget_session(room, nick);
-        self.invite(room, nick).await;
+        // The same bridge gives a new transport: its session keeps the id.
+        let same = bridge.and_then(|b| b.attr("id")).unwrap_or_default().to_owned();
+        tokio::time::sleep(REINVITE).await;
+        self.invite_to(room, nick, same).await;
     }
 
     async fn session_info(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str) {
@@ -390,6 +401,7 @@ impl Focus {
     /// As jicofo moves participants between bridges: terminate "moving", then a new session-initiate.
     pub(super) async fn move_session(&mut self, room: &str, nick: &str) {
         self.terminate(room, nick, "success", "moving");
+        tokio::time::sleep(REINVITE).await;
         self.invite(room, nick).await;
         let sid = self
             .rooms
