@@ -224,7 +224,7 @@ impl Invitation<'_> {
         if self.shape.weird {
             // What real bridges and proxies have been seen to offer: none of these may spoil the literal one.
             candidates += "<candidate component='1' foundation='9' generation='0' id='w1' ip='bridge.invalid' port='10000' priority='1' protocol='udp' type='host' network='0'/>";
-            candidates += "<candidate component='1' foundation='9' generation='0' id='w2' ip='2001:db8::1' port='10000' priority='1' protocol='udp' type='host' network='0'/>";
+            candidates += "<candidate component='1' foundation='9' generation='0' id='w2' ip='::1' port='9' priority='1' protocol='udp' type='host' network='0'/>";
             candidates += "<candidate component='1' foundation='9' generation='0' id='w3' ip='127.0.0.1' port='9' priority='1' protocol='ssltcp' type='host' network='0'/>";
         }
         for (i, candidate) in t.candidates.iter().enumerate() {
