@@ -93,7 +93,9 @@ fn candidates(offer: &SessionOffer) -> Result<Vec<String>, SdpError> {
         });
     }
     let usable = |candidate: &&Candidate| candidate.component == 1 && candidate.protocol.eq_ignore_ascii_case("udp");
-    offer.remote.candidates.iter().filter(usable).map(candidate).collect()
+    let mut usable: Vec<&Candidate> = offer.remote.candidates.iter().filter(usable).collect();
+    usable.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
+    usable.into_iter().map(candidate).collect()
 }
 
 fn candidate(candidate: &Candidate) -> Result<String, SdpError> {

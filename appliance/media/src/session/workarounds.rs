@@ -125,6 +125,9 @@ fn ask_again_for_lost_packets(rtpbin: &gst::Element, watched: &Watched) {
         let jitterbuffer = values.get(1).and_then(|value| value.get::<gst::Element>().ok())?;
         let ssrc = values.get(3).and_then(|value| value.get::<u32>().ok())?;
         jitterbuffer.set_property("do-retransmission", true);
+        // Else it asks for packets that were never sent whenever a stream pauses, counts the next one as lost, and drops
+        // it when it comes: after an unmute that is the beginning of the key frame.
+        jitterbuffer.set_property("rtx-next-seqnum", false);
         watched.with(|inner| {
             inner.jitterbuffers.retain(|_, element| element.upgrade().is_some());
             if inner.jitterbuffers.len() < MAX_JITTERBUFFERS {

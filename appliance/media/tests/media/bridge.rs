@@ -159,10 +159,9 @@ impl Bridge {
         });
         let rtpbin = bin.by_name("rtpbin").unwrap();
         rtpbin.connect("new-jitterbuffer", false, |values| {
-            values[1]
-                .get::<gst::Element>()
-                .unwrap()
-                .set_property("do-retransmission", true);
+            let jitterbuffer = values[1].get::<gst::Element>().unwrap();
+            jitterbuffer.set_property("do-retransmission", true);
+            jitterbuffer.set_property("rtx-next-seqnum", false);
             None
         });
         let (ledger, loss, state) = (self.ledger.clone(), self.loss.clone(), Arc::new(AtomicU32::new(1)));
