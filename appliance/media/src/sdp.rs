@@ -6,6 +6,7 @@
 //! network is written without a check: a line break in a value would become a line of our own.
 
 use media_protocol::{AudioOffer, Candidate, PayloadType, SessionOffer, VideoOffer};
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 /// URI of the audio level header extension (RFC 6464).
@@ -94,7 +95,8 @@ fn candidates(offer: &SessionOffer) -> Result<Vec<String>, SdpError> {
     }
     let usable = |candidate: &&Candidate| candidate.component == 1 && candidate.protocol.eq_ignore_ascii_case("udp");
     let mut usable: Vec<&Candidate> = offer.remote.candidates.iter().filter(usable).collect();
-    usable.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
+    // libnice 0.1.21 gives up the whole component when the first candidate is an IPv6 one that cannot be reached.
+    usable.sort_by_key(|candidate| (candidate.address.is_ipv6(), Reverse(candidate.priority)));
     usable.into_iter().map(candidate).collect()
 }
 
