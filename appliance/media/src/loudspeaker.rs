@@ -5,6 +5,10 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppLeakyType, AppSrc};
 use media_protocol::LoudspeakerDevice;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::capture::Tap;
 use crate::clock::now_ns;
@@ -14,6 +18,9 @@ use crate::pipeline::Pipeline;
 
 /// How long the mixer waits for a late stream, in ns: the jitterbuffer's time and one packet more.
 const LATENCY_NS: i64 = 120_000_000;
+/// Length of a block of silence in ns, and its size: 48 kHz, two channels, 16 bit.
+const SILENCE_NS: u64 = 20_000_000;
+const SILENCE_BYTES: usize = 960 * 2 * 2;
 
 /// An open loudspeaker. Dropping it closes the device.
 #[derive(Debug)]
@@ -22,6 +29,7 @@ pub struct Loudspeaker {
     mixer: gst::Element,
     volume: gst::Element,
     inputs: BTreeMap<u32, Input>,
+    silence: Option<Silence>,
 }
 
 #[derive(Debug)]
@@ -38,13 +46,10 @@ impl Loudspeaker {
     /// Missing elements; a device that refuses to start tells why on the bus.
     pub fn open(device: &LoudspeakerDevice, id: PipelineId, mailbox: &Mailbox) -> Result<Self, BuildError> {
         let pipeline = Pipeline::live(id, mailbox)?;
-        let mixer = gst::ElementFactory::make("audiomixer")
-            .property("force-live", true)
-            .build()?;
+        let mixer = make("audiomixer")?;
         mixer.set_property("ignore-inactive-pads", true);
-        // The running time is that of the machine; the mix begins now, not at the start of the machine.
-        mixer.set_property_from_str("start-time-selection", "set");
-        mixer.set_property("start-time", now_ns());
+        // The running time is that of the machine; the mix begins with the first silence, not at the start of the machine.
+        mixer.set_property_from_str("start-time-selection", "first");
         mixer.set_property("output-buffer-duration", 20_000_000_u64);
         let caps = filter(&mix_caps())?;
         let volume = make("volume")?;
@@ -78,12 +83,16 @@ impl Loudspeaker {
         bin.add_many(&ends)?;
         gst::Element::link_many(tail)?;
         pipeline.play()?;
-        Ok(Self {
+        let mut loudspeaker = Self {
             pipeline,
             mixer,
             volume,
             inputs: BTreeMap::new(),
-        })
+            silence: None,
+        };
+        let (source, _) = loudspeaker.input()?;
+        loudspeaker.silence = Some(Silence::start(source)?);
+        Ok(loudspeaker)
     }
 
     /// Sets the volume, 0.0 to 1.0, linear.
@@ -118,6 +127,21 @@ impl Loudspeaker {
     }
 
     fn put_in(&mut self, ssrc: u32, tap: &Tap) -> Result<(), BuildError> {
+        let (source, pad) = self.input()?;
+        tap.connect(&source);
+        self.inputs.insert(
+            ssrc,
+            Input {
+                tap: tap.clone(),
+                source,
+                pad,
+            },
+        );
+        Ok(())
+    }
+
+    /// A new source in front of the mixer, and the mixer's pad behind it.
+    fn input(&self) -> Result<(AppSrc, gst::Pad), BuildError> {
         let source = AppSrc::builder()
             .caps(&mix_caps())
             .format(gst::Format::Time)
@@ -132,16 +156,7 @@ impl Loudspeaker {
         self.pipeline.bin().add(&source)?;
         source.static_pad("src").ok_or_else(no_pad)?.link(&pad)?;
         source.sync_state_with_parent()?;
-        tap.connect(&source);
-        self.inputs.insert(
-            ssrc,
-            Input {
-                tap: tap.clone(),
-                source,
-                pad,
-            },
-        );
-        Ok(())
+        Ok((source, pad))
     }
 
     fn take_out(&mut self, ssrc: u32) {
@@ -160,8 +175,55 @@ impl Loudspeaker {
 
 impl Drop for Loudspeaker {
     fn drop(&mut self) {
+        self.silence = None;
         for input in self.inputs.values() {
             input.tap.disconnect(&input.source);
+        }
+    }
+}
+
+/// One input that is always there: the mixer's time goes on while nobody speaks, instead of being caught up with later.
+#[derive(Debug)]
+struct Silence {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Silence {
+    fn start(source: AppSrc) -> Result<Self, BuildError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new().name("silence".into()).spawn(move || {
+            let silence = gst::Buffer::from_slice([0; SILENCE_BYTES]);
+            let mut block = now_ns() / SILENCE_NS;
+            while !stopped.load(Ordering::Acquire) {
+                let wait = ((block + 1) * SILENCE_NS).saturating_sub(now_ns());
+                if wait > 0 {
+                    std::thread::park_timeout(Duration::from_nanos(wait));
+                    continue;
+                }
+                let mut buffer = silence.copy();
+                let changed = buffer.make_mut();
+                changed.set_pts(gst::ClockTime::from_nseconds(block * SILENCE_NS));
+                changed.set_duration(gst::ClockTime::from_nseconds(SILENCE_NS));
+                let _ = source.push_buffer(buffer);
+                // After a stop of the whole process: go on with the present.
+                block = (block + 1).max((now_ns() / SILENCE_NS).saturating_sub(5));
+            }
+        })?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
         }
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod bridge;
+mod lifecycle;
+mod process;
 mod receiving;
 mod rig;
 mod sending;
