@@ -15,13 +15,13 @@ use crate::rig::alone;
 const WORKER: &str = env!("CARGO_BIN_EXE_roomd-media");
 
 /// Our end of the worker's socket.
-struct Line {
-    socket: UnixStream,
+pub struct Line {
+    pub socket: UnixStream,
     decoder: Decoder,
 }
 
 impl Line {
-    fn pair() -> (Self, Stdio) {
+    pub fn pair() -> (Self, Stdio) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         (
@@ -33,13 +33,13 @@ impl Line {
         )
     }
 
-    fn say(&mut self, message: ToWorker) {
+    pub fn say(&mut self, message: ToWorker) {
         self.socket
             .write_all(&encode(&Envelope { epoch: 4, message }).unwrap())
             .unwrap();
     }
 
-    fn hear(&mut self, wanted: impl Fn(&FromWorker) -> bool) -> FromWorker {
+    pub fn hear(&mut self, wanted: impl Fn(&FromWorker) -> bool) -> FromWorker {
         let mut bytes = [0; 4096];
         loop {
             while let Some(envelope) = self.decoder.next_message::<Envelope<FromWorker>>().unwrap() {
@@ -77,10 +77,11 @@ impl Line {
     }
 }
 
-fn spawn(stdin: Stdio) -> Child {
+pub fn spawn(stdin: Stdio) -> Child {
     Command::new(WORKER)
         .stdin(stdin)
         .env("RUST_LOG", "error")
+        .env("MALLOC_ARENA_MAX", "2")
         .spawn()
         .unwrap()
 }
