@@ -15,6 +15,7 @@
 
 pub mod bridge;
 pub mod clock;
+mod control;
 mod error;
 pub mod far_side;
 pub mod focus;
@@ -23,6 +24,7 @@ mod options;
 mod participants;
 pub mod peers;
 mod prosody;
+mod start;
 mod token;
 pub mod verdict;
 mod watch;
@@ -47,11 +49,11 @@ pub use verdict::{BrokenRule, rule};
 
 use bridge::{Bridge, BridgeCommand, BridgeSurroundings};
 use far_side::FarSides;
-use focus::{Command, Focus};
+use focus::Command;
 use front::Front;
 use participants::Participants;
-use peers::Registry;
-use prosody::{Hosts, Prosody};
+use prosody::Hosts;
+use start::{Half, Started};
 use verdict::Verdict;
 
 /// A running conference. It ends when dropped, or with [`Conference::shutdown`].
@@ -66,12 +68,6 @@ pub struct Conference {
     verdict: Verdict,
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
-}
-
-/// What the main thread of the conference hands over once it runs.
-struct Started {
-    front: Arc<Front>,
-    focus: mpsc::UnboundedSender<Command>,
 }
 
 impl Conference {
@@ -209,148 +205,6 @@ impl Conference {
         true
     }
 
-    /// A moderator mutes the guest, as the focus passes it on.
-    pub fn mute(&self, media: Media) {
-        self.to_guest(|nick| Command::Mute { nick, media });
-    }
-
-    /// Somebody who may not mutes the guest: it must not obey.
-    pub fn mute_by_impostor(&self, media: Media, impostor: Impostor) {
-        self.to_guest(|nick| Command::MuteByImpostor { nick, media, impostor });
-    }
-
-    /// A peer stops sending (its presence stays).
-    pub fn mute_peer(&self, nick: &str, media: Media, muted: bool) {
-        self.bridge.send(BridgeCommand::PeerMuted {
-            nick: nick.into(),
-            media,
-            muted,
-        });
-    }
-
-    /// Puts the guest out of the room.
-    pub fn kick(&self, reason: &str) {
-        let reason = reason.to_owned();
-        self.to_guest(|nick| Command::Kick { nick, reason });
-    }
-
-    /// Ends the meeting for all.
-    pub fn destroy(&self, reason: &str) {
-        self.ask(Command::Destroy { reason: reason.into() });
-    }
-
-    /// Sets or clears the password of a room.
-    pub fn set_password(&self, room: &str, password: Option<&str>) {
-        self.ask(Command::SetPassword {
-            room: self.room_jid(room),
-            password: password.map(str::to_owned),
-        });
-    }
-
-    /// Moves the guest's session: "moving", then a new session-initiate.
-    pub fn move_session(&self) {
-        self.to_guest(|nick| Command::Move { nick });
-    }
-
-    /// Ends the guest's session as idle; the next arrival (or [`Conference::add_peer`]) brings a new one.
-    pub fn expire(&self) {
-        self.to_guest(|nick| Command::ExpireSession { nick });
-    }
-
-    /// Sends Jingle with an unknown sid and with an unknown action; the client answers with the right errors.
-    pub fn probe_errors(&self) {
-        self.to_guest(|nick| Command::ProbeErrors { nick });
-    }
-
-    /// A peer invites the guest past the focus; it must be declined.
-    pub fn invite_directly(&self) {
-        self.to_guest(|nick| Command::InviteDirectly { nick });
-    }
-
-    /// Makes an endpoint the dominant speaker.
-    pub fn set_dominant_speaker(&self, nick: &str) {
-        self.bridge.send(BridgeCommand::Dominant { endpoint: nick.into() });
-    }
-
-    /// SenderSourceConstraints for all video sources of the guest: short side, 0 nothing, -1 no limit.
-    pub fn sender_source_constraints(&self, max_height: i32) {
-        self.to_bridge(|endpoint| BridgeCommand::SenderConstraints {
-            endpoint,
-            source: None,
-            max_height,
-        });
-    }
-
-    /// PLI (or FIR) for a layer of the guest's first video source, 0 is the lowest.
-    pub fn request_key_frame(&self, layer: usize, fir: bool) {
-        self.to_bridge(|endpoint| BridgeCommand::KeyFrame { endpoint, layer, fir });
-    }
-
-    /// Loses and delays datagrams of one direction from now on.
-    pub fn fault(&self, direction: Direction, fault: Fault) {
-        self.bridge.send(BridgeCommand::Fault { direction, fault });
-    }
-
-    /// Loses this fraction of the datagrams of one direction.
-    pub fn drop_fraction(&self, direction: Direction, loss: f64) {
-        self.fault(
-            direction,
-            Fault {
-                loss,
-                ..Fault::default()
-            },
-        );
-    }
-
-    /// The bridge neither hears nor answers the guest any more, or does again.
-    pub fn silence(&self, on: bool) {
-        self.to_bridge(|endpoint| BridgeCommand::Silence { endpoint, on });
-    }
-
-    /// Exchanges the SSRCs of two received sources in mid call (SSRC rewriting).
-    pub fn remap_source(&self, source: Option<&str>) {
-        let source = source.map(str::to_owned);
-        self.to_bridge(|endpoint| BridgeCommand::Remap { endpoint, source });
-    }
-
-    /// A peer asks the guest for an e2e-ping-response.
-    pub fn end_to_end_ping(&self) {
-        self.to_bridge(|endpoint| BridgeCommand::EndToEndPing { endpoint });
-    }
-
-    /// Sends a text on the guest's bridge channel as it is.
-    pub fn say(&self, text: &str) {
-        let text = text.to_owned();
-        self.to_bridge(|endpoint| BridgeCommand::Say { endpoint, text });
-    }
-
-    /// Cuts the XMPP WebSocket of every client without a word, and refuses new ones for `hold`.
-    pub fn cut_websocket(&self, hold: Duration) {
-        self.front.cut(hold);
-    }
-
-    /// The next `<resume/>` is refused.
-    pub fn refuse_next_resume(&self) {
-        self.front.refuse_next_resume();
-    }
-
-    /// A new peer in `room`; its nick once it is in.
-    pub async fn add_peer(&self, room: &str, name: Option<&str>) -> Option<String> {
-        let (reply, nick) = oneshot::channel();
-        let command = Command::AddPeer {
-            room: self.room_jid(room),
-            name: name.map(str::to_owned),
-            reply: Some(reply),
-        };
-        self.ask(command);
-        tokio::time::timeout(Duration::from_secs(15), nick).await.ok()?.ok()
-    }
-
-    /// A peer leaves.
-    pub fn remove_peer(&self, nick: &str) {
-        self.ask(Command::RemovePeer { nick: nick.into() });
-    }
-
     /// Ends everything and waits for it.
     pub fn shutdown(mut self) {
         self.end();
@@ -366,22 +220,6 @@ impl Conference {
         format!("{prefix}{room}@{}", self.hosts.muc())
     }
 
-    fn ask(&self, command: Command) {
-        let _ = self.focus.send(command);
-    }
-
-    fn to_guest(&self, command: impl FnOnce(String) -> Command) {
-        if let Some(guest) = self.guest() {
-            self.ask(command(guest.nick));
-        }
-    }
-
-    fn to_bridge(&self, command: impl FnOnce(String) -> BridgeCommand) {
-        if let Some(guest) = self.guest() {
-            self.bridge.send(command(guest.nick));
-        }
-    }
-
     fn end(&mut self) {
         let _ = self.focus.send(Command::Stop);
         self.bridge.send(BridgeCommand::Stop);
@@ -395,136 +233,5 @@ impl Conference {
 impl Drop for Conference {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// A conference whose main thread is on its way.
-struct Half {
-    options: Options,
-    hosts: Hosts,
-    bridge: Bridge,
-    participants: Participants,
-    far_sides: FarSides,
-    verdict: Verdict,
-    stop: Option<oneshot::Sender<()>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Half {
-    fn run(mut self) -> Result<(Self, oneshot::Receiver<Result<Started>>)> {
-        let (ready, started) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel();
-        self.stop = Some(stop);
-        let main = MainThread {
-            options: self.options.clone(),
-            hosts: self.hosts.clone(),
-            bridge: self.bridge.clone(),
-            participants: self.participants.clone(),
-            far_sides: self.far_sides.clone(),
-            verdict: self.verdict.clone(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("conference".into())
-            .spawn(
-                move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                    Ok(runtime) => runtime.block_on(main.run(ready, stopped)),
-                    Err(source) => drop(ready.send(Err(Error::Io {
-                        what: "runtime",
-                        source,
-                    }))),
-                },
-            )
-            .map_err(Error::io("conference thread"))?;
-        self.threads.push(thread);
-        Ok((self, started))
-    }
-
-    fn with(mut self, started: Started) -> Conference {
-        Conference {
-            options: self.options.clone(),
-            hosts: self.hosts.clone(),
-            front: started.front,
-            bridge: self.bridge.clone(),
-            focus: started.focus,
-            participants: self.participants.clone(),
-            far_sides: self.far_sides.clone(),
-            verdict: self.verdict.clone(),
-            stop: self.stop.take(),
-            threads: std::mem::take(&mut self.threads),
-        }
-    }
-}
-
-impl Drop for Half {
-    fn drop(&mut self) {
-        if !self.threads.is_empty() {
-            self.bridge.send(BridgeCommand::Stop);
-            drop(self.stop.take());
-            for thread in self.threads.drain(..) {
-                let _ = thread.join();
-            }
-        }
-    }
-}
-
-struct MainThread {
-    options: Options,
-    hosts: Hosts,
-    bridge: Bridge,
-    participants: Participants,
-    far_sides: FarSides,
-    verdict: Verdict,
-}
-
-impl MainThread {
-    async fn run(self, ready: oneshot::Sender<Result<Started>>, stopped: oneshot::Receiver<()>) {
-        let secret = focus::random_hex(32);
-        let prosody = match Prosody::start(&self.hosts, self.options.token_secret.as_deref(), secret).await {
-            Ok(prosody) => prosody,
-            Err(error) => return drop(ready.send(Err(error))),
-        };
-        match self.parts(&prosody).await {
-            Ok(started) => {
-                if ready.send(Ok(started)).is_ok() {
-                    let _ = stopped.await;
-                }
-            }
-            Err(error) => {
-                tracing::error!(log = prosody.log_tail(), "prosody");
-                drop(ready.send(Err(error)));
-            }
-        }
-        prosody.stop().await;
-    }
-
-    async fn parts(&self, prosody: &Prosody) -> Result<Started> {
-        let (listener, address) = Front::bind(self.options.port).await?;
-        let focus = Focus::start(focus::Surroundings {
-            hosts: self.hosts.clone(),
-            component: prosody.component,
-            http: prosody.http,
-            secret: prosody.secret.clone(),
-            front: address,
-            options: self.options.clone(),
-            bridge: self.bridge.clone(),
-            participants: self.participants.clone(),
-            registry: Registry::default(),
-            verdict: self.verdict.clone(),
-        })
-        .await?;
-        let front = Front::serve(
-            listener,
-            address,
-            front::Surroundings {
-                hosts: self.hosts.clone(),
-                http: prosody.http,
-                options: self.options.clone(),
-                bridge: self.bridge.clone(),
-                far_sides: self.far_sides.clone(),
-                participants: self.participants.clone(),
-                verdict: self.verdict.clone(),
-            },
-        );
-        Ok(Started { front, focus })
     }
 }

@@ -9,8 +9,8 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::endpoint::{Endpoint, Happened, Outbox};
-use super::link::{Direction, Passage, Wire};
-use super::{BridgeCommand, BridgeEvent, BridgeSurroundings, load_media, rtp};
+use super::link::{Passage, Wire};
+use super::{BridgeCommand, BridgeEvent, BridgeSurroundings, rtp};
 use crate::clock::monotonic_ns;
 use crate::far_side::FarSide;
 use crate::peers::PeerInfo;
@@ -34,7 +34,7 @@ pub(super) struct Core {
     socket: UdpSocket,
     pub endpoints: BTreeMap<String, Endpoint>,
     pub peers: Vec<PeerState>,
-    media: HashMap<usize, Arc<Encoded>>,
+    pub media: HashMap<usize, Arc<Encoded>>,
     pub far: HashMap<String, FarSide>,
     pub departed: Vec<(SocketAddr, String, Instant)>,
     pub to_client: Wire,
@@ -44,7 +44,7 @@ pub(super) struct Core {
     pub speakers: Vec<String>,
     pub epoch: Instant,
     pub out: Outbox,
-    commands: mpsc::UnboundedSender<BridgeCommand>,
+    pub commands: mpsc::UnboundedSender<BridgeCommand>,
     pub events: mpsc::UnboundedSender<BridgeEvent>,
     pub pings: Vec<(String, String, Instant)>,
     pub next_speaker: Instant,
@@ -159,7 +159,7 @@ impl Core {
             .map(|e| e.id.clone())
     }
 
-    fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    pub(super) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let header = rtp::read(datagram);
         if header.is_some()
             && let Some((_, who, since)) = self.departed.iter().find(|(address, _, _)| *address == from)
@@ -217,7 +217,7 @@ impl Core {
     }
 
     /// Puts what was produced on the wire.
-    fn flush(&mut self, now: Instant) {
+    pub(super) fn flush(&mut self, now: Instant) {
         let silent: HashSet<SocketAddr> = self
             .silent
             .iter()
@@ -234,172 +234,6 @@ impl Core {
         while let Some((to, datagram)) = self.to_client.take(now) {
             let _ = self.socket.try_send_to(&datagram, to);
         }
-    }
-
-    fn command(&mut self, now: Instant, command: BridgeCommand) {
-        match command {
-            BridgeCommand::Allocate {
-                endpoint,
-                room,
-                rewriting,
-                features,
-                reply,
-            } => {
-                self.forget(&endpoint);
-                match Endpoint::new(&endpoint, &room, rewriting, features.tcc, self.local, now) {
-                    Ok(mut new) => {
-                        let _ = reply.send(new.transport());
-                        self.endpoints.insert(endpoint, new);
-                    }
-                    Err(error) => tracing::error!(%error, endpoint, "no transport"),
-                }
-            }
-            BridgeCommand::Accept {
-                endpoint,
-                transport,
-                sources,
-            } => {
-                let far = self.far.entry(endpoint.clone()).or_insert_with(|| {
-                    FarSide::new(
-                        &endpoint,
-                        &self.around.options,
-                        self.around.far_sides.clone(),
-                        self.around.verdict.clone(),
-                    )
-                });
-                far.begin(now, &sources);
-                if let Some(entry) = self.endpoints.get_mut(&endpoint)
-                    && let Err(error) = entry.accept(now, &transport, sources)
-                {
-                    self.around.verdict.broken(rule::FINGERPRINT, error.to_string());
-                }
-                self.reallocate_all(now);
-            }
-            BridgeCommand::Sources { endpoint, sources } => {
-                if let Some(far) = self.far.get_mut(&endpoint) {
-                    far.begin(now, &sources);
-                }
-                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
-                    entry.set_sources(sources);
-                }
-                self.reallocate_all(now);
-            }
-            BridgeCommand::Expire { endpoint } => {
-                self.forget(&endpoint);
-                self.reallocate_all(now);
-            }
-            BridgeCommand::Left { endpoint } => {
-                if let Some(remote) = self.endpoints.get(&endpoint).and_then(|e| e.remote) {
-                    self.departed.push((remote, endpoint.clone(), now));
-                }
-                if let Some(mut far) = self.far.remove(&endpoint) {
-                    far.end();
-                }
-                self.forget(&endpoint);
-                self.speakers.retain(|s| *s != endpoint);
-                self.reallocate_all(now);
-            }
-            BridgeCommand::PeerJoined { room, peer } => {
-                self.speakers.push(peer.nick.clone());
-                let index = peer.index;
-                self.peers.push(PeerState {
-                    info: peer,
-                    room,
-                    track: None,
-                    video_muted: false,
-                    audio_muted: false,
-                });
-                match self.media.get(&index).cloned() {
-                    Some(media) => self.command(now, BridgeCommand::MediaReady { index, media }),
-                    None => load_media(self.around.options.media_cache.clone(), index, self.commands.clone()),
-                }
-            }
-            BridgeCommand::MediaReady { index, media } => {
-                self.media.insert(index, media.clone());
-                for peer in self
-                    .peers
-                    .iter_mut()
-                    .filter(|p| p.info.index == index && p.track.is_none())
-                {
-                    peer.track = Some(Track::new(media.clone(), now, index));
-                }
-                self.reallocate_all(now);
-            }
-            BridgeCommand::PeerLeft { nick } => self.peer_left(now, &nick),
-            BridgeCommand::PeerMuted { nick, media, muted } => {
-                for peer in self.peers.iter_mut().filter(|p| p.info.nick == nick) {
-                    match media {
-                        crate::focus::sources::Media::Audio => peer.audio_muted = muted,
-                        crate::focus::sources::Media::Video => peer.video_muted = muted,
-                    }
-                }
-                self.reallocate_all(now);
-            }
-            BridgeCommand::ForceMute { endpoint, media, on } => {
-                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
-                    if on {
-                        entry.force_muted.insert(media, now);
-                    } else {
-                        entry.force_muted.remove(&media);
-                    }
-                }
-            }
-            BridgeCommand::Dominant { endpoint } => self.dominant(now, &endpoint),
-            BridgeCommand::SenderConstraints {
-                endpoint,
-                source,
-                max_height,
-            } => {
-                self.constrain_sender(now, &endpoint, source.as_deref(), max_height);
-            }
-            BridgeCommand::KeyFrame { endpoint, layer, fir } => self.ask_layer(now, &endpoint, layer, fir),
-            BridgeCommand::Fault { direction, fault } => match direction {
-                Direction::ToClient => self.to_client.set(fault),
-                Direction::FromClient => self.from_client.set(fault),
-            },
-            BridgeCommand::Remap { endpoint, source } => self.remap(now, &endpoint, source.as_deref()),
-            BridgeCommand::Silence { endpoint, on } => {
-                if on {
-                    self.silent.insert(endpoint);
-                } else {
-                    self.silent.remove(&endpoint);
-                }
-            }
-            BridgeCommand::WebSocketOpened {
-                endpoint,
-                pwd,
-                send,
-                reply,
-            } => {
-                let mut right = false;
-                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
-                    right = entry.transport().pwd == pwd;
-                    if right {
-                        entry.websocket = Some(send);
-                    }
-                }
-                let _ = reply.send(right);
-                if right {
-                    self.channel_open(now, &endpoint);
-                }
-            }
-            BridgeCommand::WebSocketText { endpoint, text } => self.message(now, &endpoint, &text),
-            BridgeCommand::WebSocketClosed { endpoint } => {
-                if let Some(entry) = self.endpoints.get_mut(&endpoint) {
-                    entry.websocket = None;
-                    entry.opened = None;
-                }
-            }
-            BridgeCommand::EndToEndPing { endpoint } => self.ping(now, &endpoint),
-            BridgeCommand::Say { endpoint, text } => self.tell(now, &endpoint, &text),
-            BridgeCommand::Stop => {}
-        }
-        self.flush(now);
-    }
-
-    fn forget(&mut self, endpoint: &str) {
-        self.endpoints.remove(endpoint);
-        self.silent.remove(endpoint);
     }
 
     /// What an endpoint's connection produced.

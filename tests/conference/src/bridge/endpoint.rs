@@ -8,7 +8,7 @@ use str0m::channel::ChannelId;
 use str0m::config::{DtlsVersion, Fingerprint};
 use str0m::format::{Codec, FormatParams};
 use str0m::ice::IceCreds;
-use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Pt};
+use str0m::media::{Frequency, KeyframeRequestKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
@@ -55,7 +55,7 @@ pub struct Endpoint {
     pub rewriting: bool,
     /// transport-cc was negotiated.
     pub tcc: bool,
-    rtc: Rtc,
+    pub(super) rtc: Rtc,
     local: SocketAddr,
     /// When to call [`Endpoint::timeout`].
     pub deadline: Instant,
@@ -103,8 +103,8 @@ pub struct Endpoint {
     /// When it is told which height is wanted of its sources.
     pub demand_due: Option<Instant>,
     /// Media is declared once per slot; ids count up.
-    next_mid: u32,
-    expected: BTreeSet<u32>,
+    pub(super) next_mid: u32,
+    pub(super) expected: BTreeSet<u32>,
 }
 
 /// An outgoing video SSRC.
@@ -267,122 +267,6 @@ impl Endpoint {
         self.last_packet = now;
         self.set_sources(sources);
         Ok(())
-    }
-
-    /// The client's sources changed.
-    pub fn set_sources(&mut self, sources: Sources) {
-        self.declared.clear();
-        let rtx: BTreeMap<u32, u32> = sources
-            .sources
-            .iter()
-            .filter_map(|s| sources.rtx_of(s.ssrc).map(|rtx| (rtx, s.ssrc)))
-            .collect();
-        for source in &sources.sources {
-            let main = rtx.get(&source.ssrc).copied().unwrap_or(source.ssrc);
-            self.declared.insert(source.ssrc, (source.media, main));
-        }
-        let main: Vec<(u32, Media)> = self
-            .declared
-            .iter()
-            .filter(|(ssrc, (_, main))| *ssrc == main)
-            .map(|(s, (m, _))| (*s, *m))
-            .collect();
-        for (ssrc, media) in &main {
-            if self.expected.insert(*ssrc) {
-                let mid = self.declare(*media);
-                let repair = sources.rtx_of(*ssrc).map(Into::into);
-                self.rtc
-                    .direct_api()
-                    .expect_stream_rx((*ssrc).into(), repair, mid, None);
-            }
-        }
-        let gone: Vec<u32> = self
-            .expected
-            .iter()
-            .copied()
-            .filter(|s| !main.iter().any(|(m, _)| m == s))
-            .collect();
-        for ssrc in gone {
-            self.expected.remove(&ssrc);
-            self.rtc.direct_api().remove_stream_rx(ssrc.into());
-        }
-        self.sources = sources;
-    }
-
-    fn declare(&mut self, media: Media) -> Mid {
-        self.next_mid += 1;
-        let mid: Mid = format!("m{}", self.next_mid).as_str().into();
-        let kind = if media == Media::Audio {
-            MediaKind::Audio
-        } else {
-            MediaKind::Video
-        };
-        self.rtc.direct_api().declare_media(mid, kind);
-        mid
-    }
-
-    /// A new outgoing SSRC with its RTX.
-    pub fn add_video(&mut self, ssrc: u32, rtx: u32, source: &str, layer: usize) -> usize {
-        use rand::RngExt;
-        let mid = self.declare(Media::Video);
-        self.rtc
-            .direct_api()
-            .declare_stream_tx(ssrc.into(), Some(rtx.into()), mid, None);
-        let mut rng = rand::rng();
-        self.video.push(VideoSlot {
-            mid,
-            ssrc,
-            rtx,
-            source: source.into(),
-            layer,
-            needs_key: true,
-            sequence: rng.random_range(1..30_000),
-            base: rng.random(),
-            picture: rng.random_range(0..0x7fff),
-            tl0: rng.random(),
-            offset: None,
-        });
-        self.video.len() - 1
-    }
-
-    /// A new outgoing audio SSRC.
-    pub fn add_audio(&mut self, ssrc: u32, source: &str) -> usize {
-        use rand::RngExt;
-        let mid = self.declare(Media::Audio);
-        self.rtc.direct_api().declare_stream_tx(ssrc.into(), None, mid, None);
-        let mut rng = rand::rng();
-        let slot = AudioSlot {
-            ssrc,
-            source: source.into(),
-            told: false,
-            sequence: rng.random_range(1..30_000),
-            base: rng.random(),
-        };
-        self.audio.push(slot);
-        self.audio.len() - 1
-    }
-
-    /// Stops sending on slots of sources that are gone.
-    pub fn forget_source(&mut self, source: &str) {
-        let gone: Vec<u32> = self
-            .video
-            .iter()
-            .filter(|s| s.source == source)
-            .map(|s| s.ssrc)
-            .collect();
-        let heard: Vec<u32> = self
-            .audio
-            .iter()
-            .filter(|s| s.source == source)
-            .map(|s| s.ssrc)
-            .collect();
-        if !self.rewriting {
-            self.video.retain(|s| s.source != source);
-        }
-        self.audio.retain(|s| s.source != source);
-        for ssrc in gone.iter().filter(|_| !self.rewriting).chain(&heard) {
-            self.rtc.direct_api().remove_stream_tx((*ssrc).into());
-        }
     }
 
     /// Sends one packet.

@@ -1,14 +1,18 @@
 //! The bridge stand-in: what JVB does for a client, on str0m, with one UDP socket and its own thread.
 
 pub mod allocate;
+mod allocation;
 pub mod channel;
 mod checks;
+mod commands;
 mod core;
+mod demand;
 mod endpoint;
 mod forward;
 pub mod link;
 mod messages;
 pub mod rtp;
+mod streams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod caps;
 mod command;
+mod ends;
 mod inbound;
 pub mod invite;
 mod request;

@@ -1,27 +1,19 @@
 //! Jingle sessions: who is invited, what is accepted, how sessions end, move and restart (`specs/jitsi-client.md §4`).
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use minidom::Element;
 use tokio::sync::oneshot;
 
-use super::invite::{Invitation, Shape, source_change, terminate};
+use super::invite::{Invitation, Shape, source_change};
 use super::room::Session;
 use super::sources::{Media, Sources};
-use super::{Asked, Check, Expectation, Focus, answer, random_hex, random_uuid, validate};
+use super::{Asked, Focus, answer, random_hex, random_uuid, validate};
 use crate::bridge::BridgeCommand;
 use crate::clock::monotonic_ns;
 use crate::verdict::rule;
 use crate::xml::escape;
 use crate::xmpp::{ns, resource};
-
-/// Between the end of a session and the next invitation, as seen at jicofo.
-const REINVITE: Duration = Duration::from_millis(150);
-/// Restarts keep this distance ...
-const RESTART_DISTANCE: Duration = Duration::from_secs(5);
-/// ... and there are at most so many in a minute.
-const RESTARTS_PER_MINUTE: usize = 5;
 
 impl Focus {
     pub(super) async fn iq_request(&mut self, stanza: &Element, room: &str, nick: &str) {
@@ -84,7 +76,7 @@ impl Focus {
         self.invite_to(room, nick, bridge).await;
     }
 
-    async fn invite_to(&mut self, room: &str, nick: &str, bridge: String) {
+    pub(super) async fn invite_to(&mut self, room: &str, nick: &str, bridge: String) {
         let Some(features) = self
             .rooms
             .get(room)
@@ -159,7 +151,7 @@ impl Focus {
         }
     }
 
-    async fn jingle(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str) {
+    pub(super) async fn jingle(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str) {
         let sid = jingle.attr("sid").unwrap_or_default().to_owned();
         let action = jingle.attr("action").unwrap_or_default();
         let session = self
@@ -184,7 +176,7 @@ impl Focus {
         }
     }
 
-    async fn accept(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, sid: &str) {
+    pub(super) async fn accept(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, sid: &str) {
         let verdict = self.around.verdict.clone();
         // Browsers say `room/focus` and their own full JID; the occupant JIDs are as good.
         let own = self
@@ -281,148 +273,6 @@ impl Focus {
         }
     }
 
-    async fn terminated(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str, sid: &str) {
-        let bridge = jingle.get_child("bridge-session", ns::FOCUS);
-        let restart = bridge.is_some_and(|b| b.attr("restart") == Some("true"));
-        if !restart {
-            self.result(stanza);
-            return self.end_session(room, nick, sid);
-        }
-        if !self.names_current_bridge(bridge, room, nick) {
-            return self.error(stanza, "cancel", "item-not-found", "");
-        }
-        if self.too_many_restarts(room, nick) {
-            self.error(stanza, "wait", "resource-constraint", "");
-            return self.end_session(room, nick, sid);
-        }
-        self.result(stanza);
-        self.end_session(room, nick, sid);
-        self.forget_session(room, nick);
-        // The same bridge gives a new transport: its session keeps the id.
-        let same = bridge.and_then(|b| b.attr("id")).unwrap_or_default().to_owned();
-        tokio::time::sleep(REINVITE).await;
-        self.invite_to(room, nick, same).await;
-    }
-
-    async fn session_info(&mut self, stanza: &Element, jingle: &Element, room: &str, nick: &str) {
-        let bridge = jingle.get_child("bridge-session", ns::FOCUS);
-        if bridge.is_some_and(|b| b.attr("ice-restart") == Some("true")) {
-            return self.error(stanza, "cancel", "feature-not-implemented", "");
-        }
-        let failed = jingle
-            .get_child("ice-state", ns::FOCUS)
-            .is_some_and(|s| s.text().trim() == "failed");
-        if failed && self.names_current_bridge(bridge, room, nick) && !self.too_many_restarts(room, nick) {
-            self.result(stanza);
-            return self.move_session(room, nick).await;
-        }
-        self.result(stanza);
-    }
-
-    fn names_current_bridge(&self, bridge: Option<&Element>, room: &str, nick: &str) -> bool {
-        let current = self
-            .rooms
-            .get(room)
-            .and_then(|r| r.members.get(nick))
-            .and_then(|m| m.session.as_ref());
-        let named = bridge.and_then(|b| b.attr("id"));
-        let right = current.is_some_and(|s| Some(s.bridge.as_str()) == named);
-        if !right {
-            self.around.verdict.broken(
-                rule::RESTART_LIMIT,
-                format!("bridge session {named:?} is not the current one"),
-            );
-        }
-        right
-    }
-
-    fn too_many_restarts(&mut self, room: &str, nick: &str) -> bool {
-        let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) else {
-            return true;
-        };
-        let now = Instant::now();
-        member
-            .restarts
-            .retain(|at| now.duration_since(*at) < Duration::from_secs(60));
-        let soon = member
-            .restarts
-            .last()
-            .is_some_and(|at| now.duration_since(*at) < RESTART_DISTANCE);
-        if soon || member.restarts.len() >= RESTARTS_PER_MINUTE {
-            let count = member.restarts.len();
-            self.around.verdict.broken(
-                rule::RESTART_LIMIT,
-                format!("{count} restarts in the last minute, too soon: {soon}"),
-            );
-            return true;
-        }
-        member.restarts.push(now);
-        false
-    }
-
-    /// Ends the session; the member stays in the room.
-    pub(super) fn end_session(&mut self, room: &str, nick: &str, sid: &str) {
-        self.around.bridge.send(BridgeCommand::Expire { endpoint: nick.into() });
-        if let Some(session) = self
-            .rooms
-            .get_mut(room)
-            .and_then(|r| r.members.get_mut(nick))
-            .and_then(|m| m.session.as_mut())
-            .filter(|s| s.sid == sid)
-        {
-            session.ended = true;
-        }
-    }
-
-    pub(super) fn forget_session(&mut self, room: &str, nick: &str) {
-        if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
-            member.session = None;
-        }
-    }
-
-    /// Sends a session-terminate, if there is a session.
-    pub(super) fn terminate(&mut self, room: &str, nick: &str, reason: &str, text: &str) {
-        let sid = self
-            .rooms
-            .get(room)
-            .and_then(|r| r.members.get(nick))
-            .and_then(|m| m.session.as_ref())
-            .filter(|s| !s.ended)
-            .map(|s| s.sid.clone());
-        let Some(sid) = sid else { return };
-        let (id, from) = (self.new_id(), self.jid());
-        self.occupant
-            .send(terminate((&from, &escape(room), nick), (&id, &sid), reason, text));
-        self.remember(id, room, nick, Asked::Other);
-        self.end_session(room, nick, &sid);
-        self.forget_session(room, nick);
-    }
-
-    /// As jicofo moves participants between bridges: terminate "moving", then a new session-initiate.
-    pub(super) async fn move_session(&mut self, room: &str, nick: &str) {
-        self.terminate(room, nick, "success", "moving");
-        tokio::time::sleep(REINVITE).await;
-        self.invite(room, nick).await;
-        let sid = self
-            .rooms
-            .get(room)
-            .and_then(|r| r.members.get(nick))
-            .and_then(|m| m.session.as_ref())
-            .map(|s| s.sid.clone());
-        if let Some(sid) = sid {
-            self.expect(room, nick, Duration::from_secs(3), Expectation::Accepted { sid });
-        }
-    }
-
-    pub(super) fn expect(&mut self, room: &str, nick: &str, after: Duration, what: Expectation) {
-        self.checks.push(Check {
-            at: Instant::now() + after,
-            room: room.into(),
-            nick: nick.into(),
-            what,
-        });
-    }
-
     /// Tells all invited clients without SSRC rewriting what changed at `owner`.
     pub(super) fn tell_others(&mut self, room: &str, owner: &str, action: &str, sources: &Sources) {
         let Some(entry) = self.rooms.get(room) else { return };
@@ -447,11 +297,11 @@ impl Focus {
         self.answer(stanza, "");
     }
 
-    fn answer(&self, stanza: &Element, body: &str) {
+    pub(super) fn answer(&self, stanza: &Element, body: &str) {
         self.reply_iq(stanza, "result", body);
     }
 
-    fn error(&self, stanza: &Element, kind: &str, condition: &str, text: &str) {
+    pub(super) fn error(&self, stanza: &Element, kind: &str, condition: &str, text: &str) {
         let text = if text.is_empty() {
             String::new()
         } else {

@@ -1,0 +1,171 @@
+//! What a test does to the conference and to the guest in it.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::Conference;
+use crate::bridge::BridgeCommand;
+use crate::bridge::link::{Direction, Fault};
+use crate::focus::sources::Media;
+use crate::focus::{Command, Impostor};
+
+impl Conference {
+    /// A moderator mutes the guest, as the focus passes it on.
+    pub fn mute(&self, media: Media) {
+        self.to_guest(|nick| Command::Mute { nick, media });
+    }
+
+    /// Somebody who may not mutes the guest: it must not obey.
+    pub fn mute_by_impostor(&self, media: Media, impostor: Impostor) {
+        self.to_guest(|nick| Command::MuteByImpostor { nick, media, impostor });
+    }
+
+    /// A peer stops sending (its presence stays).
+    pub fn mute_peer(&self, nick: &str, media: Media, muted: bool) {
+        self.bridge.send(BridgeCommand::PeerMuted {
+            nick: nick.into(),
+            media,
+            muted,
+        });
+    }
+
+    /// Puts the guest out of the room.
+    pub fn kick(&self, reason: &str) {
+        let reason = reason.to_owned();
+        self.to_guest(|nick| Command::Kick { nick, reason });
+    }
+
+    /// Ends the meeting for all.
+    pub fn destroy(&self, reason: &str) {
+        self.ask(Command::Destroy { reason: reason.into() });
+    }
+
+    /// Sets or clears the password of a room.
+    pub fn set_password(&self, room: &str, password: Option<&str>) {
+        self.ask(Command::SetPassword {
+            room: self.room_jid(room),
+            password: password.map(str::to_owned),
+        });
+    }
+
+    /// Moves the guest's session: "moving", then a new session-initiate.
+    pub fn move_session(&self) {
+        self.to_guest(|nick| Command::Move { nick });
+    }
+
+    /// Ends the guest's session as idle; the next arrival (or [`Conference::add_peer`]) brings a new one.
+    pub fn expire(&self) {
+        self.to_guest(|nick| Command::ExpireSession { nick });
+    }
+
+    /// Sends Jingle with an unknown sid and with an unknown action; the client answers with the right errors.
+    pub fn probe_errors(&self) {
+        self.to_guest(|nick| Command::ProbeErrors { nick });
+    }
+
+    /// A peer invites the guest past the focus; it must be declined.
+    pub fn invite_directly(&self) {
+        self.to_guest(|nick| Command::InviteDirectly { nick });
+    }
+
+    /// Makes an endpoint the dominant speaker.
+    pub fn set_dominant_speaker(&self, nick: &str) {
+        self.bridge.send(BridgeCommand::Dominant { endpoint: nick.into() });
+    }
+
+    /// SenderSourceConstraints for all video sources of the guest: short side, 0 nothing, -1 no limit.
+    pub fn sender_source_constraints(&self, max_height: i32) {
+        self.to_bridge(|endpoint| BridgeCommand::SenderConstraints {
+            endpoint,
+            source: None,
+            max_height,
+        });
+    }
+
+    /// PLI (or FIR) for a layer of the guest's first video source, 0 is the lowest.
+    pub fn request_key_frame(&self, layer: usize, fir: bool) {
+        self.to_bridge(|endpoint| BridgeCommand::KeyFrame { endpoint, layer, fir });
+    }
+
+    /// Loses and delays datagrams of one direction from now on.
+    pub fn fault(&self, direction: Direction, fault: Fault) {
+        self.bridge.send(BridgeCommand::Fault { direction, fault });
+    }
+
+    /// Loses this fraction of the datagrams of one direction.
+    pub fn drop_fraction(&self, direction: Direction, loss: f64) {
+        self.fault(
+            direction,
+            Fault {
+                loss,
+                ..Fault::default()
+            },
+        );
+    }
+
+    /// The bridge neither hears nor answers the guest any more, or does again.
+    pub fn silence(&self, on: bool) {
+        self.to_bridge(|endpoint| BridgeCommand::Silence { endpoint, on });
+    }
+
+    /// Exchanges the SSRCs of two received sources in mid call (SSRC rewriting).
+    pub fn remap_source(&self, source: Option<&str>) {
+        let source = source.map(str::to_owned);
+        self.to_bridge(|endpoint| BridgeCommand::Remap { endpoint, source });
+    }
+
+    /// A peer asks the guest for an e2e-ping-response.
+    pub fn end_to_end_ping(&self) {
+        self.to_bridge(|endpoint| BridgeCommand::EndToEndPing { endpoint });
+    }
+
+    /// Sends a text on the guest's bridge channel as it is.
+    pub fn say(&self, text: &str) {
+        let text = text.to_owned();
+        self.to_bridge(|endpoint| BridgeCommand::Say { endpoint, text });
+    }
+
+    /// Cuts the XMPP WebSocket of every client without a word, and refuses new ones for `hold`.
+    pub fn cut_websocket(&self, hold: Duration) {
+        self.front.cut(hold);
+    }
+
+    /// The next `<resume/>` is refused.
+    pub fn refuse_next_resume(&self) {
+        self.front.refuse_next_resume();
+    }
+
+    /// A new peer in `room`; its nick once it is in.
+    pub async fn add_peer(&self, room: &str, name: Option<&str>) -> Option<String> {
+        let (reply, nick) = oneshot::channel();
+        let command = Command::AddPeer {
+            room: self.room_jid(room),
+            name: name.map(str::to_owned),
+            reply: Some(reply),
+        };
+        self.ask(command);
+        tokio::time::timeout(Duration::from_secs(15), nick).await.ok()?.ok()
+    }
+
+    /// A peer leaves.
+    pub fn remove_peer(&self, nick: &str) {
+        self.ask(Command::RemovePeer { nick: nick.into() });
+    }
+
+    fn ask(&self, command: Command) {
+        let _ = self.focus.send(command);
+    }
+
+    fn to_guest(&self, command: impl FnOnce(String) -> Command) {
+        if let Some(guest) = self.guest() {
+            self.ask(command(guest.nick));
+        }
+    }
+
+    fn to_bridge(&self, command: impl FnOnce(String) -> BridgeCommand) {
+        if let Some(guest) = self.guest() {
+            self.bridge.send(command(guest.nick));
+        }
+    }
+}
