@@ -107,17 +107,18 @@ impl RoomBox {
         }
     }
 
-    /// Runs `roomd check` once, which reads GStreamer's registry.
+    /// What `roomd check --json` tells. It also reads GStreamer's registry, so that a box started afterwards is like one
+    /// that has been on for a while.
     ///
     /// # Errors
     /// When the program is not built, or something needed is missing.
-    pub fn check() -> std::io::Result<()> {
+    pub fn check() -> std::io::Result<Value> {
         let output = Command::new(program("roomd")?)
-            .arg("check")
+            .args(["check", "--json"])
             .stdin(Stdio::null())
             .output()?;
         if output.status.success() {
-            return Ok(());
+            return Ok(serde_json::from_slice(&output.stdout)?);
         }
         Err(std::io::Error::other(
             String::from_utf8_lossy(&output.stdout).into_owned(),

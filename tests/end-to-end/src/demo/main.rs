@@ -10,6 +10,7 @@ use clap::Parser;
 use conference::{Conference, Options};
 use end_to_end::{Devices, Join, RoomBox};
 use rustix::process::Signal;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A conference with three peers on this machine, and the room box in it. Ends with Ctrl-C or after --for.
@@ -28,12 +29,15 @@ struct Arguments {
     /// Folder with the recorded film and speech.
     #[arg(long, value_name = "FOLDER", default_value = "target/lab/media")]
     footage: PathBuf,
-    /// Camera of the box: the recorded film, or as for `roomd join --camera`. `auto` takes the machine's own, if it has one.
+    /// Camera of the box, as for `roomd join --camera`. Without it: the machine's own, or the recorded film if it has none.
     #[arg(long)]
     camera: Option<String>,
-    /// Microphone of the box: the recorded speech, or as for `roomd join --microphone`.
+    /// Microphone of the box, as for `roomd join --microphone`. Without it: the machine's own, or the recorded speech.
     #[arg(long)]
     microphone: Option<String>,
+    /// Take the recorded film and speech even where the machine has devices, so that tone and lip-sync can be measured.
+    #[arg(long)]
+    recorded: bool,
     /// Port of the page, 0 for a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -70,13 +74,8 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     .await?;
     let url = conference.room_url("hemicycle");
     println!("conference: {url}");
-    let recorded = |name: &str| arguments.footage.join(name).display().to_string();
-    let devices = Devices {
-        camera: arguments.camera.clone().unwrap_or_else(|| recorded("film.webm")),
-        microphone: arguments.microphone.clone().unwrap_or_else(|| recorded("speech.wav")),
-        loudspeaker: "simulated".into(),
-    };
-    warm_up()?;
+    let devices = devices(&arguments, &RoomBox::check()?);
+    println!("box: camera {}, microphone {}", devices.camera, devices.microphone);
     let mut options = vec!["--name".to_owned(), "Salle 4".to_owned()];
     if let Some(duration) = arguments.duration {
         options.extend(["--for".to_owned(), format!("{}s", duration.as_secs())]);
@@ -119,9 +118,24 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     Ok(good)
 }
 
-/// Reads GStreamer's registry once, so that the figures are those of a box that has been on for a while.
-fn warm_up() -> std::io::Result<()> {
-    RoomBox::check()
+/// What was asked for, else what the machine has, else the recordings.
+fn devices(arguments: &Arguments, found: &Value) -> Devices {
+    let choose = |asked: &Option<String>, kind: &str, recording: &str| {
+        let own = found
+            .pointer(kind)
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty());
+        match asked {
+            Some(asked) => asked.clone(),
+            None if own && !arguments.recorded => "auto".into(),
+            None => arguments.footage.join(recording).display().to_string(),
+        }
+    };
+    Devices {
+        camera: choose(&arguments.camera, "/devices/cameras", "film.webm"),
+        microphone: choose(&arguments.microphone, "/devices/microphones", "speech.wav"),
+        loudspeaker: "simulated".into(),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
