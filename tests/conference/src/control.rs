@@ -64,6 +64,11 @@ impl Conference {
         self.to_guest(|nick| Command::ProbeErrors { nick });
     }
 
+    /// The focus leaves all rooms and the peers with it; a new conference request brings them back.
+    pub fn focus_leaves(&self) {
+        self.ask(Command::LeaveRooms);
+    }
+
     /// A peer invites the guest past the focus; it must be declined.
     pub fn invite_directly(&self) {
         self.to_guest(|nick| Command::InviteDirectly { nick });

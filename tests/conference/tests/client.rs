@@ -46,6 +46,12 @@ async fn a_right_client_sees_all_peers_is_seen_in_both_layers_and_breaks_no_rule
     assert!(conference.far_side_jpeg().is_some_and(|j| j.starts_with(&[0xff, 0xd8])));
     let received = client.received();
     assert_eq!(received.early_video, 0, "video came before the first constraints");
+    assert!(received.feedback > 5, "{} transport-wide feedbacks", received.feedback);
+    assert!(
+        received.sender_reports > 3,
+        "{} sender reports",
+        received.sender_reports
+    );
     for class in [
         "ServerHello",
         "VideoSourcesMap",
@@ -244,6 +250,20 @@ async fn the_session_begins_at_two_members_and_a_kicked_client_is_out() {
     assert!(wait(|| client.sessions() == 1).await);
     conference.kick("tried");
     assert!(wait(|| client.is_gone()).await);
+    conference.shutdown();
+}
+
+#[tokio::test]
+async fn when_the_focus_is_gone_a_new_request_brings_it_back() {
+    let conference = start(|o| o.peers = 1).await;
+    let client = Client::join(&conference, "hemicycle", Wrong::Nothing).await;
+    assert!(wait(|| client.sessions() == 1).await);
+    conference.focus_leaves();
+    assert!(wait(|| client.lost_focus()).await);
+    client.leave().await;
+    let again = Client::join(&conference, "hemicycle", Wrong::Nothing).await;
+    assert!(wait(|| again.sessions() == 1).await, "{:?}", again.errors());
+    again.leave().await;
     conference.shutdown();
 }
 

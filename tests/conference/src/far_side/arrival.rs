@@ -55,6 +55,10 @@ impl FarSide {
         {
             let mut all = locked(&sides.0);
             let order = all.values().map(|r| r.order).max().unwrap_or(0) + 1;
+            // A hundred meetings do not keep a hundred pictures; who is still there shows a new one soon.
+            for record in all.values() {
+                locked(&record.seen).last = None;
+            }
             let record = Record {
                 report: report.clone(),
                 seen: seen.clone(),

@@ -72,6 +72,8 @@ pub enum Command {
         /// Whom to probe.
         nick: String,
     },
+    /// The focus leaves all rooms, as when it dies.
+    LeaveRooms,
     /// A peer invites past the focus.
     InviteDirectly {
         /// Whom.
@@ -138,6 +140,15 @@ impl Focus {
                 }
             }
             Command::ProbeErrors { nick } => self.probe_errors(&nick),
+            Command::LeaveRooms => {
+                let from = self.jid();
+                for room in self.rooms.keys() {
+                    let room = escape(room);
+                    self.occupant.send(format!(
+                        "<presence from='{from}' to='{room}/focus' type='unavailable'/>"
+                    ));
+                }
+            }
             Command::InviteDirectly { nick } => {
                 let sid = super::random_hex(10);
                 let room = self.room_of(&nick);

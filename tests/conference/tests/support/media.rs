@@ -18,7 +18,8 @@ use str0m::format::{Codec, FormatParams};
 use str0m::ice::IceCreds;
 use str0m::media::{Frequency, MediaKind};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite};
+use str0m::rtp::rtcp::Rtcp;
+use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RawPacket, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 use super::Wrong;
@@ -60,6 +61,9 @@ pub struct Received {
     pub video: BTreeMap<u32, u64>,
     /// Audio packets by SSRC.
     pub audio: BTreeMap<u32, u64>,
+    /// Transport-wide feedback and sender reports, RTCP.
+    pub feedback: u64,
+    pub sender_reports: u64,
     /// Video packets that came before any constraints were sent.
     pub early_video: u64,
 }
@@ -157,6 +161,7 @@ impl Engine {
         let mut config = RtcConfig::new()
             .set_rtp_mode(true)
             .set_dtls_version(DtlsVersion::Dtls12)
+            .enable_raw_packets(true)
             .clear_codecs()
             .set_extension_map(extensions);
         let codecs = config.codec_config();
@@ -459,6 +464,13 @@ impl Engine {
                     self.say(&answer.to_string());
                 }
                 self.received.lock().unwrap().messages.push(text);
+            }
+            Event::RawPacket(packet) => {
+                if let RawPacket::RtcpRx(rtcp) = *packet {
+                    let mut received = self.received.lock().unwrap();
+                    received.feedback += u64::from(matches!(rtcp, Rtcp::Twcc(_)));
+                    received.sender_reports += u64::from(matches!(rtcp, Rtcp::SenderReport(_)));
+                }
             }
             Event::KeyframeRequest(request) if self.wrong != Wrong::IgnoresKeyFrameRequests => {
                 let layer = if &*request.mid == "v0" { 0 } else { 1 };

@@ -58,6 +58,7 @@ struct State {
     joined: bool,
     requested: bool,
     gone: bool,
+    focus_gone: bool,
     audio_muted: bool,
     sid: String,
     bridge: String,
@@ -136,6 +137,10 @@ impl Client {
 
     pub fn is_gone(&self) -> bool {
         self.state.lock().unwrap().gone
+    }
+
+    pub fn lost_focus(&self) -> bool {
+        self.state.lock().unwrap().focus_gone
     }
 
     pub fn sessions(&self) -> usize {
@@ -269,6 +274,9 @@ impl Worker {
             ("presence", Some("unavailable")) if own => {
                 state.gone = true;
                 state.media = None;
+            }
+            ("presence", Some("unavailable")) if stanza.attr("from").is_some_and(|f| f.ends_with("/focus")) => {
+                state.focus_gone = true;
             }
             ("presence", Some("error")) => state.errors.push(xml::write(stanza)),
             ("iq", Some("result" | "error")) => {
