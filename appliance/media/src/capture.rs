@@ -20,6 +20,9 @@ pub const WIDTH: usize = 1280;
 pub const HEIGHT: usize = 720;
 /// Frames a second of a camera.
 pub const FRAME_RATE: u64 = 30;
+/// Colours of every picture up to the encoders. Written out, for GStreamer takes another one for small pictures and would
+/// convert between them, which costs ten times as much as scaling.
+pub const COLORIMETRY: &str = "bt709";
 /// Samples a second of a microphone.
 pub const SAMPLE_RATE: u64 = 48_000;
 
@@ -32,6 +35,7 @@ pub fn picture_caps() -> gst::Caps {
         .field("height", 720)
         .field("framerate", gst::Fraction::new(30, 1))
         .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .field("colorimetry", COLORIMETRY)
         .build()
 }
 

@@ -15,7 +15,7 @@ use super::key_frames::{self, KeyFrames};
 use super::payload::{add_extension, section_caps};
 use super::temporal_layers;
 use super::transport::Transport;
-use crate::capture::{Tap, picture_caps};
+use crate::capture::{COLORIMETRY, Tap, picture_caps};
 use crate::elements::{BuildError, chain, filter, make};
 use crate::mailbox::Mailbox;
 use crate::sdp::TRANSPORT_CC;
@@ -244,8 +244,11 @@ fn codec_name(codec: VideoCodec) -> &'static str {
 
 fn layer_caps(height: u32) -> gst::Caps {
     let width = (height * 16 / 9) & !1;
-    let size = gst::Caps::builder("video/x-raw").field("width", i32::try_from(width).unwrap_or(320));
-    size.field("height", i32::try_from(height & !1).unwrap_or(180)).build()
+    gst::Caps::builder("video/x-raw")
+        .field("width", i32::try_from(width).unwrap_or(320))
+        .field("height", i32::try_from(height & !1).unwrap_or(180))
+        .field("colorimetry", COLORIMETRY)
+        .build()
 }
 
 fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildError> {
@@ -253,7 +256,7 @@ fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildErr
         VideoCodec::Vp8 => {
             let encoder = make("vp8enc")?;
             encoder.set_property("deadline", 1_i64);
-            encoder.set_property("cpu-used", if plan.height >= 720 { 10_i32 } else { 8_i32 });
+            encoder.set_property("cpu-used", 16_i32);
             encoder.set_property("threads", 1_i32);
             encoder.set_property("lag-in-frames", 0_i32);
             encoder.set_property("keyframe-max-dist", 9000_i32);
