@@ -72,8 +72,9 @@ impl Prosody {
         )?;
         let output = std::fs::File::create(path.join("output.log")).map_err(Error::io("output.log"))?;
         let errors = output.try_clone().map_err(Error::io("output.log"))?;
-        let child = Command::new("prosody")
-            .arg("--config")
+        // Should this process be killed, Prosody goes with it: the kernel tells it when its parent thread is gone.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "prosody", "--config"])
             .arg(&config)
             .arg("-F")
             .stdin(Stdio::null())
