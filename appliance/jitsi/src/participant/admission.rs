@@ -114,10 +114,11 @@ impl Meeting {
         self.rejoin = None;
         self.wish = None;
         self.joined_at = Some(cx.now);
+        // The others first, as the server tells them: nobody believes for a moment that the room is empty.
+        self.tell_participants(cx);
         cx.event(ConferenceEvent::Joined {
             me: self.membership.me(),
         });
-        self.tell_participants(cx);
     }
 
     /// The room has not answered in time.

@@ -52,12 +52,12 @@ fn joined_means_our_own_presence_with_its_status_came_back() {
     script.no_event(|event| matches!(event, ConferenceEvent::Joined { .. } | ConferenceEvent::Participants(_)));
     script.sent.push_front((script.socket(), join));
     script.let_in();
-    script.saw(&ConferenceEvent::Joined {
-        me: ParticipantId(ME.into()),
-    });
     let people = script.event(|event| match event {
         ConferenceEvent::Participants(people) => Some(people.clone()),
         _ => None,
+    });
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
     });
     assert_eq!(people.len(), 1, "the focus is nobody");
     assert_eq!((people[0].name.as_deref(), people[0].audio_muted), (Some("Zoé"), true));

@@ -212,9 +212,6 @@ fn muted_by_moderator_stays_muted_after_reconnect() {
             .any(|(_, text)| text.contains("protocol/muc'") && text.contains(r#""99887766-a0":{"muted":true}"#))
     );
     script.let_in();
-    script.saw(&ConferenceEvent::Joined {
-        me: ParticipantId("99887766".into()),
-    });
     let people = script.event(|event| match event {
         ConferenceEvent::Participants(people) => Some(people.clone()),
         _ => None,
@@ -223,6 +220,9 @@ fn muted_by_moderator_stays_muted_after_reconnect() {
         people.iter().map(|person| person.id.0.as_str()).collect::<Vec<_>>(),
         ["cd34ef56"]
     );
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId("99887766".into()),
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The media worker's process. Its standard input is the Unix socket to `roomd`; it logs to standard error.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,9 +26,10 @@ fn main() -> ExitCode {
 }
 
 fn work() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ROOMD_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     if let Err(error) = media::process::die_with_parent() {

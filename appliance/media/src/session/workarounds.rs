@@ -128,6 +128,9 @@ fn ask_again_for_lost_packets(rtpbin: &gst::Element, watched: &Watched) {
         // Else it asks for packets that were never sent whenever a stream pauses, counts the next one as lost, and drops
         // it when it comes: after an unmute that is the beginning of the key frame.
         jitterbuffer.set_property("rtx-next-seqnum", false);
+        // By itself it waits for half of the time between two packets, then once more for all of it: too long to be of use.
+        jitterbuffer.set_property("rtx-delay", 10_i32);
+        jitterbuffer.set_property("rtx-min-retry-timeout", 20_i32);
         watched.with(|inner| {
             inner.jitterbuffers.retain(|_, element| element.upgrade().is_some());
             if inner.jitterbuffers.len() < MAX_JITTERBUFFERS {

@@ -135,3 +135,42 @@ fn texts_cross_the_bridge_channel_both_ways() {
     );
     rig.worker.stop().unwrap();
 }
+
+#[test]
+fn pictures_go_on_while_one_packet_in_twenty_is_lost() {
+    let _alone = alone();
+    let (mut rig, bridge) = (Rig::start(), Bridge::start());
+    rig.plan.wall = Some(wall(&["p1-v0", "p2-v0"]));
+    rig.connect(&bridge, 1);
+    let rates = |told: &[FromWorker]| -> Vec<f64> {
+        let statistics = told.iter().filter_map(|report| match report {
+            FromWorker::Statistics(statistics) => Some(statistics),
+            _ => None,
+        });
+        let slowest = |statistics: &Statistics| {
+            let rate = |ssrc: &u32| {
+                statistics
+                    .received
+                    .iter()
+                    .find(|stream| stream.ssrc == *ssrc)
+                    .map_or(0.0, |stream| stream.fps)
+            };
+            SENDS.1.iter().map(rate).fold(f64::INFINITY, f64::min)
+        };
+        statistics.map(slowest).collect()
+    };
+    rig.until("pictures", |told| {
+        rates(told).last().is_some_and(|rate| *rate > 14.0).then_some(())
+    });
+    bridge.loss_back.store(50, std::sync::atomic::Ordering::Relaxed);
+    let before = rig.told.len();
+    let under_loss = rig.until("ten seconds of loss", |told| {
+        Some(rates(&told[before..])).filter(|rates| rates.len() >= 5)
+    });
+    // 15 frames a second are sent; a picture that stands for a second costs half of an interval of two seconds.
+    assert!(
+        under_loss.iter().all(|rate| *rate > 9.0),
+        "frames a second of the slower source: {under_loss:?}"
+    );
+    rig.worker.stop().unwrap();
+}
