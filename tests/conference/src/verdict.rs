@@ -69,7 +69,7 @@ pub mod rule {
     /// §5.
     pub const LAYER_ORDER: &str = "6. the SIM group lists layers from low to high";
     /// §5.
-    pub const PICTURE_ID: &str = "6. VP8 packets carry a PictureID";
+    pub const PICTURE_ID: &str = "6. VP8 packets carry PictureID, TL0PICIDX and the temporal layer index";
     /// §5.
     pub const SENDER_CONSTRAINTS: &str = "6. SenderSourceConstraints 0 stops packets within 1 s";
     /// §5.

@@ -103,6 +103,7 @@ async fn each_wrong_client_is_caught_at_its_rule() {
         (Wrong::NamesChannelWrongly, rule::ONE_CHANNEL),
         (Wrong::SendsNoAudioLevel, rule::AUDIO_LEVEL),
         (Wrong::SendsOnStraySsrc, rule::DECLARED_SSRC),
+        (Wrong::SendsNoTemporalIndex, rule::PICTURE_ID),
         (Wrong::AnnouncesOtherCaps, rule::CAPS),
         (Wrong::SwapsLayers, rule::LAYER_ORDER),
         (Wrong::IgnoresKeyFrameRequests, rule::KEY_FRAME),

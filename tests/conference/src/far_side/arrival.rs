@@ -188,7 +188,9 @@ impl FarSide {
             return None;
         }
         let clock = clock(90_000);
-        if vp8::Descriptor::read(&packet.payload).is_none_or(|d| d.picture_id.is_none()) {
+        // The bridge takes a packet without a temporal layer index for an unknown codec (seen on jitsi-videobridge).
+        let routable = |d: vp8::Descriptor| d.picture_id.is_some() && d.temporal_layer.is_some() && d.tl0_pic_idx.is_some();
+        if !vp8::Descriptor::read(&packet.payload).is_some_and(routable) {
             self.verdict.broken(
                 rule::PICTURE_ID,
                 format!("packet {} of {ssrc}", packet.header.sequence_number),

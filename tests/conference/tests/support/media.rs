@@ -343,7 +343,12 @@ impl Engine {
         self.picture[layer] = at;
         let payloads = payload::vp8(&frames[at].clone(), at as u16, at as u8);
         let last = payloads.len() - 1;
-        for (i, payload) in payloads.into_iter().enumerate() {
+        for (i, mut payload) in payloads.into_iter().enumerate() {
+            if self.wrong == Wrong::SendsNoTemporalIndex {
+                // The picture id alone stays of the extensions (RFC 7741 §4.2).
+                payload[1] = 0x80;
+                payload.drain(4..6);
+            }
             self.write(layer, self.layers[layer], 100, timestamp, i == last, payload);
         }
     }

@@ -29,6 +29,7 @@ pub enum Wrong {
     NamesChannelWrongly,
     SendsNoAudioLevel,
     SendsOnStraySsrc,
+    SendsNoTemporalIndex,
     ConstrainsNothing,
     IgnoresKeyFrameRequests,
     IgnoresMute,
