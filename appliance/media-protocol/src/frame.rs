@@ -50,13 +50,17 @@ impl Decoder {
     /// # Errors
     /// [`FrameError`]; the stream cannot be read on after it.
     pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
-        let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+        let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes(*header) as usize;
         if length > MAX_MESSAGE_BYTES {
             return Err(FrameError::TooLarge(length));
         }
         let end = HEADER_BYTES + length;
-        let Some(body) = self.buffer.get(HEADER_BYTES..end) else { return Ok(None) };
+        let Some(body) = self.buffer.get(HEADER_BYTES..end) else {
+            return Ok(None);
+        };
         let message = serde_json::from_slice(body)?;
         self.buffer.drain(..end);
         Ok(Some(message))
@@ -69,7 +73,13 @@ mod tests {
     use crate::{Envelope, MediaPlan, ToWorker};
 
     fn envelope(revision: u64) -> Envelope<ToWorker> {
-        Envelope { epoch: 7, message: ToWorker::Plan(Box::new(MediaPlan { revision, ..MediaPlan::default() })) }
+        Envelope {
+            epoch: 7,
+            message: ToWorker::Plan(Box::new(MediaPlan {
+                revision,
+                ..MediaPlan::default()
+            })),
+        }
     }
 
     #[test]
@@ -93,7 +103,10 @@ mod tests {
     fn a_length_above_the_limit_is_refused_before_the_body_arrives() {
         let mut decoder = Decoder::default();
         decoder.push(&(MAX_MESSAGE_BYTES as u32 + 1).to_be_bytes());
-        assert!(matches!(decoder.next_message::<Envelope<ToWorker>>(), Err(FrameError::TooLarge(_))));
+        assert!(matches!(
+            decoder.next_message::<Envelope<ToWorker>>(),
+            Err(FrameError::TooLarge(_))
+        ));
     }
 
     #[test]
@@ -102,7 +115,10 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.push(&(body.len() as u32).to_be_bytes());
         decoder.push(body.as_bytes());
-        assert!(matches!(decoder.next_message::<serde_json::Value>(), Err(FrameError::Malformed(_))));
+        assert!(matches!(
+            decoder.next_message::<serde_json::Value>(),
+            Err(FrameError::Malformed(_))
+        ));
     }
 
     #[test]

@@ -104,7 +104,9 @@ pub struct IceServer {
 impl std::fmt::Debug for IceServer {
     /// Without the credential: it must not reach a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IceServer").field("uri", &self.uri).finish_non_exhaustive()
+        f.debug_struct("IceServer")
+            .field("uri", &self.uri)
+            .finish_non_exhaustive()
     }
 }
 

@@ -12,11 +12,7 @@ pub fn run(no_install: bool, passed: &[String]) -> String {
         Ok(media) => {
             let binary = workspace::target().join("release/demo");
             // Replaced, not started: Ctrl-C and every other signal reach the demo itself, which leaves properly.
-            let error = Command::new(&binary)
-                .arg("--footage")
-                .arg(media)
-                .args(passed)
-                .exec();
+            let error = Command::new(&binary).arg("--footage").arg(media).args(passed).exec();
             format!("{} cannot be run: {error}", binary.display())
         }
         Err(reason) => reason,

@@ -189,7 +189,8 @@ impl FarSide {
         }
         let clock = clock(90_000);
         // The bridge takes a packet without a temporal layer index for an unknown codec (seen on jitsi-videobridge).
-        let routable = |d: vp8::Descriptor| d.picture_id.is_some() && d.temporal_layer.is_some() && d.tl0_pic_idx.is_some();
+        let routable =
+            |d: vp8::Descriptor| d.picture_id.is_some() && d.temporal_layer.is_some() && d.tl0_pic_idx.is_some();
         if !vp8::Descriptor::read(&packet.payload).is_some_and(routable) {
             self.verdict.broken(
                 rule::PICTURE_ID,

@@ -65,14 +65,21 @@ pub struct Report {
     pub broken_rules: Vec<BrokenRule>,
 }
 
+/// First and last reading of a layer: when, and how many frames so far.
+#[derive(Debug)]
+struct Readings {
+    height: u32,
+    first: (Instant, u64),
+    last: (Instant, u64),
+}
+
 /// Collects while the meeting runs.
 #[derive(Debug, Default)]
 pub struct Figures {
     memory: u64,
     first_cpu: Option<(Instant, f64)>,
     last_cpu: Option<(Instant, f64)>,
-    /// First and last reading of each layer: when, and how many frames so far.
-    layers: Vec<(u32, (Instant, u64), (Instant, u64))>,
+    layers: Vec<Readings>,
     longest_gap_ms: f64,
     steady: bool,
 }
@@ -110,8 +117,12 @@ impl Figures {
         for layer in &far.layers {
             let reading = (Instant::now(), layer.frames);
             match self.layers.get_mut(layer.index) {
-                Some(known) => (known.0, known.2) = (layer.height, reading),
-                None => self.layers.push((layer.height, reading, reading)),
+                Some(known) => (known.height, known.last) = (layer.height, reading),
+                None => self.layers.push(Readings {
+                    height: layer.height,
+                    first: reading,
+                    last: reading,
+                }),
             }
         }
     }
