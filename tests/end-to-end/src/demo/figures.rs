@@ -18,11 +18,11 @@ pub struct FarLayer {
 
 impl FarLayer {
     /// The mean rate between two readings.
-    fn over((height, first, last): &(u32, (Instant, u64), (Instant, u64))) -> Self {
-        let seconds = last.0.duration_since(first.0).as_secs_f64();
-        let frames = last.1.saturating_sub(first.1) as f64;
+    fn over(readings: &Readings) -> Self {
+        let seconds = readings.last.0.duration_since(readings.first.0).as_secs_f64();
+        let frames = readings.last.1.saturating_sub(readings.first.1) as f64;
         Self {
-            height: *height,
+            height: readings.height,
             fps: if seconds > 0.0 { frames / seconds } else { 0.0 },
         }
     }
