@@ -17,7 +17,7 @@ use crate::mailbox::{Mailbox, PipelineId};
 use crate::pipeline::Pipeline;
 
 /// How long the mixer waits for a late stream, in ns: the jitterbuffer's time and one packet more.
-const LATENCY_NS: i64 = 120_000_000;
+const LATENCY_NS: i64 = 140_000_000;
 /// Length of a block of silence in ns, and its size: 48 kHz, two channels, 16 bit.
 const SILENCE_NS: u64 = 20_000_000;
 const SILENCE_BYTES: usize = 960 * 2 * 2;

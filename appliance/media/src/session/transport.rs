@@ -26,7 +26,7 @@ const CHANNEL_LABEL: &str = "JVB data channel";
 /// Sub-protocol of that channel.
 const CHANNEL_PROTOCOL: &str = "http://jitsi.org/protocols/colibri";
 /// ms that a lost packet may take to arrive again before the picture goes on without it.
-const JITTERBUFFER_MS: u32 = 100;
+const JITTERBUFFER_MS: u32 = 120;
 /// Texts from the bridge that may wait for the owner thread; more are dropped.
 const MAX_WAITING_TEXTS: usize = 256;
 

@@ -82,7 +82,7 @@ mod tests {
         for step in 0..100 {
             let now = SECOND_NS + step * 100 * MS;
             // Packets until second 3 and again from second 8.
-            let last = if now < 3 * SECOND_NS || now >= 8 * SECOND_NS {
+            let last = if !(3 * SECOND_NS..8 * SECOND_NS).contains(&now) {
                 now
             } else {
                 3 * SECOND_NS

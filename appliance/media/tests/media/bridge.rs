@@ -55,6 +55,7 @@ pub struct Bridge {
     certificate: media::certificate::Certificate,
     channel: Arc<Mutex<Option<WebRTCDataChannel>>>,
     candidates: Arc<Mutex<Vec<String>>>,
+    codec: VideoCodec,
 }
 
 pub fn wait<T>(what: &str, bound: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
@@ -80,13 +81,30 @@ fn falls(state: &AtomicU32, per_mille: u32) -> bool {
 
 impl Bridge {
     pub fn start() -> Self {
+        Self::start_with(VideoCodec::Vp8)
+    }
+
+    /// A bridge that offers and sends this codec.
+    pub fn start_with(codec: VideoCodec) -> Self {
         gst::init().unwrap();
+        let (name, encoder, payloader) = match codec {
+            VideoCodec::Vp8 => (
+                "VP8",
+                "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=3000 target-bitrate=200000",
+                "rtpvp8pay picture-id-mode=15-bit",
+            ),
+            VideoCodec::H264 => (
+                "H264",
+                "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=3000 bitrate=200 ! \
+                 video/x-h264,profile=constrained-baseline",
+                "rtph264pay aggregate-mode=zero-latency config-interval=-1",
+            ),
+        };
         let twcc = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
         let video = |ssrc: u32, pattern: &str| {
             format!(
                 "videotestsrc is-live=true pattern={pattern} ! video/x-raw,width=320,height=180,framerate=15/1 ! \
-                 vp8enc deadline=1 cpu-used=8 keyframe-max-dist=30 target-bitrate=200000 ! \
-                 rtpvp8pay name=pay{ssrc} ssrc={ssrc} pt=100 picture-id-mode=15-bit ! f. "
+                 {encoder} ! {payloader} name=pay{ssrc} ssrc={ssrc} pt=100 ! f. "
             )
         };
         let description = format!(
@@ -94,7 +112,7 @@ impl Bridge {
              audiotestsrc is-live=true freq=600 ! opusenc ! rtpopuspay ssrc={} pt=111 name=pay0 ! \
              capsfilter name=caps0 caps=\"application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,\
              extmap-5=(string){twcc}\" ! b.sink_0 \
-             rtpfunnel name=f ! capsfilter name=caps1 caps=\"application/x-rtp,media=video,encoding-name=VP8,payload=100,\
+             rtpfunnel name=f ! capsfilter name=caps1 caps=\"application/x-rtp,media=video,encoding-name={name},payload=100,\
              clock-rate=90000,extmap-5=(string){twcc}\" ! b.sink_1 {}{}",
             SENDS.0,
             video(SENDS.1[0], "ball"),
@@ -128,6 +146,7 @@ impl Bridge {
             certificate: media::certificate::Certificate::generate().unwrap(),
             channel: Arc::default(),
             candidates: Arc::default(),
+            codec,
         };
         bridge.listen();
         bridge
@@ -165,6 +184,7 @@ impl Bridge {
             None
         });
         let (ledger, loss, state) = (self.ledger.clone(), self.loss.clone(), Arc::new(AtomicU32::new(1)));
+        let pipeline = self.pipeline.downgrade();
         rtpbin.connect_pad_added(move |_, pad| {
             let (ledger, loss, state) = (ledger.clone(), loss.clone(), state.clone());
             if pad.name().starts_with("recv_rtp_sink_") {
@@ -177,6 +197,12 @@ impl Bridge {
                     } else {
                         gst::PadProbeReturn::Ok
                     }
+                });
+            } else if pad.name().starts_with("send_rtp_sink_") {
+                let pipeline = pipeline.clone();
+                pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+                    serve_key_frame_request(&pipeline.upgrade().unwrap(), info.event().unwrap());
+                    gst::PadProbeReturn::Ok
                 });
             } else if pad.name().starts_with("send_rtcp_src_") {
                 pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
@@ -262,6 +288,13 @@ impl Bridge {
         self.describe(&text, &candidate)
     }
 
+    fn encoding_name(&self) -> &'static str {
+        match self.codec {
+            VideoCodec::Vp8 => "VP8",
+            VideoCodec::H264 => "H264",
+        }
+    }
+
     fn describe(&self, sdp: &str, candidate: &str) -> SessionOffer {
         let value = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
         let rtx = sdp
@@ -295,7 +328,7 @@ impl Bridge {
         let feedback = ["ccm fir", "nack", "nack pli", "transport-cc"];
         let vp8 = PayloadType {
             number: 100,
-            encoding_name: "VP8".into(),
+            encoding_name: self.encoding_name().into(),
             clock_rate: 90_000,
             channels: None,
             parameters: vec![],
@@ -321,22 +354,23 @@ impl Bridge {
                 payload_types: vec![vp8],
                 transport_cc_extension: Some(5),
                 abs_send_time_extension: None,
-                codec: VideoCodec::Vp8,
+                codec: self.codec,
             },
         }
     }
 
     /// Takes the answer: what a signalling side makes of our half and its own SSRCs.
     pub fn answer(&self, offer: &SessionOffer, local: &LocalDescription) {
-        let rtx = offer.video.payload_types[0].rtx.unwrap();
+        let (rtx, name) = (offer.video.payload_types[0].rtx.unwrap(), self.encoding_name());
         let Fingerprint { hash, value, setup } = &local.fingerprint;
         assert_eq!(setup, "active", "the bridge is the DTLS server");
         let (ufrag, pwd) = (&local.ufrag, &local.pwd);
         let transport = format!(
             "c=IN IP4 0.0.0.0\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\na=fingerprint:{hash} {value}\r\na=setup:{setup}\r\n"
         );
-        let mut sdp =
-            format!("v=0\r\no=- 2 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE audio0 video1 application2\r\n");
+        let mut sdp = String::from(
+            "v=0\r\no=- 2 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE audio0 video1 application2\r\n",
+        );
         let extension = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
         sdp += &format!(
             "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{transport}a=mid:audio0\r\na=sendrecv\r\na=rtcp-mux\r\n\
@@ -344,7 +378,7 @@ impl Bridge {
         );
         sdp += &format!(
             "m=video 9 UDP/TLS/RTP/SAVPF 100 {rtx}\r\n{transport}a=mid:video1\r\na=sendrecv\r\na=rtcp-mux\r\n\
-             a=rtpmap:100 VP8/90000\r\na=rtcp-fb:100 nack\r\na=rtcp-fb:100 nack pli\r\na=rtcp-fb:100 transport-cc\r\n\
+             a=rtpmap:100 {name}/90000\r\na=rtcp-fb:100 nack\r\na=rtcp-fb:100 nack pli\r\na=rtcp-fb:100 transport-cc\r\n\
              a=extmap:5 {extension}\r\na=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt=100\r\n"
         );
         for (ssrc, rtx_ssrc, _) in LAYERS {
@@ -400,6 +434,22 @@ impl Drop for Bridge {
     }
 }
 
+/// A request of the other side for one of our pictures; webrtcbin's funnel swallows it.
+fn serve_key_frame_request(pipeline: &gst::Pipeline, event: &gst::EventRef) {
+    let request = event
+        .structure()
+        .filter(|structure| structure.name() == "GstForceKeyUnit");
+    let Some(ssrc) = request.and_then(|structure| structure.get::<u32>("ssrc").ok()) else {
+        return;
+    };
+    if let Some(payloader) = pipeline.by_name(&format!("pay{ssrc}")) {
+        let event = gstreamer_video::UpstreamForceKeyUnitEvent::builder()
+            .all_headers(true)
+            .build();
+        payloader.static_pad("sink").unwrap().push_event(event);
+    }
+}
+
 fn note_packet(ledger: &mut Ledger, buffer: &gst::BufferRef) {
     let packet = RTPBuffer::from_buffer_readable(buffer).unwrap();
     let seen = ledger.ssrcs.entry(packet.ssrc()).or_default();
@@ -445,10 +495,10 @@ fn decode(
     let ssrc = structure.get::<u32>("ssrc").unwrap();
     pads.lock().unwrap().insert(ssrc, pad.clone());
     let video = structure.get::<&str>("media") == Ok("video");
-    let description = if video {
-        "rtpvp8depay name=first ! vp8dec threads=1 ! fakesink name=last sync=false"
-    } else {
-        "fakesink name=first sync=false"
+    let description = match structure.get::<&str>("encoding-name").unwrap() {
+        "VP8" => "rtpvp8depay name=first ! vp8dec threads=1 ! fakesink name=last sync=false",
+        "H264" => "rtph264depay name=first ! h264parse ! avdec_h264 max-threads=1 ! fakesink name=last sync=false",
+        _ => "fakesink name=first sync=false",
     };
     let bin = gst::parse::bin_from_description(description, false).unwrap();
     let first = bin.by_name("first").unwrap();

@@ -42,9 +42,7 @@ impl Rig {
         self.worker.send(Envelope { epoch: 1, message });
         let revision = self.plan.revision;
         self.until("the plan applied", |told| {
-            told.iter()
-                .any(|report| *report == FromWorker::Applied { revision })
-                .then_some(())
+            told.contains(&FromWorker::Applied { revision }).then_some(())
         });
     }
 

@@ -4,7 +4,7 @@ use media_protocol::*;
 use std::time::Duration;
 
 use crate::bridge::{AUDIO, Bridge, LAYERS, wait};
-use crate::rig::{Rig, alone, last_statistics};
+use crate::rig::{Rig, alone, last_statistics, wall};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -189,5 +189,30 @@ fn muted_means_no_packet_and_unmuted_begins_with_a_key_frame() {
         (bridge.seen(1003).frames >= before[2].frames + 5).then_some(())
     });
     silent(&bridge, &[AUDIO]);
+    rig.worker.stop().unwrap();
+}
+
+#[test]
+fn h264_goes_both_ways_as_vp8_does() {
+    let _alone = alone();
+    let (mut rig, bridge) = (Rig::start(), Bridge::start_with(VideoCodec::H264));
+    rig.simulate_capture();
+    rig.plan.wall = Some(wall(&["p1-v0", "p2-v0"]));
+    rig.connect(&bridge, 1);
+    for (ssrc, _, height) in LAYERS {
+        wait("frames of each layer", LONG, || {
+            (bridge.seen(ssrc).frames >= 15).then_some(())
+        });
+        assert_eq!(bridge.seen(ssrc).heights, [height]);
+    }
+    let before = bridge.seen(1002).key_frames.len();
+    bridge.ask_for_key_frame(1002);
+    wait("a key frame", LONG, || {
+        (bridge.seen(1002).key_frames.len() > before).then_some(())
+    });
+    rig.until("both on the wall", |told| {
+        let shown = |report: &FromWorker| matches!(report, FromWorker::Wall(state) if state.sources.len() == 2);
+        told.iter().any(shown).then_some(())
+    });
     rig.worker.stop().unwrap();
 }
