@@ -166,8 +166,9 @@ impl FarSide {
                 latency_ms: None,
                 others: Vec::new(),
             };
-            self.layers[at].request = Some(self.report.key_frame_requests.len());
-            self.layers[at].last_request = self.layers[at].request;
+            let index = self.report.key_frame_requests.len();
+            self.layers[at].requests.push((index, now));
+            self.layers[at].last_request = Some(index);
             self.report.key_frame_requests.push(request);
         }
     }
@@ -214,25 +215,24 @@ impl FarSide {
 
     fn key_frame_began(&mut self, now: Instant, at: usize) {
         let index = self.layers[at].index;
-        match self.layers[at].key_frame_began(now) {
-            Some(latency) => {
-                if let Some(request) = self.layers[at].request.take() {
-                    self.report.key_frame_requests[request].latency_ms = Some(latency.as_secs_f64() * 1000.0);
-                }
-            }
-            None => {
-                for other in 0..self.layers.len() {
-                    let asked = &self.layers[other];
-                    if other != at
-                        && asked
-                            .asked_at
-                            .is_some_and(|when| now.duration_since(when) < Duration::from_millis(300))
-                        && let Some(request) = asked.last_request
-                        && !self.report.key_frame_requests[request].others.contains(&index)
-                    {
-                        self.report.key_frame_requests[request].others.push(index);
-                    }
-                }
+        let answered = self.layers[at].key_frame_began(now);
+        for (request, latency_ms) in &answered {
+            self.report.key_frame_requests[*request].latency_ms = Some(*latency_ms);
+        }
+        if !answered.is_empty() {
+            return;
+        }
+        // Nobody asked this layer: it stands with whatever layer was asked a moment ago.
+        for other in (0..self.layers.len()).filter(|other| *other != at) {
+            let asked = &self.layers[other];
+            let just_now = asked
+                .asked_at
+                .is_some_and(|when| now.duration_since(when) < Duration::from_millis(300));
+            if just_now
+                && let Some(request) = asked.last_request
+                && !self.report.key_frame_requests[request].others.contains(&index)
+            {
+                self.report.key_frame_requests[request].others.push(index);
             }
         }
     }

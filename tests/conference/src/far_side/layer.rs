@@ -29,8 +29,8 @@ pub struct Layer {
     pub last_rtp_ns: Option<u64>,
     pub assembler: Assembler,
     pub rtx_checked: bool,
-    /// Index of the open request in the report.
-    pub request: Option<usize>,
+    /// Open requests: index in the report, and when.
+    pub requests: Vec<(usize, Instant)>,
     /// Index of the last request.
     pub last_request: Option<usize>,
     pub asked_at: Option<Instant>,
@@ -56,7 +56,7 @@ impl Layer {
             last_rtp_ns: None,
             assembler: Assembler::default(),
             rtx_checked: false,
-            request: None,
+            requests: Vec::new(),
             last_request: None,
             asked_at: None,
             open: None,
@@ -89,15 +89,15 @@ impl Layer {
 
     /// A key frame was asked for. The rule counts for a layer that is being sent.
     pub fn asked(&mut self, now: Instant, strict: bool) {
-        self.last_request = self.request.or(self.last_request);
         self.asked_at = Some(now);
         self.open = Some((now, strict && !self.is_stale(now)));
     }
 
-    /// The first packet of a key frame came: how long after it was asked for.
-    pub fn key_frame_began(&mut self, now: Instant) -> Option<Duration> {
-        self.last_request = self.request.or(self.last_request);
-        self.open.take().map(|(asked, _)| now.duration_since(asked))
+    /// The first packet of a key frame came: the requests that it answers, with their latencies in ms.
+    pub fn key_frame_began(&mut self, now: Instant) -> Vec<(usize, f64)> {
+        self.open = None;
+        let latency = |(request, asked): (usize, Instant)| (request, now.duration_since(asked).as_secs_f64() * 1000.0);
+        self.requests.drain(..).map(latency).collect()
     }
 
     /// A request that is not answered in time, once.
