@@ -7,9 +7,9 @@ use gstreamer_video as gst_video;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Shortest time between two key frames of a layer in ns. A bridge asks at most every 200 ms (`specs/jitsi-client.md §5`);
-/// whoever asks more often would turn every frame into a key frame.
-const SHORTEST_INTERVAL_NS: u64 = 100_000_000;
+/// Requests for a layer that follow each other faster than this, in ns, are one: the key frame is being made. A bridge
+/// asks at most every 200 ms (`specs/jitsi-client.md §5`).
+const SHORTEST_INTERVAL_NS: u64 = 50_000_000;
 
 /// The layers that can be asked.
 #[derive(Debug, Clone, Default)]

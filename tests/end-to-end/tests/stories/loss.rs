@@ -26,7 +26,9 @@ fn a_key_frame_comes_on_the_asked_layer_and_on_no_other() {
         stage.conference.request_key_frame(layer, fir);
         let answered = |stage: &Stage| {
             let requests = stage.conference.far_side().key_frame_requests;
-            requests.len() > begun + count && requests.iter().all(|request| request.latency_ms.is_some())
+            requests
+                .get(begun + count)
+                .is_some_and(|request| request.latency_ms.is_some())
         };
         stage.wait("the key frame is there", answered);
         // The bridge asks at most every 200 ms; two requests at once would be one.
