@@ -3,7 +3,6 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use media_protocol::ToWorker;
 use room::{
     Effect, Milestone, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition, WorkerInput,
     conference::{ConferenceCommand, ConferenceEvent},
@@ -95,6 +94,7 @@ impl<O: Observer> Appliance<O> {
                 }
             }
         }
+        drop(self.news);
         self.worker.stop().await;
         Ok(self.observer)
     }
@@ -184,7 +184,7 @@ impl<O: Observer> Appliance<O> {
                 self.observer.milestone(&milestone);
             }
             Effect::Media(plan) => self.worker.plan(*plan),
-            Effect::BridgeMessage(session, text) => self.worker.send(ToWorker::BridgeMessage { session, text }),
+            Effect::BridgeMessage(session, text) => self.worker.bridge_message(session, text),
             Effect::Conference(command) => self.tell_conference(command).await,
             Effect::Abandon => self.participant = None,
             Effect::RestartWorker => self.worker.restart(),

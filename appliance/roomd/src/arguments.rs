@@ -22,7 +22,7 @@ pub struct Arguments {
 pub enum Command {
     /// Join a room now, and stay until Ctrl-C, `leave`, the end of the meeting, or the time given.
     #[command(after_help = JOIN_HELP)]
-    Join(Join),
+    Join(Box<Join>),
     /// Run as the daemon of a box, with a configuration file.
     #[command(after_help = RUN_HELP)]
     Run(Run),
@@ -40,8 +40,8 @@ Examples:
 
 While it runs on a terminal, type: mute, unmute, camera on, camera off, leave.
 
-Exit codes: 0 left or meeting ended; 2 wrong command line; others name why the meeting could not be joined or
-ended early, one number for each: see docs/outcomes.md.";
+Exit codes: 0 left or meeting ended; 1 something outside the meeting, for example an unreadable file; 2 wrong
+command line; each other number names one way a meeting is not joined or ends early, see docs/outcomes.md.";
 
 const RUN_HELP: &str = "\
 Example configuration (TOML):
@@ -59,12 +59,14 @@ The control socket takes one JSON document a line, for example {\"command\":\"jo
 /// `roomd join`.
 #[derive(Debug, Args)]
 pub struct Join {
-    /// Address of the room, as in a browser. A `?jwt=` in it is used as the token.
+    /// Address of the room, as in a browser. A `?jwt=` in it is used as the token; whoever may list the processes of
+    /// this machine can read it, so prefer --token-file.
     pub url: String,
     /// Name under which the box appears.
     #[arg(long, default_value = "Hemicycle")]
     pub name: String,
-    /// Password of the room. Without it a person at a terminal is asked when the room wants one.
+    /// Password of the room. Without it a person at a terminal is asked when the room wants one. On the command line
+    /// others on this machine can read it; in ROOMD_PASSWORD they cannot.
     #[arg(long, env = "ROOMD_PASSWORD", hide_env_values = true)]
     pub password: Option<String>,
     /// File with the token (JWT) for the deployment.
@@ -145,7 +147,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| WRONG_TIME.to_owned())
 }
 
-const WRONG_TIME: &str = "write a whole number and s, m or h, for example 30s, 5m or 1h";
+/// Thirty days, in seconds.
+const LONGEST: u64 = 30 * 24 * 3_600;
+const WRONG_TIME: &str = "write a whole number and s, m or h, for example 30s, 5m or 1h, thirty days at most";
 
 #[cfg(test)]
 mod tests {

@@ -1,20 +1,25 @@
 //! The control socket of `roomd run`: one JSON document a line in, one line out. Who may open the socket is the file
 //! system's matter; what comes through it counts as said in the room.
 
-use std::path::Path;
+use std::{os::unix::fs::FileTypeExt, path::Path, sync::Arc, time::Duration};
 
 use room::{JoinCommand, Origin, RoomCommand, RoomState, conference::Muted};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
 };
 
 use crate::appliance::Request;
 
 /// Longest line that is read.
 const MAX_LINE: u64 = 16 * 1024;
+
+/// Programs connected at a time; more wait.
+const MAX_CONNECTIONS: usize = 16;
+/// After an accept that failed, for example for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// One line in.
 #[derive(Deserialize)]
@@ -58,14 +63,27 @@ enum Answer {
 /// # Errors
 /// When the socket cannot be made.
 pub fn serve(path: &Path, name: String, requests: mpsc::Sender<Request>) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    // A socket that an earlier run left behind; anything else is not ours to remove.
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
+        std::fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(converse(stream, name.clone(), requests.clone()));
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let (name, requests) = (name.clone(), requests.clone());
+                    tokio::spawn(async move {
+                        converse(stream, name, requests).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "control socket");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
         }
     });
     Ok(())

@@ -22,8 +22,8 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 use room::Language;
 
-/// Exit code for a command line or configuration that cannot be used, as `clap` has it.
-const USAGE: u8 = 2;
+/// Exit code for whatever goes wrong outside a meeting. A wrong command line is 2, by `clap`.
+const FAILURE: u8 = 1;
 
 /// One thread runs everything: the kernel kills the media worker when the thread that started it ends.
 #[tokio::main(flavor = "current_thread")]
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
         .init();
     let language = arguments.language.parse().unwrap_or(Language::French);
     let result = match arguments.command {
-        Command::Join(join) => join::run(join, language).await,
+        Command::Join(join) => join::run(*join, language).await,
         Command::Run(run) => daemon::run(run).await,
         Command::Check(check) => check::run(&check).await,
         Command::ReportSchema => report::schema().map_err(Into::into).map(|schema| {
@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("roomd: {error}");
-            ExitCode::from(USAGE)
+            ExitCode::from(FAILURE)
         }
     }
 }

@@ -13,6 +13,7 @@ use room::{
     conference::Device,
     words::{self, DeviceWord},
 };
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
 use crate::appliance::Request;
@@ -57,6 +58,7 @@ impl Terminal {
     /// A change of state, where it means something to people.
     pub fn state(&mut self, state: &RoomState) {
         let last = self.last.replace(state.clone());
+        echo(!matches!(state.waiting_for, Some(WaitingFor::Password { .. })));
         if let Some(waiting) = state.waiting_for
             && last.as_ref().and_then(|last| last.waiting_for) != Some(waiting)
         {
@@ -79,6 +81,24 @@ impl Terminal {
 
     fn device(&self, device: Device, word: DeviceWord) {
         self.line(words::device_state(self.language, device, word));
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        echo(true);
+    }
+}
+
+/// Whether a terminal shows what is typed; a password it does not.
+fn echo(on: bool) {
+    let stdin = std::io::stdin();
+    let Ok(mut settings) = tcgetattr(&stdin) else { return };
+    if settings.local_modes.contains(LocalModes::ECHO) != on {
+        settings.local_modes.set(LocalModes::ECHO, on);
+        if let Err(error) = tcsetattr(&stdin, OptionalActions::Now, &settings) {
+            tracing::warn!(%error, "the terminal keeps its echo");
+        }
     }
 }
 

@@ -2,21 +2,23 @@
 //! it when it dies or hangs, and stops it for good at the end.
 
 use std::{
+    collections::VecDeque,
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use media_protocol::{
-    Envelope, FromWorker, MediaPlan, ToWorker, VERSION, WorkerHello,
+    Envelope, FromWorker, MediaPlan, SessionId, ToWorker, VERSION, WorkerHello,
     frame::{Decoder, FrameError, encode},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
     process::{Child, Command},
-    sync::mpsc,
+    sync::{Notify, mpsc, watch},
     time::{Instant, sleep, timeout},
 };
 
@@ -56,58 +58,79 @@ pub enum WorkerNews {
     },
 }
 
-/// What the supervisor is told.
-#[derive(Debug)]
-enum Order {
-    /// Pass this on.
-    Send(ToWorker),
-    /// Kill the worker and start another.
-    Restart,
-}
+/// Bridge messages that may wait for the worker; more are dropped.
+const BRIDGE_QUEUE: usize = 256;
+/// Facts that may wait for the room; the worker is read no further until they are taken.
+const NEWS_QUEUE: usize = 256;
+/// How long the end of the supervisor itself may take.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
 
-/// The way to the worker. Dropping it ends the worker in an orderly way.
+/// The way to the worker. Room and worker cannot block each other: of plans only the newest waits, bridge messages are
+/// dropped when the worker does not take them, and facts wait without holding plans up.
 #[derive(Debug)]
 pub struct Worker {
-    /// Unbounded, so that room and worker cannot block each other: a worker that does not read is killed in seconds.
-    orders: mpsc::UnboundedSender<Order>,
+    plan: watch::Sender<Option<MediaPlan>>,
+    bridge: mpsc::Sender<ToWorker>,
+    restart: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// The supervisor's ends of the channels in [`Worker`].
+struct Orders {
+    plan: watch::Receiver<Option<MediaPlan>>,
+    bridge: mpsc::Receiver<ToWorker>,
+    restart: Arc<Notify>,
 }
 
 impl Worker {
     /// Starts the supervisor; news come on the returned channel.
     pub fn supervise(program: PathBuf) -> (Self, mpsc::Receiver<WorkerNews>) {
-        let (orders, orders_receiver) = mpsc::unbounded_channel();
-        let (news, news_receiver) = mpsc::channel(256);
-        let task = tokio::spawn(async move { supervise(program, orders_receiver, news).await });
-        (Self { orders, task }, news_receiver)
+        let (plan, plan_receiver) = watch::channel(None);
+        let (bridge, bridge_receiver) = mpsc::channel(BRIDGE_QUEUE);
+        let (news, news_receiver) = mpsc::channel(NEWS_QUEUE);
+        let restart = Arc::new(Notify::new());
+        let orders = Orders {
+            plan: plan_receiver,
+            bridge: bridge_receiver,
+            restart: Arc::clone(&restart),
+        };
+        let task = tokio::spawn(async move { supervise(program, orders, news).await });
+        (
+            Self {
+                plan,
+                bridge,
+                restart,
+                task,
+            },
+            news_receiver,
+        )
     }
 
-    /// Sends the wanted state.
+    /// Sends the wanted state; one that still waits is replaced. Without a worker it is dropped: the room sends the plan
+    /// whole when the next one has started.
     pub fn plan(&self, plan: MediaPlan) {
-        self.send(ToWorker::Plan(Box::new(plan)));
+        self.plan.send_replace(Some(plan));
     }
 
-    /// Sends any message. Lost when no worker runs: the plan is sent whole to the next one.
-    pub fn send(&self, message: ToWorker) {
-        self.order(Order::Send(message));
+    /// Sends a message for the bridge channel.
+    pub fn bridge_message(&self, session: SessionId, text: String) {
+        if self.bridge.try_send(ToWorker::BridgeMessage { session, text }).is_err() {
+            tracing::warn!("the worker does not take bridge messages; one was dropped");
+        }
     }
 
     /// Kills the worker, whatever it is doing; another follows.
     pub fn restart(&self) {
-        self.order(Order::Restart);
+        self.restart.notify_one();
     }
 
-    fn order(&self, order: Order) {
-        if self.orders.send(order).is_err() {
-            tracing::warn!("the worker's supervisor has ended");
-        }
-    }
-
-    /// Ends the worker and waits until it is gone: then every device is closed.
-    pub async fn stop(self) {
-        drop(self.orders);
-        if self.task.await.is_err() {
-            tracing::warn!("the worker's supervisor did not end cleanly");
+    /// Ends the worker and waits until it is gone: then every device is closed. The news must have been dropped before.
+    pub async fn stop(mut self) {
+        drop(self.plan);
+        if timeout(STOP_WITHIN, &mut self.task).await.is_err() {
+            // Dropping the task drops the child, which kills the worker.
+            tracing::error!("the worker's supervisor did not end in time");
+            self.task.abort();
         }
     }
 }
@@ -120,27 +143,23 @@ enum End {
     Broken(String),
 }
 
-async fn supervise(program: PathBuf, mut orders: mpsc::UnboundedReceiver<Order>, news: mpsc::Sender<WorkerNews>) {
+async fn supervise(program: PathBuf, mut orders: Orders, news: mpsc::Sender<WorkerNews>) {
     let mut epoch = 0;
     let mut failures = 0_usize;
     loop {
         epoch += 1;
         let started = Instant::now();
-        let reason = match spawn(&program) {
+        let told = match spawn(&program) {
             Ok((child, socket)) => match Incarnation::new(child, socket, epoch, &news).run(&mut orders).await {
                 End::Ordered => return,
-                End::Broken(reason) => reason,
+                End::Broken(reason) => WorkerNews::Gone { reason },
             },
-            Err(error) => {
-                let reason = format!("{} cannot be started: {error}", program.display());
-                if news.send(WorkerNews::Failed { reason: reason.clone() }).await.is_err() {
-                    return;
-                }
-                reason
-            }
+            Err(error) => WorkerNews::Failed {
+                reason: format!("{} cannot be started: {error}", program.display()),
+            },
         };
-        tracing::warn!(epoch, reason, "media worker gone");
-        if news.send(WorkerNews::Gone { reason }).await.is_err() {
+        tracing::warn!(epoch, ?told, "no media worker");
+        if news.send(told).await.is_err() {
             return;
         }
         failures = if started.elapsed() > STABLE_AFTER {
@@ -148,13 +167,14 @@ async fn supervise(program: PathBuf, mut orders: mpsc::UnboundedReceiver<Order>,
         } else {
             failures + 1
         };
-        let pause = RESTART_PAUSES_MS[failures.min(RESTART_PAUSES_MS.len()).saturating_sub(1)];
+        let pause = RESTART_PAUSES_MS[failures.clamp(1, RESTART_PAUSES_MS.len()) - 1];
         sleep(Duration::from_millis(pause)).await;
-        if orders.is_closed() {
+        // What was meant for the dead worker is void: the next one gets the whole plan.
+        while orders.bridge.try_recv().is_ok() {}
+        orders.plan.mark_unchanged();
+        if orders.plan.has_changed().is_err() {
             return;
         }
-        // Orders for the dead worker are void: the next one gets the whole plan.
-        while orders.try_recv().is_ok() {}
     }
 }
 
@@ -167,6 +187,7 @@ fn spawn(program: &PathBuf) -> std::io::Result<(Child, UnixStream)> {
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .envs(ALLOCATOR)
+        .env_remove("ROOMD_PASSWORD")
         .kill_on_drop(true)
         .spawn()?;
     Ok((child, UnixStream::from_std(ours)?))
@@ -178,6 +199,9 @@ struct Incarnation<'a> {
     epoch: u64,
     news: &'a mpsc::Sender<WorkerNews>,
     decoder: Decoder,
+    /// Facts that wait for the room.
+    waiting: VecDeque<WorkerNews>,
+    /// The last answer of the thread that owns the media.
     heard: Instant,
     ready: bool,
 }
@@ -190,12 +214,13 @@ impl<'a> Incarnation<'a> {
             epoch,
             news,
             decoder: Decoder::default(),
+            waiting: VecDeque::new(),
             heard: Instant::now(),
             ready: false,
         }
     }
 
-    async fn run(mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
+    async fn run(mut self, orders: &mut Orders) -> End {
         let end = match self.converse(orders).await {
             Ok(()) => End::Ordered,
             Err(reason) => End::Broken(reason),
@@ -211,33 +236,41 @@ impl<'a> Incarnation<'a> {
     }
 
     /// Speaks with the worker until the orders end (`Ok`) or the worker does (`Err`).
-    async fn converse(&mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> Result<(), String> {
+    async fn converse(&mut self, orders: &mut Orders) -> Result<(), String> {
         self.send(&ToWorker::Hello { version: VERSION }).await?;
         let mut ping = tokio::time::interval(PING_EVERY);
         let mut buffer = vec![0; 64 * 1024];
         loop {
             tokio::select! {
-                read = self.socket.read(&mut buffer) => {
+                changed = orders.plan.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    let plan = orders.plan.borrow_and_update().clone();
+                    if let (Some(plan), true) = (plan, self.ready) {
+                        self.send(&ToWorker::Plan(Box::new(plan))).await?;
+                    }
+                }
+                Some(message) = orders.bridge.recv(), if self.ready => self.send(&message).await?,
+                () = orders.restart.notified() => return Err("the room asked for another".into()),
+                read = self.socket.read(&mut buffer), if self.waiting.len() < NEWS_QUEUE => {
                     let length = read.map_err(|error| format!("its socket failed: {error}"))?;
                     if length == 0 {
                         return Err("it closed its socket".into());
                     }
-                    self.heard = Instant::now();
                     self.decoder.push(&buffer[..length]);
-                    self.deliver().await?;
+                    self.read_messages()?;
                 }
-                order = orders.recv(), if self.ready => match order {
-                    Some(Order::Send(message)) => self.send(&message).await?,
-                    Some(Order::Restart) => return Err("the room asked for another".into()),
-                    None => return Ok(()),
-                },
+                permit = self.news.reserve(), if !self.waiting.is_empty() => {
+                    let Ok(permit) = permit else { return Ok(()) };
+                    if let Some(news) = self.waiting.pop_front() {
+                        permit.send(news);
+                    }
+                }
                 _ = ping.tick() => {
                     let limit = if self.ready { SILENT_AFTER } else { HELLO_WITHIN };
                     if self.heard.elapsed() > limit {
                         return Err(format!("no sign of life for {} s", limit.as_secs()));
-                    }
-                    if orders.is_closed() && !self.ready {
-                        return Ok(());
                     }
                     if self.ready {
                         self.send(&ToWorker::Ping).await?;
@@ -247,8 +280,8 @@ impl<'a> Incarnation<'a> {
         }
     }
 
-    /// Gives every whole message in the decoder to the news channel.
-    async fn deliver(&mut self) -> Result<(), String> {
+    /// Takes every whole message out of the decoder.
+    fn read_messages(&mut self) -> Result<(), String> {
         loop {
             let envelope: Option<Envelope<FromWorker>> = self
                 .decoder
@@ -258,7 +291,7 @@ impl<'a> Incarnation<'a> {
             if envelope.epoch != self.epoch {
                 continue;
             }
-            let news = match envelope.message {
+            match envelope.message {
                 FromWorker::Hello(hello) if hello.version != VERSION => {
                     return Err(format!(
                         "it speaks version {} of the contract, not {VERSION}",
@@ -266,14 +299,11 @@ impl<'a> Incarnation<'a> {
                     ));
                 }
                 FromWorker::Hello(hello) => {
-                    self.ready = true;
-                    WorkerNews::Started(hello)
+                    (self.ready, self.heard) = (true, Instant::now());
+                    self.waiting.push_back(WorkerNews::Started(hello));
                 }
-                FromWorker::Pong => continue,
-                message => WorkerNews::Message(message),
-            };
-            if self.news.send(news).await.is_err() {
-                return Ok(());
+                FromWorker::Pong => self.heard = Instant::now(),
+                message => self.waiting.push_back(WorkerNews::Message(message)),
             }
         }
     }
@@ -283,7 +313,13 @@ impl<'a> Incarnation<'a> {
             epoch: self.epoch,
             message,
         };
-        let bytes = encode(&envelope).map_err(|error| format!("a message for it could not be written: {error}"))?;
+        let bytes = match encode(&envelope) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(%error, "a message for the worker was dropped");
+                return Ok(());
+            }
+        };
         timeout(SILENT_AFTER, self.socket.write_all(&bytes))
             .await
             .map_err(|_| "it does not read its socket".to_owned())?
@@ -297,7 +333,8 @@ impl<'a> Incarnation<'a> {
         if let Err(error) = self.child.start_kill() {
             tracing::debug!(%error, "the worker had ended already");
         }
-        self.child.wait().await.ok()
+        // A process that hangs in the kernel cannot be waited for.
+        timeout(STOP_WITHIN, self.child.wait()).await.ok()?.ok()
     }
 }
 
