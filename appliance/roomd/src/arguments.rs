@@ -143,6 +143,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let number: u64 = digits.parse().map_err(|_| WRONG_TIME.to_owned())?;
     number
         .checked_mul(factor)
+        .filter(|seconds| *seconds <= LONGEST)
         .map(Duration::from_secs)
         .ok_or_else(|| WRONG_TIME.to_owned())
 }
@@ -173,6 +174,8 @@ mod tests {
             "-1s",
             "1.5s",
             "1d",
+            "721h",
+            "18446744073709551615s",
             "99999999999999999999h",
             "9999999999999999999h",
         ] {
