@@ -71,6 +71,14 @@ pub struct Muted {
     pub video: bool,
 }
 
+impl Muted {
+    /// Both devices are off.
+    pub const BOTH: Self = Self {
+        audio: true,
+        video: true,
+    };
+}
+
 /// From the room to the participant.
 #[derive(Clone, PartialEq)]
 pub enum ConferenceCommand {
@@ -126,7 +134,8 @@ pub enum ConferenceEvent {
     },
     /// Not in yet, and trying again by itself.
     Waiting(WaitReason),
-    /// The box is in the room and visible to others.
+    /// The box is in the room and visible to others. After [`ConferenceEvent::Reconnecting`]: it was left and is entered
+    /// anew, with both devices announced as off.
     Joined {
         /// The box's own id.
         me: ParticipantId,

@@ -12,7 +12,7 @@ pub enum State {
     Joining,
     /// Not in yet: the room is not open, the service is not ready, or a password is needed.
     Waiting,
-    /// In a meeting. Here, and while reconnecting, a capture device may be open.
+    /// In a meeting. Here, and while reconnecting as long as the old media flow, a capture device may be open.
     InMeeting,
     /// In a meeting whose signalling is lost; media may still run.
     Reconnecting,

@@ -253,13 +253,89 @@ fn a_meeting_that_must_be_entered_anew_is_entered_dark() {
 }
 
 #[test]
-fn a_short_loss_of_signalling_leaves_media_alone_and_tells_the_mute_state_again() {
+fn a_room_that_was_left_and_entered_anew_is_entered_dark_until_somebody_in_the_room_wants_otherwise() {
+    let mut story = Story::in_meeting();
+    story.conference(ConferenceEvent::Reconnecting);
+    assert!(story.state().microphone.open && story.state().camera.open);
+    story.conference(joined());
+    assert_eq!(story.state().state, State::InMeeting);
+    assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
+    assert!(!story.state().microphone.open && !story.state().camera.open);
+    assert_eq!(story.state().microphone.off_because, Some(OffReason::Rejoined));
+    assert_eq!(story.state().camera.off_because, Some(OffReason::Rejoined));
+    assert_eq!(story.state().notice, Some(Notice::DevicesOffAfterRejoin));
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_OFF)]);
+    story.conference(session(2));
+    assert!(!story.plan().session.as_ref().unwrap().send_audio);
+    story.set(Device::Microphone, true, Origin::InRoom);
+    assert!(story.plan().microphone.is_some());
+    let microphone_on = Muted {
+        audio: false,
+        video: true,
+    };
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(microphone_on)]);
+}
+
+#[test]
+fn devices_that_were_off_before_the_meeting_was_entered_anew_keep_their_reason_and_nothing_is_said() {
+    let mut story = Story::in_meeting();
+    story.set(Device::Camera, false, Origin::InRoom);
+    moderator_mutes(&mut story, Device::Microphone);
+    story.pass_time(Duration::from_secs(60));
+    story.conference(ConferenceEvent::Reconnecting);
+    story.conference(joined());
+    assert_eq!(story.state().microphone.off_because, Some(OffReason::Moderator));
+    assert_eq!(story.state().camera.off_because, Some(OffReason::InRoom));
+    assert_ne!(story.state().notice, Some(Notice::DevicesOffAfterRejoin));
+}
+
+#[test]
+fn capture_closes_while_reconnecting_as_soon_as_no_meeting_could_receive_it() {
+    let lost: [fn(&mut Story); 2] = [
+        |story| story.conference(ConferenceEvent::Session(None)),
+        |story| {
+            let reason = "no answer".into();
+            story.session_event(1, SessionEvent::Failed { reason });
+        },
+    ];
+    for lose in lost {
+        let mut story = Story::in_meeting();
+        story.conference(ConferenceEvent::Reconnecting);
+        assert!(story.state().microphone.open, "the old media still flow");
+        lose(&mut story);
+        assert!(!story.state().microphone.open && !story.state().camera.open);
+        story.conference(session(2));
+        story.session_event(2, SessionEvent::Connected { at_ns: 2 });
+        story.set(Device::Microphone, true, Origin::InRoom);
+        assert!(!story.state().microphone.open, "nobody is back in the meeting yet");
+        assert_eq!(story.plan().wall.as_ref().unwrap().own.microphone, "Micro coupé");
+    }
+    let mut story = Story::idle();
+    story.command(join(Origin::InRoom, ALL_ON));
+    story.conference(joined());
+    assert!(story.state().microphone.open);
+    story.conference(ConferenceEvent::Reconnecting);
+    assert!(!story.state().microphone.open, "no media ever flowed");
+}
+
+#[test]
+fn a_new_media_session_in_the_same_presence_keeps_the_devices() {
+    let mut story = Story::in_meeting();
+    story.conference(ConferenceEvent::Session(None));
+    assert!(story.plan().microphone.is_some() && story.plan().camera.is_some());
+    story.conference(session(2));
+    let plan = story.plan().session.as_ref().unwrap();
+    assert!(plan.send_audio && plan.send_video);
+}
+
+#[test]
+fn a_stream_that_was_resumed_leaves_media_alone() {
     let mut story = Story::in_meeting();
     let before = story.plan().clone();
     story.conference(ConferenceEvent::Reconnecting);
-    story.conference(joined());
+    story.conference(ConferenceEvent::Reconnected);
     assert_eq!(story.state().state, State::InMeeting);
-    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+    assert_eq!(story.told(), []);
     let after = story.plan();
     assert_eq!(
         (&after.camera, &after.microphone, &after.session),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use room::conference::{ConferenceEvent, JoinStep};
+use room::conference::{ConferenceEvent, JoinStep, Muted};
 use room::outcome::Outcome;
 
 use super::context::Context;
@@ -36,6 +36,10 @@ impl Meeting {
             deadline: cx.after(ENTERING),
         };
         self.progress(JoinStep::Entering, cx);
+        if self.rejoin.is_some() {
+            // Whoever comes back, comes back dark; the room closes its devices when it hears that we are in.
+            self.muted = Muted::BOTH;
+        }
         if let Some(presence) = self.membership.own_mut() {
             presence.muted = self.muted;
         }

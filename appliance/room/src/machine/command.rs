@@ -57,10 +57,7 @@ impl Room {
             name: join.name,
             password: join.password,
             token: join.token,
-            muted: Muted {
-                audio: true,
-                video: true,
-            },
+            muted: Muted::BOTH,
         })));
     }
 

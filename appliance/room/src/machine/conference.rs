@@ -26,7 +26,7 @@ impl Room {
             ConferenceEvent::Progress(step) => self.progress(step, now),
             ConferenceEvent::PasswordRequired { wrong } => self.password_required(wrong, now),
             ConferenceEvent::Waiting(reason) => self.must_wait(reason, now),
-            ConferenceEvent::Joined { .. } => self.joined(),
+            ConferenceEvent::Joined { .. } => self.joined(now),
             ConferenceEvent::Participants(participants) => {
                 if let Some(meeting) = &mut self.meeting {
                     meeting.stage.set_participants(participants);
@@ -62,6 +62,7 @@ impl Room {
                     && let Some(meeting) = &mut self.meeting
                 {
                     meeting.reconnecting_since = now;
+                    meeting.carried = meeting.session_id().filter(|_| meeting.media_connected);
                 }
             }
             ConferenceEvent::Reconnected => {
@@ -112,26 +113,27 @@ impl Room {
         self.milestone(Milestone::Waiting(reason));
     }
 
-    fn joined(&mut self) {
+    /// In the room. Whoever enters anew comes back dark: the participant has announced both devices as off, and
+    /// they are, until somebody in the room wants them on again.
+    fn joined(&mut self, now: Instant) {
         let anew = self.state == State::Reconnecting;
         if !(self.go(Trigger::Joined) || self.go(Trigger::ConnectionBack)) {
             return;
+        }
+        if anew {
+            self.come_back_dark(now);
         }
         let Some(meeting) = &mut self.meeting else { return };
         meeting.waiting_for = None;
         meeting.waiting_since = None;
         meeting.wrong_passwords = 0;
         meeting.wish = crate::conference::ReceiveWish::default();
-        let announced = meeting.announced;
+        // Said even if it is known: a word of ours may have been on its way while the participant entered.
+        let say_muted = anew || meeting.announced != Muted::BOTH;
+        meeting.announced = Muted::BOTH;
         self.milestone(Milestone::Joined);
-        if anew
-            && announced
-                != (Muted {
-                    audio: true,
-                    video: true,
-                })
-        {
-            self.tell(ConferenceCommand::SetMuted(announced));
+        if say_muted {
+            self.tell(ConferenceCommand::SetMuted(Muted::BOTH));
         }
     }
 

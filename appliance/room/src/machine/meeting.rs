@@ -24,6 +24,8 @@ pub(super) struct Meeting {
     pub password_asked: Instant,
     pub wrong_passwords: u32,
     pub reconnecting_since: Instant,
+    /// The session whose media flowed when the connection was lost.
+    pub carried: Option<SessionId>,
     pub session: Option<Box<SessionPlan>>,
     /// The session that died with the worker; a late word of the conference about it counts for nothing.
     pub lost_session: Option<SessionId>,
@@ -63,15 +65,13 @@ impl Meeting {
             password_asked: now,
             wrong_passwords: 0,
             reconnecting_since: now,
+            carried: None,
             session: None,
             lost_session: None,
             media_connected: false,
             stalled: false,
             stage: Stage::default(),
-            announced: Muted {
-                audio: true,
-                video: true,
-            },
+            announced: Muted::BOTH,
             wish: ReceiveWish::default(),
             first_frames: BTreeSet::new(),
             departure: None,
@@ -81,6 +81,11 @@ impl Meeting {
     /// The id of the session in the plan.
     pub fn session_id(&self) -> Option<SessionId> {
         self.session.as_ref().map(|session| session.id)
+    }
+
+    /// The media of before the loss of the connection still flow.
+    pub fn carries_media(&self) -> bool {
+        self.media_connected && self.carried.is_some() && self.carried == self.session_id()
     }
 
     /// Takes the session as the conference describes it. True when it is a new one.

@@ -107,9 +107,18 @@ impl Room {
         true
     }
 
-    /// In a meeting: the only states in which a capture device may be in the plan (invariant 1).
+    /// In a meeting, whether or not its connection is lost.
     fn in_meeting(&self) -> bool {
         matches!(self.state, State::InMeeting | State::Reconnecting)
+    }
+
+    /// There is a meeting that can receive the room: while reconnecting only as long as the old media flow.
+    fn may_capture(&self) -> bool {
+        match self.state {
+            State::InMeeting => true,
+            State::Reconnecting => self.meeting.as_ref().is_some_and(Meeting::carries_media),
+            State::Idle | State::Joining | State::Waiting | State::Leaving => false,
+        }
     }
 
     fn switch(&self, device: Device) -> &Switch {
@@ -133,9 +142,10 @@ impl Room {
         }
     }
 
-    /// The room wants the device on, has it, and is in a meeting: then, and only then, it stands in the plan.
+    /// The room wants the device on, has it, and is in a meeting that can receive it: then, and only then, it stands in
+    /// the plan (invariant 1).
     fn live(&self, device: Device) -> bool {
-        self.in_meeting() && self.has(device) && self.switch(device).wanted()
+        self.may_capture() && self.has(device) && self.switch(device).wanted()
     }
 
     fn say(&mut self, notice: Notice, now: Instant) {
@@ -193,6 +203,16 @@ impl Room {
         self.camera.turn_off(reason);
     }
 
+    /// A meeting that is entered anew is entered with both devices off (invariant 3).
+    fn come_back_dark(&mut self, now: Instant) {
+        for device in Self::DEVICES {
+            if self.switch(device).wanted() {
+                self.switch_mut(device).turn_off(OffReason::Rejoined);
+                self.say(Notice::DevicesOffAfterRejoin, now);
+            }
+        }
+    }
+
     /// Waits inside a try; a meeting that was lost is left behind dark (reconnecting never turns a device on).
     fn wait(&mut self, trigger: Trigger, waiting_for: WaitingFor, now: Instant) {
         if self.state == State::InMeeting {
@@ -202,12 +222,8 @@ impl Room {
         if self.state != State::Waiting && !self.go(trigger) {
             return;
         }
-        let any_on = self.microphone.wanted() || self.camera.wanted();
         if was_in_meeting {
-            self.switch_off_both(OffReason::Rejoined);
-            if any_on {
-                self.say(Notice::DevicesOffAfterRejoin, now);
-            }
+            self.come_back_dark(now);
         }
         if let Some(meeting) = &mut self.meeting {
             if was_in_meeting {

@@ -121,7 +121,7 @@ impl Room {
             Some(OffReason::Moderator) => DeviceWord::OffByModerator,
             Some(OffReason::Outside) => DeviceWord::OffFromOutside,
             Some(OffReason::NoMeeting | OffReason::InRoom | OffReason::Rejoined) => DeviceWord::Off,
-            None if !self.in_meeting() => DeviceWord::Off,
+            None if !self.may_capture() => DeviceWord::Off,
             None if switch.fault().is_some() => DeviceWord::Faulty,
             None => DeviceWord::Starting,
         }

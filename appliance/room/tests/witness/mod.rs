@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use media_protocol::{CaptureState, DeviceState, FromWorker, MediaPlan, SessionId};
+use media_protocol::{CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId};
 use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted};
 use room::{Effect, Equipment, Origin, Room, RoomCommand, RoomInput, RoomOptions, RoomState, State, WorkerInput};
 
@@ -23,6 +23,12 @@ pub struct Witness {
     inside: bool,
     leave_told: bool,
     password_wanted: bool,
+    /// The connection is lost.
+    reconnecting: bool,
+    /// The session whose media flow.
+    connected: Option<SessionId>,
+    /// The same when the connection was lost.
+    carried: Option<SessionId>,
     announced: Muted,
     session: Option<SessionId>,
     /// Sessions that died with a worker or with a meeting.
@@ -51,6 +57,9 @@ impl Witness {
             inside: false,
             leave_told: false,
             password_wanted: false,
+            reconnecting: false,
+            connected: None,
+            carried: None,
             announced: BOTH_MUTED,
             session: None,
             dead: BTreeSet::new(),
@@ -110,7 +119,22 @@ impl Witness {
 
     fn see_event(&mut self, event: &ConferenceEvent) {
         match event {
-            ConferenceEvent::Joined { .. } if self.participant => self.inside = true,
+            ConferenceEvent::Joined { .. } if self.participant => {
+                // Invariant 3: a room that was left and is entered anew is entered dark.
+                if self.reconnecting {
+                    self.consent = [false; 2];
+                }
+                if self.reconnecting || !self.inside {
+                    self.announced = BOTH_MUTED;
+                }
+                self.reconnecting = false;
+                self.inside = true;
+            }
+            ConferenceEvent::Reconnecting if self.inside && !self.reconnecting => {
+                self.reconnecting = true;
+                self.carried = self.connected.filter(|id| Some(*id) == self.session);
+            }
+            ConferenceEvent::Reconnected => self.reconnecting = false,
             ConferenceEvent::Waiting(_) | ConferenceEvent::PasswordRequired { .. } => {
                 // A meeting that must be entered anew is entered dark.
                 if self.inside {
@@ -118,6 +142,7 @@ impl Witness {
                     self.dead.extend(self.session.take());
                 }
                 self.inside = false;
+                self.reconnecting = false;
                 self.password_wanted = matches!(event, ConferenceEvent::PasswordRequired { .. });
             }
             ConferenceEvent::MutedByModerator {
@@ -142,6 +167,7 @@ impl Witness {
         self.consent = [false; 2];
         self.leave_told = false;
         self.password_wanted = false;
+        self.reconnecting = false;
         self.session = None;
     }
 
@@ -158,6 +184,11 @@ impl Witness {
             WorkerInput::Message(FromWorker::Capture(CaptureState { camera, microphone, .. })) if self.worker_runs => {
                 self.open = [*microphone == DeviceState::Open, *camera == DeviceState::Open];
             }
+            WorkerInput::Message(FromWorker::Session { session, event }) if self.worker_runs => match event {
+                SessionEvent::Connected { .. } => self.connected = Some(*session),
+                SessionEvent::Failed { .. } => self.connected = self.connected.filter(|id| id != session),
+                _ => {}
+            },
             WorkerInput::Message(_) => {}
         }
     }
@@ -318,6 +349,13 @@ impl Witness {
             "idle with a participant"
         );
         let planned = self.planned();
+        // Invariant 3: while reconnecting only the media of before are fed.
+        if state.state == State::Reconnecting && planned != (false, false) {
+            assert!(
+                self.carried.is_some() && self.carried == self.session && self.carried == self.connected,
+                "captured for nobody"
+            );
+        }
         let consent_revoked = (planned.0 && !self.consent[0]) || (planned.1 && !self.consent[1]);
         assert!(!consent_revoked, "a device stays in the plan after consent was revoked");
         // Far side and device agree, except while a device is on its way to be closed.
