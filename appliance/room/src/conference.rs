@@ -160,6 +160,9 @@ pub enum ConferenceEvent {
     Reconnecting,
     /// The connection is back without having left the room.
     Reconnected,
+    /// The participant has begun to leave by itself, for this reason; nothing but [`ConferenceEvent::Ended`] follows that
+    /// matters. From now on nobody receives the box.
+    Ending(Outcome),
     /// It is over. Nothing follows but a new [`ConferenceCommand::Join`].
     Ended(Outcome),
 }

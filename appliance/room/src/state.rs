@@ -42,7 +42,7 @@ pub enum Trigger {
     ConnectionBack,
     /// Somebody wants to leave.
     Leave,
-    /// It cannot go on: a password that nobody can give, no media worker.
+    /// It cannot go on: a password that nobody can give, no media worker, put out of the room.
     GiveUp,
     /// It took too long.
     TimeOut,

@@ -250,6 +250,26 @@ fn a_late_word_of_the_last_meeting_changes_nothing() {
 }
 
 #[test]
+fn capture_closes_when_the_participant_begins_to_leave_and_not_when_it_is_gone() {
+    for connected in [true, false] {
+        let mut story = Story::in_meeting();
+        if !connected {
+            story.conference(ConferenceEvent::Reconnecting);
+        }
+        assert!(story.state().microphone.open);
+        story.conference(ConferenceEvent::Ending(Outcome::Kicked));
+        assert_eq!(story.state().state, State::Leaving);
+        assert!(!story.state().microphone.open && !story.state().camera.open);
+        let plan = story.plan();
+        assert!(plan.microphone.is_none() && plan.camera.is_none() && plan.session.is_none());
+        story.conference(ConferenceEvent::Session(None));
+        story.conference(ConferenceEvent::Ended(Outcome::Kicked));
+        story.assert_ended(Outcome::Kicked);
+        assert!(banner(&story).starts_with("Salle retirée de la réunion."));
+    }
+}
+
+#[test]
 fn being_removed_by_a_moderator_closes_everything_and_is_said_for_a_minute() {
     let mut story = Story::in_meeting();
     story.conference(ConferenceEvent::Ended(Outcome::Kicked));

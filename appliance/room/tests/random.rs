@@ -236,7 +236,7 @@ impl Life {
         } else {
             Device::Microphone
         };
-        match self.chance.random_range(0..17) {
+        match self.chance.random_range(0..18) {
             0 => ConferenceEvent::Progress(JoinStep::Connecting),
             1 => ConferenceEvent::Progress(JoinStep::Entering),
             2 => ConferenceEvent::PasswordRequired {
@@ -253,6 +253,7 @@ impl Life {
             12 | 13 => ConferenceEvent::MutedByModerator { device, actor: None },
             14 => ConferenceEvent::Reconnecting,
             15 => ConferenceEvent::Reconnected,
+            16 => ConferenceEvent::Ending(Outcome::ALL[self.chance.random_range(0..Outcome::ALL.len())]),
             _ => ConferenceEvent::Ended(Outcome::ALL[self.chance.random_range(0..Outcome::ALL.len())]),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use room::conference::ConferenceEvent;
 use room::outcome::Outcome;
 
 use super::Output;
@@ -49,6 +50,10 @@ impl Meeting {
     fn start_departure(&mut self, outcome: Outcome, in_room: bool, cx: &mut Context) {
         if matches!(self.phase, Phase::Leaving(_)) || self.outcome.is_some() {
             return;
+        }
+        if outcome != Outcome::Left && (self.joined() || self.rejoin.is_some()) {
+            // The room closes its devices now and not when the last byte is said.
+            cx.event(ConferenceEvent::Ending(outcome));
         }
         self.drop_session(cx);
         self.restarts.forget();

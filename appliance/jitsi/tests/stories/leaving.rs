@@ -79,7 +79,10 @@ fn kicked_is_over_and_does_not_come_back() {
         "<actor nick='cd34ef56'/><reason>bye</reason>",
         "<status code='110'/><status code='307'/>",
     ));
+    // Said at once: the departure has only begun.
+    script.saw(&ConferenceEvent::Ending(Outcome::Kicked));
     script.saw(&ConferenceEvent::Session(None));
+    script.no_event(|event| matches!(event, ConferenceEvent::Ended(_)));
     script.nothing_sent("unavailable");
     assert_eq!(script.farewell(), Outcome::Kicked);
 }
@@ -92,6 +95,7 @@ fn a_meeting_ended_for_all_is_called_so() {
          <item affiliation='none' role='none'/><destroy><reason>The meeting has been terminated</reason></destroy>\
          <status code='110'/></x></presence>"
     ));
+    script.saw(&ConferenceEvent::Ending(Outcome::MeetingEnded));
     assert_eq!(script.farewell(), Outcome::MeetingEnded);
 }
 

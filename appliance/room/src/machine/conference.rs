@@ -68,6 +68,7 @@ impl Room {
             ConferenceEvent::Reconnected => {
                 self.go(Trigger::ConnectionBack);
             }
+            ConferenceEvent::Ending(outcome) => self.leave(Trigger::GiveUp, outcome, now),
             ConferenceEvent::Ended(_) => {}
         }
     }

@@ -156,6 +156,7 @@ impl Witness {
                 let id = session.as_ref().map(|session| session.id);
                 self.session = id.filter(|id| self.participant && !self.dead.contains(id));
             }
+            ConferenceEvent::Ending(_) => self.consent = [false; 2],
             ConferenceEvent::Ended(_) => self.nobody_inside(),
             _ => {}
         }
