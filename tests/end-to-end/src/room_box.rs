@@ -44,6 +44,8 @@ pub struct Join {
     pub devices: Devices,
     /// Further arguments of `roomd join`.
     pub arguments: Vec<String>,
+    /// Further variables of its environment.
+    pub environment: Vec<(String, String)>,
     /// Show its words on this process's standard error.
     pub verbose: bool,
 }
@@ -76,6 +78,7 @@ impl RoomBox {
             .arg("--display")
             .arg(format!("simulated:{}", folder.path().join("wall.jpg").display()));
         command.args(&join.arguments);
+        command.envs(join.environment.iter().map(|(name, value)| (name, value)));
         Self::start(command, folder, join.verbose)
     }
 

@@ -87,6 +87,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
             devices,
             arguments: options,
             verbose: true,
+            ..Join::default()
         },
     )?;
     let page = page::Page::bind(arguments.port).await?;

@@ -10,5 +10,6 @@ mod joining;
 mod loss;
 mod refused;
 mod repetition;
+mod secrets;
 mod stage;
 mod survival;
