@@ -132,13 +132,11 @@ impl LoudspeakerPlace {
         }
     }
 
-    /// Tries again when it is time. True when it was opened anew.
-    pub fn tick(&mut self, now: Instant) -> bool {
-        let due = self.trouble.is_due(now);
-        if due {
+    /// Tries again when it is time; then its sounds have to be told with [`LoudspeakerPlace::mix`].
+    pub fn tick(&mut self, now: Instant) {
+        if self.trouble.is_due(now) {
             self.try_open();
         }
-        due && self.open.is_some()
     }
 
     /// A new fault, once.

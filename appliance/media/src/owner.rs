@@ -248,9 +248,9 @@ impl Owner {
         let Some(session) = self.session.as_mut().filter(|session| session.id() == id) else {
             return;
         };
-        let streams_changed = matches!(event, TransportEvent::Incoming(..) | TransportEvent::Detached(..));
+        let is_text = matches!(event, TransportEvent::Text(_));
         let event = session.on_transport(event);
-        if streams_changed {
+        if !is_text {
             self.loudspeaker.mix(&session.sounds());
         }
         event.into_iter().for_each(|event| self.tell_session(id, event));
@@ -276,14 +276,12 @@ impl Owner {
         self.camera.tick(now);
         self.microphone.tick(now);
         self.display.tick(now, &self.wall);
-        let reopened = self.loudspeaker.tick(now);
+        self.loudspeaker.tick(now);
         self.tell_faults();
         let Some(session) = &mut self.session else { return };
         let id = session.id();
-        if reopened {
-            self.loudspeaker.mix(&session.sounds());
-        }
         let event = session.tick();
+        self.loudspeaker.mix(&session.sounds());
         let since = now.saturating_duration_since(self.statistics);
         let statistics = (since >= STATISTICS).then(|| {
             let open = *self.microphone.state() == media_protocol::DeviceState::Open;

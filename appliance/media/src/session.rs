@@ -5,7 +5,9 @@ mod decoder;
 mod gate;
 mod key_frames;
 mod payload;
+mod pulse;
 mod receiver;
+mod slots;
 mod temporal_layers;
 pub mod transport;
 mod video_sender;
@@ -135,8 +137,13 @@ impl Session {
             | TransportEvent::AnswerSet(Err(reason)) => self.fail(reason),
             TransportEvent::AnswerSet(Ok(())) => None,
             TransportEvent::State(state) => self.on_state(state),
-            TransportEvent::Incoming(pad, held) => {
-                self.receiver.add(pad, held, &self.transport);
+            TransportEvent::Incoming(pad, held, pulse) => {
+                self.receiver.add(pad, held, pulse, &self.transport);
+                self.apply();
+                None
+            }
+            TransportEvent::Returned(pad, pulse) => {
+                self.receiver.add_again(&pad, &pulse, &self.transport);
                 self.apply();
                 None
             }
@@ -197,6 +204,9 @@ impl Session {
             return None;
         }
         self.receiver.release_unnamed(now_ns());
+        self.receiver.prune(&self.plan.streams, now_ns());
+        // Who is heard now may have no decoder yet.
+        self.apply();
         let looked_at = |source: &String| self.plan.streams.iter().any(|stream| stream.source == *source);
         let expecting = self.video.flows() || self.audio.flows() || self.sources.iter().any(looked_at);
         let event = self.watchdog.tick(now_ns(), self.transport.last_packet_ns(), expecting);

@@ -7,10 +7,13 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use media_protocol::{MediaKind, ReceivedStatistics, RemoteStream, SessionId};
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::decoder::Decoder;
 use super::key_frames;
+use super::pulse::Pulse;
+use super::slots::{Candidate, choose};
 use super::transport::{Transport, TransportEvent, park};
 use crate::capture::Tap;
 use crate::clock::now_ns;
@@ -24,6 +27,9 @@ const MAX_DECODERS: usize = 16;
 
 /// How long a stream waits for its name in ns (`specs/jitsi-client.md §5`).
 const HOLD_NS: u64 = 1_000_000_000;
+
+/// Silence in ns after which a stream that the plan does not name is forgotten.
+const FORGET_NS: u64 = 5_000_000_000;
 
 /// The receiving half of a session.
 #[derive(Debug)]
@@ -40,6 +46,7 @@ pub struct Receiver {
 #[derive(Debug)]
 struct Incoming {
     pad: gst::Pad,
+    pulse: Arc<Pulse>,
     /// Keeps the buffers from whoever comes next: held until `held_until_ns`, then parked.
     parked: Option<gst::PadProbeId>,
     held_until_ns: Option<u64>,
@@ -67,23 +74,44 @@ impl Receiver {
     }
 
     /// A pad appeared, its buffers held by `held`.
-    pub fn add(&mut self, pad: gst::Pad, held: Option<gst::PadProbeId>, transport: &Transport) {
-        let Some((ssrc, kind, encoding)) = described(&pad) else {
+    pub fn add(&mut self, pad: gst::Pad, held: Option<gst::PadProbeId>, pulse: Arc<Pulse>, transport: &Transport) {
+        if let Some(ssrc) = self.admit(&pad, &pulse, transport) {
+            let incoming = self.incoming.get_mut(&ssrc);
+            if let Some(incoming) = incoming {
+                (incoming.parked, incoming.held_until_ns) = (held, Some(now_ns() + HOLD_NS));
+            }
+        } else {
+            pulse.keep_parked(fall(&pad, held));
+        }
+    }
+
+    /// A pad that was forgotten is heard again.
+    pub fn add_again(&mut self, pad: &gst::Pad, pulse: &Arc<Pulse>, transport: &Transport) {
+        if let Some(ssrc) = self.admit(pad, pulse, transport)
+            && let Some(incoming) = self.incoming.get_mut(&ssrc)
+        {
+            incoming.parked = pulse.take_parked();
+        }
+    }
+
+    /// Looks after a pad from now on, if there is room.
+    fn admit(&mut self, pad: &gst::Pad, pulse: &Arc<Pulse>, transport: &Transport) -> Option<u32> {
+        let Some((ssrc, kind, encoding)) = described(pad) else {
             tracing::warn!(pad = %pad.name(), "a received pad without SSRC");
-            fall(&pad, held);
-            return;
+            return None;
         };
         if !self.incoming.contains_key(&ssrc) && self.incoming.len() >= MAX_INCOMING {
-            tracing::warn!(ssrc, "too many SSRCs; this one is not looked at");
-            fall(&pad, held);
-            return;
+            tracing::warn!(ssrc, "too many SSRCs; this one is not looked at now");
+            pulse.forget(now_ns() + FORGET_NS);
+            return None;
         }
         transport.set_retransmission(ssrc, kind == MediaKind::Video);
         tracing::info!(ssrc, ?kind, encoding, "a stream arrives");
         let new = Incoming {
-            pad,
-            parked: held,
-            held_until_ns: Some(now_ns() + HOLD_NS),
+            pad: pad.clone(),
+            pulse: pulse.clone(),
+            parked: None,
+            held_until_ns: None,
             kind,
             encoding,
             decoder: None,
@@ -94,6 +122,23 @@ impl Receiver {
         if let Some(decoder) = self.incoming.insert(ssrc, new).and_then(|old| old.decoder) {
             decoder.remove(transport.pipeline());
         }
+        Some(ssrc)
+    }
+
+    /// Makes room: parked streams that the plan does not name and that have been silent for long are forgotten until they
+    /// are heard again. webrtcbin tells of no end of a stream.
+    pub fn prune(&mut self, streams: &[RemoteStream], now_ns: u64) {
+        self.incoming.retain(|ssrc, incoming| {
+            let named = || streams.iter().any(|stream| stream.ssrc == *ssrc);
+            let idle = incoming.decoder.is_none() && !incoming.leaving && incoming.held_until_ns.is_none();
+            if !idle || now_ns.saturating_sub(incoming.pulse.last_ns()) < FORGET_NS || named() {
+                return true;
+            }
+            tracing::debug!(ssrc, "a silent stream is forgotten");
+            incoming.pulse.keep_parked(incoming.parked.take());
+            incoming.pulse.forget(0);
+            false
+        });
     }
 
     /// Lets the buffers of streams fall that nobody has named in time.
@@ -114,31 +159,44 @@ impl Receiver {
         listen: bool,
         transport: &Transport,
     ) {
-        let mut decoders = [0, 0];
+        let wanted = |ssrc: u32, kind: MediaKind| {
+            let named = streams
+                .iter()
+                .find(|stream| stream.ssrc == ssrc && stream.kind == kind)?;
+            let wanted = match kind {
+                MediaKind::Video => sources.contains(&named.source),
+                MediaKind::Audio => listen,
+            };
+            wanted.then_some(named.source.as_str())
+        };
+        let mut chosen = HashSet::new();
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            let able = self
+                .incoming
+                .iter()
+                .filter(|(_, incoming)| incoming.kind == kind && !incoming.leaving && !incoming.broken);
+            let candidates = able.filter(|(ssrc, _)| wanted(**ssrc, kind).is_some());
+            let candidates = candidates.map(|(ssrc, incoming)| Candidate {
+                ssrc: *ssrc,
+                decoding: incoming.decoder.is_some(),
+                last_ns: incoming.pulse.last_ns(),
+            });
+            chosen.extend(choose(candidates.collect(), MAX_DECODERS, now_ns()));
+        }
         let ssrcs: Vec<u32> = self.incoming.keys().copied().collect();
-        for ssrc in ssrcs {
+        for ssrc in ssrcs.into_iter().filter(|ssrc| !chosen.contains(ssrc)) {
+            self.detach(ssrc);
+        }
+        for ssrc in chosen {
             let Some(incoming) = self.incoming.get_mut(&ssrc) else {
                 continue;
             };
-            let stream = streams
-                .iter()
-                .find(|stream| stream.ssrc == ssrc && stream.kind == incoming.kind);
-            let wanted = stream.filter(|stream| match stream.kind {
-                MediaKind::Video => sources.contains(&stream.source),
-                MediaKind::Audio => listen,
-            });
-            let count = &mut decoders[usize::from(incoming.kind == MediaKind::Video)];
-            match (wanted, &incoming.decoder) {
-                (Some(stream), Some(decoder)) => {
-                    decoder.relabel(&stream.source);
-                    *count += 1;
-                }
-                (Some(stream), None) if *count < MAX_DECODERS && !incoming.leaving && !incoming.broken => {
-                    incoming.attach(&stream.source, &self.board, transport);
-                    *count += 1;
-                }
-                (None, Some(_)) => self.detach(ssrc),
-                _ => {}
+            let Some(source) = wanted(ssrc, incoming.kind) else {
+                continue;
+            };
+            match &incoming.decoder {
+                Some(decoder) => decoder.relabel(source),
+                None => incoming.attach(source, &self.board, transport),
             }
         }
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::key_frames::KeyFrames;
+use super::pulse::Pulse;
 use super::workarounds;
 use crate::certificate::{Certificate, fingerprint_of_pem};
 use crate::elements::{BuildError, make};
@@ -41,8 +42,10 @@ pub enum TransportEvent {
     AnswerSet(Result<(), String>),
     /// ICE and DTLS together.
     State(WebRTCPeerConnectionState),
-    /// A new SSRC arrives. Its buffers are dropped by the probe until somebody wants them.
-    Incoming(gst::Pad, Option<gst::PadProbeId>),
+    /// A new SSRC arrives. Its buffers are held by the probe until somebody wants them.
+    Incoming(gst::Pad, Option<gst::PadProbeId>, Arc<Pulse>),
+    /// An SSRC that was forgotten with [`Pulse::forget`] arrives again; its pad is parked.
+    Returned(gst::Pad, Arc<Pulse>),
     /// A branch was taken off a pad, which is parked now, and can be stopped.
     Detached(u64, Option<gst::PadProbeId>),
     /// The data channel opened or closed.
@@ -274,7 +277,10 @@ impl Transport {
         let post = self.poster();
         self.webrtcbin.connect_pad_added(move |_, pad| {
             if pad.direction() == gst::PadDirection::Src {
-                post(TransportEvent::Incoming(pad.clone(), hold(pad)));
+                // The pulse first: behind a probe that drops it would see nothing.
+                let again = post.clone();
+                let pulse = Pulse::watch(pad, move |pad, pulse| again(TransportEvent::Returned(pad, pulse)));
+                post(TransportEvent::Incoming(pad.clone(), hold(pad), pulse));
             }
         });
     }
