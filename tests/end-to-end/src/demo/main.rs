@@ -103,7 +103,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
             _ = terminate.recv() => room_box.signal(Signal::TERM),
             _ = interrupt.recv() => room_box.signal(Signal::TERM),
             _ = sample.tick() => figures.sample(&room_box, &conference),
-            () = page.serve_one(&conference, &room_box) => {}
+            Ok(stream) = page.accept() => page::serve(stream, &conference, &room_box).await,
         }
     }
     let gone = |conference: &Conference| conference.guest().is_some_and(|guest| guest.gone_ns.is_some());

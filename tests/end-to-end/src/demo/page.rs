@@ -37,14 +37,16 @@ impl Page {
         self.address
     }
 
-    /// Answers one request.
-    pub async fn serve_one(&self, conference: &Conference, room_box: &RoomBox) {
-        let Ok((mut stream, _)) = self.listener.accept().await else {
-            return;
-        };
-        // A browser that went away is none of our business.
-        let _answered = timeout(PATIENCE, answer(&mut stream, conference, room_box)).await;
+    /// The next browser that connects.
+    pub async fn accept(&self) -> std::io::Result<TcpStream> {
+        self.listener.accept().await.map(|(stream, _)| stream)
     }
+}
+
+/// Answers one request.
+pub async fn serve(mut stream: TcpStream, conference: &Conference, room_box: &RoomBox) {
+    // A browser that went away is none of our business.
+    let _answered = timeout(PATIENCE, answer(&mut stream, conference, room_box)).await;
 }
 
 async fn answer(stream: &mut TcpStream, conference: &Conference, room_box: &RoomBox) -> std::io::Result<()> {
