@@ -33,7 +33,7 @@ pub(super) struct Membership {
     trusted: Option<String>,
     focus: Focus,
     others: Vec<Occupant>,
-    /// Our own ids of earlier stays: the server keeps a ghost for a minute after a lost connection, which is nobody.
+    /// Our own ids of earlier stays: the server keeps a ghost until it has noticed the lost connection, which is nobody.
     past: Vec<String>,
     told: Option<Vec<Participant>>,
 }

@@ -1,7 +1,7 @@
-//! Stream management (XEP-0198): counting both ways. What resumption needs is kept: the id, both counters, and the
-//! stanzas that the server has not acknowledged.
-
-use std::collections::VecDeque;
+//! Stream management (XEP-0198): counting both ways, so that both sides notice a dead connection.
+//!
+//! Resumption is not asked for: for a stream that could be resumed the server keeps a lost participant in the room for a
+//! minute, and a box that comes back on a new stream would be seen twice.
 
 use minidom::Element;
 
@@ -11,8 +11,6 @@ use crate::xml::{element, to_text};
 pub(super) const NS: &str = "urn:xmpp:sm:3";
 /// An acknowledgement is asked for after so many stanzas, as lib-jitsi-meet does.
 const ASK_EVERY: u32 = 5;
-/// Unacknowledged stanzas that are kept; a server that acknowledges nothing costs no more memory.
-const MAX_KEPT: usize = 256;
 
 /// The counters of one stream.
 #[derive(Debug, Default)]
@@ -22,12 +20,9 @@ pub(super) struct Management {
     asked: bool,
     /// The server agreed: what it sends counts.
     enabled: bool,
-    /// For a later resumption.
-    id: Option<String>,
     inbound: u32,
     outbound: u32,
     acknowledged: u32,
-    unacknowledged: VecDeque<String>,
     since_asked: u32,
 }
 
@@ -40,20 +35,15 @@ impl Management {
     /// The nonza that switches it on, if the server has it.
     pub(super) fn enable(&mut self) -> Option<String> {
         self.asked = self.offered;
-        self.offered
-            .then(|| to_text(&element("enable", NS).attr("resume", "true").build()))
+        self.offered.then(|| to_text(&element("enable", NS).build()))
     }
 
     /// Counts a stanza we send; true if an acknowledgement is to be asked for.
-    pub(super) fn sent(&mut self, text: &str) -> bool {
+    pub(super) fn sent(&mut self) -> bool {
         if !self.asked {
             return false;
         }
         self.outbound = self.outbound.wrapping_add(1);
-        if self.unacknowledged.len() == MAX_KEPT {
-            self.unacknowledged.pop_front();
-        }
-        self.unacknowledged.push_back(text.to_owned());
         self.since_asked += 1;
         let ask = self.since_asked >= ASK_EVERY;
         if ask {
@@ -80,12 +70,7 @@ impl Management {
             "enabled" if self.asked => {
                 self.enabled = true;
                 self.inbound = 0;
-                let resumable = matches!(nonza.attr("resume"), Some("true" | "1"));
-                self.id = nonza
-                    .attr("id")
-                    .filter(|id| resumable && id.len() <= 4096)
-                    .map(str::to_owned);
-                tracing::debug!(resumable = self.id.is_some(), "stream management enabled");
+                tracing::debug!("stream management enabled");
             }
             "a" => {
                 let Some(handled) = nonza.attr("h").and_then(|h| h.parse::<u32>().ok()) else {
@@ -101,15 +86,10 @@ impl Management {
                     return;
                 }
                 self.acknowledged = handled;
-                let open = self.outbound.wrapping_sub(handled) as usize;
-                while self.unacknowledged.len() > open {
-                    self.unacknowledged.pop_front();
-                }
             }
             "failed" => {
                 self.asked = false;
                 self.enabled = false;
-                self.unacknowledged.clear();
             }
             _ => {}
         }
@@ -117,8 +97,8 @@ impl Management {
 
     /// Stanzas not acknowledged yet.
     #[cfg(test)]
-    pub(super) fn open(&self) -> usize {
-        self.unacknowledged.len()
+    pub(super) fn open(&self) -> u32 {
+        self.outbound.wrapping_sub(self.acknowledged)
     }
 }
 

@@ -119,7 +119,7 @@ impl Stream {
             return;
         }
         let text = to_text(stanza);
-        let ask = self.management.sent(&text);
+        let ask = self.management.sent();
         self.frames.push(text);
         if ask {
             self.frames.push(management::request());

@@ -32,8 +32,8 @@ fn bound(start: Instant) -> Stream {
             jid: "ab12cd34-1@meet.example/r".into()
         }]
     );
-    assert_eq!(stream.take_frames(), ["<enable xmlns='urn:xmpp:sm:3' resume='true'/>"]);
-    stream.receive("<enabled xmlns='urn:xmpp:sm:3' id='x' resume='true'/>", start);
+    assert_eq!(stream.take_frames(), ["<enable xmlns='urn:xmpp:sm:3'/>"]);
+    stream.receive("<enabled xmlns='urn:xmpp:sm:3'/>", start);
     stream
 }
 

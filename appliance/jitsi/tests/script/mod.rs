@@ -257,7 +257,7 @@ impl Script {
              <jid>{node}@meet.example/r</jid></bind></iq>"
         ));
         self.sent("<enable ");
-        self.text("<enabled xmlns='urn:xmpp:sm:3' id='sm1' resume='true'/>");
+        self.text("<enabled xmlns='urn:xmpp:sm:3'/>");
     }
 
     pub fn features(&mut self) {
