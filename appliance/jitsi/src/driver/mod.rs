@@ -18,8 +18,10 @@ use crate::participant::{ConnectionId, Input, Output, Participant};
 
 /// Commands that may wait for the participant.
 const COMMAND_QUEUE: usize = 64;
-/// Events that may wait in the channel for the room; the driver holds more behind it.
+/// Events that may wait in the channel for the room.
 const EVENT_QUEUE: usize = 64;
+/// Events that may wait behind that; while so many do, the network is not read.
+const WAITING: usize = 1024;
 /// Network events that may wait for the core; a socket that brings more is read more slowly.
 const NETWORK_QUEUE: usize = 64;
 /// How long the driver waits at its end for sockets to be flushed and closed.
@@ -36,8 +38,8 @@ pub struct Handle {
 
 /// Starts a participant on the running tokio runtime. It serves one meeting after the other.
 ///
-/// Messages for the bridge channel of a session may be answered by the room's media worker at any rate: neither side
-/// of the two channels can block the other.
+/// Commands are taken whether or not events are read: neither side of the two channels can block the other. While the
+/// room reads no events, the network waits.
 #[must_use]
 pub fn spawn(options: Options) -> Handle {
     let (command_sender, commands) = mpsc::channel(COMMAND_QUEUE);
@@ -86,7 +88,7 @@ async fn run(
                     Input::Command(ConferenceCommand::Leave)
                 }
             },
-            Some(input) = network.recv() => input,
+            Some(input) = network.recv(), if released || waiting.len() < WAITING => input,
             permit = events.reserve(), if !waiting.is_empty() && !released => {
                 match permit {
                     Ok(permit) => {

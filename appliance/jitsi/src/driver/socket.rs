@@ -1,9 +1,12 @@
 //! One WebSocket: a task that connects, reads, writes in order and closes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::Notify;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_tungstenite::Connector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -26,13 +29,14 @@ const WRITE_QUEUE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Socket {
     frames: mpsc::Sender<String>,
+    overflow: Arc<Notify>,
 }
 
 impl Socket {
-    /// Queues a text frame. A full queue is a dead connection, which the reader's timeouts notice.
+    /// Queues a text frame. A full queue breaks the connection: nothing is ever left out in the middle of a stream.
     pub(super) fn send(&self, text: String) {
-        if self.frames.try_send(text).is_err() {
-            tracing::warn!("a frame was dropped: the connection does not take it");
+        if let Err(TrySendError::Full(_)) = self.frames.try_send(text) {
+            self.overflow.notify_one();
         }
     }
 }
@@ -46,14 +50,28 @@ pub(super) fn open(
     clients: Clients,
 ) -> (Socket, impl Future<Output = ()> + Send + 'static) {
     let (sender, frames) = mpsc::channel(WRITE_QUEUE);
+    let overflow = Arc::new(Notify::new());
+    let overflown = overflow.clone();
     let task = async move {
-        let last = match clients.get().await {
-            Ok(made) => serve(id, &url, protocol, frames, &network, made.tls.clone()).await,
-            Err(error) => SocketEvent::Failed(error),
+        let served = async {
+            match clients.get().await {
+                Ok(made) => serve(id, &url, protocol, frames, &network, made.tls.clone()).await,
+                Err(error) => SocketEvent::Failed(error),
+            }
+        };
+        let last = tokio::select! {
+            event = served => event,
+            () = overflown.notified() => {
+                SocketEvent::Failed(NetworkError::Broken("the connection does not take what is sent".into()))
+            }
         };
         let _ = network.send(Input::Socket { id, event: last }).await;
     };
-    (Socket { frames: sender }, task)
+    let socket = Socket {
+        frames: sender,
+        overflow,
+    };
+    (socket, task)
 }
 
 /// Serves the socket and gives the event that ends it.
@@ -164,4 +182,39 @@ fn is_unreachable(kind: std::io::ErrorKind) -> bool {
             | ErrorKind::AddrNotAvailable
             | ErrorKind::NotFound
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_takes_no_more_fails_instead_of_losing_frames() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let opened = tokio_tungstenite::accept_async(stream).await.unwrap();
+            std::future::pending::<()>().await;
+            drop(opened);
+        });
+        let (network, mut events) = mpsc::channel(8);
+        let (socket, task) = open(ConnectionId(1), url, None, network, Clients::default());
+        let task = tokio::spawn(task);
+        let mut next = async || {
+            let input = tokio::time::timeout(Duration::from_secs(30), events.recv()).await;
+            match input.unwrap().unwrap() {
+                Input::Socket { event, .. } => event,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(matches!(next().await, SocketEvent::Opened));
+        for _ in 0..=WRITE_QUEUE {
+            socket.send("x".into());
+        }
+        let last = next().await;
+        assert!(matches!(last, SocketEvent::Failed(NetworkError::Broken(_))), "{last:?}");
+        task.await.unwrap();
+        server.abort();
+    }
 }

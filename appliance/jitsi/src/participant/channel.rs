@@ -15,6 +15,8 @@ use crate::muc::camera_source_name;
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// For the room to open its camera after joining.
 const CAMERA_OPENING: Duration = Duration::from_secs(5);
+/// Pings of others that are answered within a second.
+const PINGS: u32 = 10;
 /// Most sources asked for by name; a wall has no more tiles.
 const MAX_SOURCES: usize = 20;
 /// Pictures wanted before the room has said which.
@@ -29,6 +31,29 @@ pub(super) struct Channel {
     /// When the bridge is told that our camera is off after all.
     confess: Option<Instant>,
     web_socket: Option<WebSocket>,
+    pings: Pings,
+}
+
+/// How many pings were answered in the present second.
+#[derive(Debug, Default)]
+struct Pings {
+    since: Option<Instant>,
+    answered: u32,
+}
+
+impl Pings {
+    /// Counts one more; false if it is too many.
+    fn count(&mut self, now: Instant) -> bool {
+        let same_second = |since: Instant| now.duration_since(since) < Duration::from_secs(1);
+        if !self.since.is_some_and(same_second) {
+            *self = Self {
+                since: Some(now),
+                answered: 0,
+            };
+        }
+        self.answered += 1;
+        self.answered <= PINGS
+    }
 }
 
 #[derive(Debug)]
@@ -252,7 +277,9 @@ impl Meeting {
         let id = payload
             .get("id")
             .filter(|id| id.is_number() || id.as_str().is_some_and(|id| id.len() <= 64));
-        if let Some(id) = id {
+        if let Some(id) = id
+            && self.channel.pings.count(cx.now)
+        {
             self.say(&Outgoing::ping_response(from, id), cx);
         }
     }

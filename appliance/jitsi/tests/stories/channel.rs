@@ -172,6 +172,23 @@ fn a_ping_of_another_participant_is_answered_and_nonsense_is_not() {
 }
 
 #[test]
+fn a_flood_of_pings_is_answered_ten_times_a_second() {
+    let (mut script, id) = Script::in_session();
+    script.take_bridge_messages();
+    for _ in 0..2 {
+        for _ in 0..100 {
+            script.bridge_says(
+                id,
+                r#"{"colibriClass":"EndpointMessage","from":"cd34ef56","msgPayload":{"type":"e2e-ping-request","id":5}}"#,
+            );
+        }
+        assert_eq!(script.take_bridge_messages().len(), 10);
+        script.seconds(1);
+        script.take_bridge_messages();
+    }
+}
+
+#[test]
 fn a_camera_that_is_still_being_opened_is_called_a_camera_and_one_that_stays_off_is_not() {
     for opens in [true, false] {
         let mut script = Script::new();
