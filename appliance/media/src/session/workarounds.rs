@@ -17,6 +17,10 @@ use crate::elements::BuildError;
 /// Jitterbuffers remembered by SSRC; a bridge that rewrites SSRCs has at most a hundred.
 const MAX_JITTERBUFFERS: usize = 256;
 
+/// SSRCs served at a time, sound and pictures together; packets of more fall at the entrance, because each costs a
+/// jitterbuffer and two threads. A bridge that rewrites SSRCs uses at most a hundred.
+const MAX_STREAMS: u32 = 160;
+
 /// Inner elements of webrtcbin that are looked at later.
 #[derive(Debug, Clone, Default)]
 pub struct Watched(Arc<Mutex<Inner>>);
@@ -94,6 +98,7 @@ pub fn apply(
     };
     // Else every SSRC that ever arrived keeps its jitterbuffer and threads (§3.5).
     rtpbin.set_property("autoremove", true);
+    rtpbin.set_property("max-streams", MAX_STREAMS);
     ask_again_for_lost_packets(&rtpbin, &watched);
     route_key_frame_requests(&rtpbin, keys);
     let map = retransmission_map(layers);
@@ -209,4 +214,59 @@ fn note_arrivals(nicesrc: &gst::Element, last_packet: &Arc<AtomicU64>) {
         last_packet.store(now_ns(), Ordering::Relaxed);
         gst::PadProbeReturn::Ok
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One packet of RTP (RFC 3550 §5.1).
+    fn packet(ssrc: u32, sequence: u8) -> gst::Buffer {
+        let mut bytes = vec![0x80, 111, 0, sequence, 0, 0, 0, 0];
+        bytes.extend(ssrc.to_be_bytes());
+        bytes.extend([0; 20]);
+        gst::Buffer::from_slice(bytes)
+    }
+
+    #[test]
+    fn a_flood_of_ssrcs_costs_no_more_than_the_limit_and_stops_nothing() {
+        gst::init().unwrap();
+        let webrtcbin = gst::Bin::new();
+        let rtpbin = gst::ElementFactory::make("rtpbin").name("rtpbin").build().unwrap();
+        webrtcbin.add(&rtpbin).unwrap();
+        let keys = KeyFrames::default();
+        apply(webrtcbin.upcast_ref(), String::new(), &[], &keys, &Arc::default()).unwrap();
+        let counted = Arc::new(AtomicU64::new(0));
+        let count = counted.clone();
+        rtpbin.connect("new-jitterbuffer", false, move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            None
+        });
+        rtpbin.connect("request-pt-map", false, |_| {
+            let caps = gst::Caps::builder("application/x-rtp")
+                .field("media", "audio")
+                .field("encoding-name", "OPUS")
+                .field("clock-rate", 48_000)
+                .field("payload", 111);
+            Some(caps.build().to_value())
+        });
+        let sink = rtpbin.request_pad_simple("recv_rtp_sink_0").unwrap();
+        rtpbin.set_state(gst::State::Paused).unwrap();
+        let source = gst::Pad::new(gst::PadDirection::Src);
+        source.set_active(true).unwrap();
+        source.link(&sink).unwrap();
+        source.push_event(gst::event::StreamStart::new("flood"));
+        let caps = gst::Caps::builder("application/x-rtp").build();
+        source.push_event(gst::event::Caps::new(&caps));
+        source.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+        for ssrc in 1..=MAX_STREAMS + 40 {
+            // An SSRC is believed after a few packets in sequence (RFC 3550 §A.1).
+            for sequence in 1..4 {
+                let pushed = source.push(packet(ssrc, sequence));
+                assert_eq!(pushed, Ok(gst::FlowSuccess::Ok), "SSRC {ssrc}");
+            }
+        }
+        assert_eq!(counted.load(Ordering::Relaxed), u64::from(MAX_STREAMS));
+        rtpbin.set_state(gst::State::Null).unwrap();
+    }
 }
