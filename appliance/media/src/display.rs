@@ -63,6 +63,12 @@ impl Display {
         &self.source
     }
 
+    /// Whether the device has taken something and goes on.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.pipeline.is_playing()
+    }
+
     /// A message of its bus.
     pub fn on_bus(&self, message: &gst::Message) {
         self.pipeline.on_bus(message);

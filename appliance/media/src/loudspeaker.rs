@@ -162,9 +162,16 @@ impl Loudspeaker {
     fn take_out(&mut self, ssrc: u32) {
         let Some(input) = self.inputs.remove(&ssrc) else { return };
         input.tap.disconnect(&input.source);
+        // The pad first: with a stalled device the source's thread waits in it, and stopping the source waits for that.
+        self.mixer.release_request_pad(&input.pad);
         let _ = input.source.set_state(gst::State::Null);
         let _ = self.pipeline.bin().remove(&input.source);
-        self.mixer.release_request_pad(&input.pad);
+    }
+
+    /// Whether the device has taken something and goes on.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.pipeline.is_playing()
     }
 
     /// A message of its bus.
@@ -236,4 +243,42 @@ fn mix_caps() -> gst::Caps {
         .field("channels", 2)
         .field("channel-mask", gst::Bitmask::new(3))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speaker_who_leaves_holds_nobody_up_though_the_device_has_stalled() {
+        gst::init().unwrap();
+        let (mailbox, _messages) = Mailbox::new();
+        let device = LoudspeakerDevice::Simulated { record: None };
+        let mut loudspeaker = Loudspeaker::open(&device, PipelineId::Loudspeaker(1), &mailbox).unwrap();
+        let tap = Tap::default();
+        loudspeaker.mix(&BTreeMap::from([(7, tap.clone())]));
+        let stalled = loudspeaker.volume.static_pad("src").unwrap();
+        let block = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+        stalled.add_probe(block, |_, _| gst::PadProbeReturn::Ok).unwrap();
+        let source = loudspeaker.inputs[&7].source.clone();
+        // Its queue fills when the thread behind it is stuck in the mixer.
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        let mut at = now_ns();
+        while source.current_level_buffers() < 10 {
+            assert!(std::time::Instant::now() < end, "the mixer takes everything");
+            let mut buffer = gst::Buffer::from_slice([0; SILENCE_BYTES]);
+            let changed = buffer.make_mut();
+            changed.set_pts(gst::ClockTime::from_nseconds(at));
+            changed.set_duration(gst::ClockTime::from_nseconds(SILENCE_NS));
+            at += SILENCE_NS;
+            tap.push(buffer);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (done, wait) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            loudspeaker.mix(&BTreeMap::new());
+            let _ = done.send(loudspeaker.inputs.len());
+        });
+        assert_eq!(wait.recv_timeout(Duration::from_secs(5)), Ok(0), "it was held up");
+    }
 }

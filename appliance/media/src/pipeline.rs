@@ -69,6 +69,12 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Whether it plays by now: every sink has taken its first buffer.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.inner.current_state() == gst::State::Playing
+    }
+
     /// What every owner of a pipeline does with a message of its bus before looking at it closer.
     pub fn on_bus(&self, message: &gst::Message) {
         match message.view() {
