@@ -32,6 +32,9 @@ use transport::{Transport, TransportEvent};
 use video_sender::VideoSender;
 use watchdog::Watchdog;
 
+/// Most events of the bridge channel kept until the connection is told; a bridge greets with one or two.
+const MAX_EARLY: usize = 16;
+
 /// What a session needs of its surroundings.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
@@ -59,6 +62,8 @@ pub struct Session {
     listen: bool,
     connected: bool,
     failed: bool,
+    /// What the bridge channel said before the bridge was known to be the signalled one.
+    early: Vec<SessionEvent>,
 }
 
 impl Session {
@@ -86,6 +91,7 @@ impl Session {
             listen,
             connected,
             failed,
+            early: Vec::new(),
         })
     }
 
@@ -107,12 +113,22 @@ impl Session {
         self.apply();
     }
 
+    /// Connected, to the peer that was signalled, and nothing has failed since.
+    fn is_trusted(&self) -> bool {
+        self.connected && !self.failed
+    }
+
     fn apply(&mut self) {
-        let may_send = self.connected && !self.failed;
-        self.audio.apply(&self.plan, may_send);
-        self.video.apply(&self.plan, may_send);
+        self.audio.apply(&self.plan, self.is_trusted());
+        self.video.apply(&self.plan, self.is_trusted());
+        // Nothing of a stranger is decoded: media may come before the certificate has been looked at.
+        let nothing = HashSet::new();
+        let (sources, listen) = match self.is_trusted() {
+            true => (&self.sources, self.listen),
+            false => (&nothing, false),
+        };
         self.receiver
-            .reconcile(&self.plan.streams, &self.sources, self.listen, &self.transport);
+            .reconcile(&self.plan.streams, sources, listen, &self.transport);
     }
 
     /// Nothing leaves the box from now on; before a session is dropped.
@@ -121,8 +137,34 @@ impl Session {
         self.apply();
     }
 
-    /// Something of the transport happened.
-    pub fn on_transport(&mut self, event: TransportEvent) -> Option<SessionEvent> {
+    /// Something of the transport happened. What it says, in this order.
+    pub fn on_transport(&mut self, event: TransportEvent) -> Vec<SessionEvent> {
+        let was_trusted = self.is_trusted();
+        let event = self.take_in(event);
+        let said = matches!(
+            event,
+            Some(SessionEvent::BridgeChannel(_) | SessionEvent::BridgeMessage { .. })
+        );
+        if said && self.failed {
+            return Vec::new();
+        }
+        if said && !was_trusted {
+            // The channel may open before the connection is told; whose it is, is not known yet.
+            if self.early.len() < MAX_EARLY {
+                self.early.extend(event);
+            }
+            return Vec::new();
+        }
+        let mut events: Vec<SessionEvent> = event.into_iter().collect();
+        if self.failed {
+            self.early.clear();
+        } else if self.is_trusted() {
+            events.append(&mut self.early);
+        }
+        events
+    }
+
+    fn take_in(&mut self, event: TransportEvent) -> Option<SessionEvent> {
         match event {
             TransportEvent::OfferSet(Ok(())) => {
                 self.transport.make_answer();
@@ -210,13 +252,15 @@ impl Session {
         let looked_at = |source: &String| self.plan.streams.iter().any(|stream| stream.source == *source);
         let expecting = self.video.flows() || self.audio.flows() || self.sources.iter().any(looked_at);
         let event = self.watchdog.tick(now_ns(), self.transport.last_packet_ns(), expecting);
-        self.failed |= matches!(event, Some(SessionEvent::Failed { .. }));
-        event
+        match event {
+            Some(SessionEvent::Failed { reason }) => self.fail(reason),
+            other => other,
+        }
     }
 
     /// Sends a text on the bridge channel.
     pub fn send_text(&self, text: &str) {
-        if !self.transport.send_text(text) {
+        if !self.is_trusted() || !self.transport.send_text(text) {
             tracing::warn!(bytes = text.len(), "bridge channel is not open, a text was dropped");
         }
     }
