@@ -37,6 +37,11 @@ pub enum FromWorker {
         /// What is wrong.
         fault: DeviceFault,
     },
+    /// A [`FromWorker::PlaybackFault`] of this device holds no longer: the device plays, or the plan wants another or none.
+    PlaybackRecovered {
+        /// The device as named in the fault.
+        device: String,
+    },
 }
 
 /// Who the worker is.
@@ -69,7 +74,8 @@ pub struct CaptureState {
 pub enum DeviceState {
     /// No descriptor is open.
     Closed,
-    /// Open and delivering.
+    /// The worker holds it open; its first frame may still be on the way. One that delivers nothing for four seconds is
+    /// [`DeviceState::Failed`] with [`DeviceFault::Silent`].
     Open,
     /// Wanted and not to be had; tried again every two seconds.
     Failed {

@@ -23,7 +23,8 @@ pub struct MediaPlan {
     pub session: Option<SessionPlan>,
 }
 
-/// Why a capture device may be open. The worker refuses a plan whose purpose does not hold (invariant 1 of the map).
+/// Why a capture device may be open (invariant 1 of the map). The worker believes it, and sends nothing of a device whose
+/// purpose is not [`CapturePurpose::Meeting`], whatever the session's plan says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CapturePurpose {

@@ -17,7 +17,7 @@ pub struct SessionPlan {
     pub id: SessionId,
     /// What the other side offered, and our own SSRCs.
     pub offer: SessionOffer,
-    /// The simulcast layers of our camera, lowest first; `enabled` follows mute, sender constraints and load.
+    /// The simulcast layers of our camera, lowest first; `enabled` follows mute and sender constraints.
     pub layers: Vec<LayerPlan>,
     /// Whether audio packets leave the box. False: nothing is sent, whatever the microphone does.
     pub send_audio: bool,

@@ -21,7 +21,8 @@ const RETRY: Duration = Duration::from_secs(2);
 struct Trouble {
     retry: Option<Instant>,
     fault: Option<(String, DeviceFault)>,
-    told: Option<DeviceFault>,
+    told: Option<(String, DeviceFault)>,
+    recovered: Option<String>,
 }
 
 impl Trouble {
@@ -30,6 +31,16 @@ impl Trouble {
             retry: None,
             fault: None,
             told: None,
+            recovered: None,
+        }
+    }
+
+    /// The device plays, or is wanted no more: a fault that was told holds no longer.
+    fn end(&mut self) {
+        (self.retry, self.fault) = (None, None);
+        if let Some((device, _)) = self.told.take() {
+            tracing::info!(device, "playback device is no longer at fault");
+            self.recovered = Some(device);
         }
     }
 
@@ -37,9 +48,10 @@ impl Trouble {
     fn note(&mut self, device: String, fault: DeviceFault) {
         tracing::warn!(device, ?fault, "playback device cannot be had");
         self.retry = Some(Instant::now() + RETRY);
+        let fault = (device, fault);
         if self.told.as_ref() != Some(&fault) {
             self.told = Some(fault.clone());
-            self.fault = Some((device, fault));
+            self.fault = Some(fault);
         }
     }
 
@@ -82,7 +94,7 @@ impl LoudspeakerPlace {
         self.wanted = plan.cloned();
         if !same {
             self.open = None;
-            self.trouble = Trouble::none();
+            self.trouble.end();
             self.try_open();
         }
         if let (Some(open), Some(plan)) = (&self.open, plan) {
@@ -137,6 +149,19 @@ impl LoudspeakerPlace {
         if self.trouble.is_due(now) {
             self.try_open();
         }
+        if self.open.as_ref().is_some_and(Loudspeaker::is_playing) {
+            self.trouble.end();
+        }
+    }
+
+    /// The name of a device whose fault was told and holds no longer, once.
+    pub fn take_recovery(&mut self) -> Option<String> {
+        self.trouble.recovered.take()
+    }
+
+    /// A fault that stands is told once more.
+    pub fn repeat_fault(&mut self) {
+        self.trouble.fault.clone_from(&self.trouble.told);
     }
 
     /// A new fault, once.
@@ -179,7 +204,7 @@ impl DisplayPlace {
     pub fn set(&mut self, device: Option<&DisplayDevice>, wall: &Wall) {
         if self.wanted.as_ref() != device {
             self.wanted = device.cloned();
-            self.trouble = Trouble::none();
+            self.trouble.end();
             self.close(wall);
             self.try_open(wall);
         }
@@ -224,6 +249,19 @@ impl DisplayPlace {
         if self.trouble.is_due(now) {
             self.try_open(wall);
         }
+        if self.open.as_ref().is_some_and(Display::is_playing) {
+            self.trouble.end();
+        }
+    }
+
+    /// The name of a device whose fault was told and holds no longer, once.
+    pub fn take_recovery(&mut self) -> Option<String> {
+        self.trouble.recovered.take()
+    }
+
+    /// A fault that stands is told once more.
+    pub fn repeat_fault(&mut self) {
+        self.trouble.fault.clone_from(&self.trouble.told);
     }
 
     /// A new fault, once.
@@ -240,5 +278,27 @@ fn display_name(device: &DisplayDevice) -> String {
         DisplayDevice::Kms { connector: None } => "kms".into(),
         DisplayDevice::Window => "window".into(),
         DisplayDevice::Simulated { .. } => "simulated".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_once_and_its_end_once() {
+        let mut trouble = Trouble::none();
+        trouble.end();
+        assert_eq!(trouble.recovered, None, "there was none");
+        trouble.note("hw:1".into(), DeviceFault::Busy);
+        assert!(trouble.fault.take().is_some());
+        trouble.note("hw:1".into(), DeviceFault::Busy);
+        assert_eq!(trouble.fault, None, "told already");
+        trouble.end();
+        trouble.end();
+        assert_eq!(trouble.recovered.take().as_deref(), Some("hw:1"));
+        assert_eq!((trouble.recovered.as_ref(), trouble.retry), (None, None));
+        trouble.note("hw:1".into(), DeviceFault::Busy);
+        assert!(trouble.fault.is_some(), "a new one");
     }
 }

@@ -6,13 +6,13 @@ use media_protocol::{
     SessionPlan, ToWorker, WorkerHello,
 };
 use std::collections::HashSet;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::capture::{Capture, Tap, Wanted};
 use crate::clock::now_ns;
 use crate::elements::{BuildError, version};
-use crate::mailbox::{Mailbox, Message, PipelineId};
+use crate::mailbox::{Inbox, Mailbox, Message, PipelineId};
 use crate::output::{DisplayPlace, LoudspeakerPlace};
 use crate::session::transport::TransportEvent;
 use crate::session::{Session, Surroundings};
@@ -26,7 +26,7 @@ const STATISTICS: Duration = Duration::from_secs(2);
 /// Everything the worker holds.
 #[derive(Debug)]
 pub struct Owner {
-    messages: Receiver<Message>,
+    messages: Inbox,
     reports: Sender<Envelope<FromWorker>>,
     epoch: Option<u64>,
     plan: MediaPlan,
@@ -48,11 +48,7 @@ impl Owner {
     ///
     /// # Errors
     /// [`BuildError::Thread`].
-    pub fn new(
-        mailbox: &Mailbox,
-        messages: Receiver<Message>,
-        reports: Sender<Envelope<FromWorker>>,
-    ) -> Result<Self, BuildError> {
+    pub fn new(mailbox: &Mailbox, messages: Inbox, reports: Sender<Envelope<FromWorker>>) -> Result<Self, BuildError> {
         let (camera, microphone, board) = (Tap::default(), Tap::default(), Board::default());
         Ok(Self {
             messages,
@@ -249,11 +245,11 @@ impl Owner {
             return;
         };
         let is_text = matches!(event, TransportEvent::Text(_));
-        let event = session.on_transport(event);
+        let events = session.on_transport(event);
         if !is_text {
             self.loudspeaker.mix(&session.sounds());
         }
-        event.into_iter().for_each(|event| self.tell_session(id, event));
+        events.into_iter().for_each(|event| self.tell_session(id, event));
     }
 
     fn on_bus(&mut self, id: PipelineId, message: &gst::Message) {
@@ -295,12 +291,15 @@ impl Owner {
     }
 
     fn tell_faults(&mut self) {
-        for (device, fault) in self
-            .loudspeaker
-            .take_fault()
-            .into_iter()
-            .chain(self.display.take_fault())
-        {
+        let recovered = [self.loudspeaker.take_recovery(), self.display.take_recovery()];
+        for device in recovered.into_iter().flatten() {
+            self.tell(FromWorker::PlaybackRecovered { device });
+            // Whoever shows one fault at a time learns of the other that still stands.
+            self.loudspeaker.repeat_fault();
+            self.display.repeat_fault();
+        }
+        let faults = [self.loudspeaker.take_fault(), self.display.take_fault()];
+        for (device, fault) in faults.into_iter().flatten() {
             self.tell(FromWorker::PlaybackFault { device, fault });
         }
     }

@@ -238,6 +238,15 @@ fn a_device_that_is_not_there_is_told_and_had_as_soon_as_it_is() {
             |report: &FromWorker| matches!(report, FromWorker::PlaybackFault { device, .. } if device == "hw:77");
         told.iter().any(fault).then_some(())
     });
+    let recovered =
+        |report: &FromWorker| matches!(report, FromWorker::PlaybackRecovered { device } if device == "hw:77");
+    assert!(!rig.told.iter().any(recovered), "nothing has got better");
+    rig.plan.loudspeaker = Some(LoudspeakerPlan {
+        device: LoudspeakerDevice::Simulated { record: None },
+        volume: 1.0,
+    });
+    rig.apply();
+    rig.until("the end of the fault", |told| told.iter().any(recovered).then_some(()));
     record(&path("film.webm"), &path("sound.wav"));
     rig.until("the camera", |told| {
         let open =

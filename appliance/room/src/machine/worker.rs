@@ -105,6 +105,7 @@ impl Room {
             FromWorker::Wall(wall) => self.on_wall(wall),
             FromWorker::Statistics(statistics) => self.milestone(Milestone::Statistics(Box::new(statistics))),
             FromWorker::PlaybackFault { fault, .. } => self.playback_fault = Some(fault),
+            FromWorker::PlaybackRecovered { .. } => self.playback_fault = None,
         }
     }
 
