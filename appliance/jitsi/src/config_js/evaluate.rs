@@ -9,6 +9,10 @@ use crate::url::RoomUrl;
 const MAX_DEPTH: usize = 16;
 /// Longest value of an expression in bytes.
 const MAX_TEXT: usize = 8 * 1024;
+/// Most bytes that all values together may cost: a short file can name the same long value very often.
+const MAX_TOTAL: usize = 4 << 20;
+/// What a value costs besides its texts.
+const VALUE_COST: usize = 64;
 /// Longest path of names.
 const MAX_PATH: usize = 256;
 
@@ -31,6 +35,7 @@ pub(super) fn evaluate(source: &str, url: &RoomUrl) -> Values {
         tokens: &tokens,
         at: 0,
         values: Values::new(),
+        cost: 0,
         url,
     };
     while reader.at < tokens.len() {
@@ -43,6 +48,8 @@ struct Reader<'a> {
     tokens: &'a [Token],
     at: usize,
     values: Values,
+    /// Of all values that were ever taken.
+    cost: usize,
     url: &'a RoomUrl,
 }
 
@@ -117,14 +124,24 @@ impl Reader<'_> {
         match value {
             Some(_) if computed && self.values.contains_key(path) => {}
             Some(Value::Text(text)) => {
-                let text = self.fill_in(&text);
+                let Some(text) = self.fill_in(&text) else { return };
                 let text = if path == "subdomain" { as_subdomain(&text) } else { text };
-                self.values.insert(path.to_owned(), Value::Text(text));
+                self.take(path, Value::Text(text));
             }
-            Some(value) => {
-                self.values.insert(path.to_owned(), value);
-            }
+            Some(value) => self.take(path, value),
             None => {}
+        }
+    }
+
+    /// Keeps a value, unless the file has already made too many.
+    fn take(&mut self, path: &str, value: Value) {
+        let text = match &value {
+            Value::Text(text) => text.len(),
+            Value::Boolean(_) => 0,
+        };
+        self.cost = self.cost.saturating_add(VALUE_COST + path.len() + text);
+        if self.cost <= MAX_TOTAL {
+            self.values.insert(path.to_owned(), value);
         }
     }
 
@@ -226,8 +243,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Fills in what the web server would have: `<!--# echo var="subdomain" default="" -->`.
-    fn fill_in(&self, text: &str) -> String {
+    /// Fills in what the web server would have: `<!--# echo var="subdomain" default="" -->`. None: it becomes too long.
+    fn fill_in(&self, text: &str) -> Option<String> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, include)) = rest.split_once("<!--#") {
@@ -238,10 +255,13 @@ impl Reader<'_> {
             } else if include.contains("\"subdir\"") {
                 filled.push_str(self.url.base_path().trim_start_matches('/'));
             }
+            if filled.len() > MAX_TEXT {
+                return None;
+            }
             rest = after;
         }
         filled.push_str(rest);
-        filled
+        Some(filled).filter(|filled| filled.len() <= MAX_TEXT)
     }
 }
 
@@ -250,5 +270,39 @@ fn as_subdomain(text: &str) -> String {
     match text.trim_end_matches('.') {
         "" => String::new(),
         name => format!("{}.", name.replace('.', "_").to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(values: &Values) -> usize {
+        let text = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Boolean(_) => 0,
+        };
+        values.iter().map(|(path, value)| path.len() + text(value)).sum()
+    }
+
+    #[test]
+    fn a_long_value_that_is_named_often_does_not_multiply() {
+        let url = RoomUrl::parse("https://visio.example/room").unwrap();
+        let mut source = format!("a='{}';", "x".repeat(8000));
+        for number in 0..100_000 {
+            source.push_str(&format!("b{number}=a;"));
+        }
+        let values = evaluate(&source, &url);
+        assert!(values.len() > 100, "what fits is kept");
+        assert!(bytes(&values) <= MAX_TOTAL, "{}", bytes(&values));
+    }
+
+    #[test]
+    fn what_the_web_server_would_have_filled_in_makes_no_value_longer_than_others() {
+        let url = RoomUrl::parse(&format!("https://visio.example/{}/room", "t".repeat(60))).unwrap();
+        let source = format!("a='{}';b='x';", "<!--#\"subdomain\"-->".repeat(400));
+        let values = evaluate(&source, &url);
+        assert_eq!(values.get("a"), None);
+        assert_eq!(values.get("b"), Some(&Value::Text("x".into())));
     }
 }
