@@ -14,6 +14,9 @@ pub const BRIDGE_OWNER: &str = "jvb";
 /// Most mappings kept; the bridge has 50 audio and 50 video slots (`specs/jitsi-client.md §5`).
 const MAX_MAPPINGS: usize = 256;
 
+/// Most streams of one plan: it stays far below what the media worker reads in one message.
+const MAX_STREAMS: usize = 500;
+
 /// All that is known of the sources of one session.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SourceTable {
@@ -131,10 +134,13 @@ impl SourceTable {
         self.signalled.contains_key(&ssrc) || mapped()
     }
 
-    /// The streams that may arrive, by SSRC: mapped ones, and signalled ones that are not mapped over.
+    /// The streams that may arrive, by SSRC: mapped ones, and signalled ones that are not mapped over, at most 500.
     pub fn streams(&self) -> Vec<RemoteStream> {
         let mut streams = self.mapped.clone();
         for (ssrc, entry) in &self.signalled {
+            if streams.len() >= MAX_STREAMS {
+                break;
+            }
             if entry.secondary || entry.owner == BRIDGE_OWNER || streams.contains_key(ssrc) {
                 continue;
             }

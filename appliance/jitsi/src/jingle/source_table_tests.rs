@@ -178,3 +178,17 @@ fn the_table_has_an_end() {
     table.map(MediaKind::Video, &many);
     assert!(table.mapped.len() <= MAX_MAPPINGS);
 }
+
+#[test]
+fn a_crowd_of_sources_becomes_a_plan_of_bounded_size() {
+    let owner = "o".repeat(128);
+    let sources = (1..=900).map(|ssrc| source(ssrc, MediaKind::Audio, Some(&"n".repeat(128))));
+    let mut table = SourceTable::default();
+    table.reset(&[OwnerSources {
+        sources: sources.collect(),
+        ..OwnerSources::of(&owner)
+    }]);
+    let streams = table.streams();
+    assert_eq!(streams.len(), 500);
+    assert!(serde_json::to_string(&streams).unwrap().len() < 256 << 10);
+}
