@@ -87,7 +87,7 @@ impl Meeting {
     /// Only components of the deployment are heard, never occupants: an address without node, in the domain.
     fn json_message(&mut self, from: &str, message: &JsonMessage, cx: &mut Context) {
         let Some(deployment) = &self.deployment else { return };
-        let component = !from.contains(['@', '/']) && from.ends_with(deployment.domain.as_str());
+        let component = is_component(from, &deployment.domain);
         if let (true, JsonMessage::RoomMetadata(metadata)) = (component, message) {
             if let Some(servers) = metadata.ice_servers.clone() {
                 self.add_relays(servers);
@@ -114,6 +114,34 @@ impl Meeting {
             if off {
                 cx.event(ConferenceEvent::MutedByModerator { device, actor: None });
             }
+        }
+    }
+}
+
+/// An address without node and resource that is the domain or one below it.
+fn is_component(address: &str, domain: &str) -> bool {
+    let Some(before) = address.strip_suffix(domain) else {
+        return false;
+    };
+    !before.contains(['@', '/']) && (before.is_empty() || before.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_the_domain_or_below_it() {
+        for (address, component) in [
+            ("meet.example", true),
+            ("metadata.meet.example", true),
+            ("notmeet.example", false),
+            ("example", false),
+            ("focus@auth.meet.example", false),
+            ("room@muc.meet.example/ab12cd34", false),
+            ("x/a.meet.example", false),
+        ] {
+            assert_eq!(is_component(address, "meet.example"), component, "{address}");
         }
     }
 }
