@@ -5,6 +5,7 @@ mod decoder;
 mod gate;
 mod key_frames;
 mod payload;
+mod picture_limit;
 mod pulse;
 mod receiver;
 mod slots;

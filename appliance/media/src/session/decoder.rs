@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::picture_limit;
 use crate::capture::{Tap, with_common_time};
 use crate::elements::{BuildError, chain, make};
 use crate::pipeline::Pipeline;
@@ -116,6 +117,9 @@ fn depayload_and_decode(encoding: &str) -> Result<Vec<gst::Element>, BuildError>
             depayload.set_property("request-keyframe", true);
             depayload.set_property("wait-for-keyframe", true);
             decode.set_property("threads", 1_u32);
+            if let Some(pad) = depayload.static_pad("src") {
+                picture_limit::guard_vp8(&pad);
+            }
             Ok(vec![depayload, decode])
         }
         "H264" => {
@@ -123,6 +127,9 @@ fn depayload_and_decode(encoding: &str) -> Result<Vec<gst::Element>, BuildError>
             depayload.set_property("request-keyframe", true);
             depayload.set_property("wait-for-keyframe", true);
             decode.set_property("max-threads", 1_i32);
+            if let Some(pad) = parse.static_pad("src") {
+                picture_limit::guard_parsed(&pad);
+            }
             Ok(vec![depayload, parse, decode, make("videoconvert")?])
         }
         "OPUS" => {
