@@ -1,5 +1,6 @@
 //! What arrives at the box.
 
+use gstreamer::prelude::*;
 use media_protocol::*;
 use std::time::Duration;
 
@@ -97,6 +98,39 @@ fn a_rewritten_ssrc_changes_its_name_and_keeps_its_decoder() {
     rig.session().streams = streams(["p1-v0", "p2-v0"]);
     rig.apply();
     shown(&mut rig, &["p1-v0", "p2-v0"]);
+    rig.worker.stop().unwrap();
+}
+
+#[test]
+fn a_silent_stream_that_nobody_names_is_forgotten_and_taken_up_when_it_returns() {
+    let _alone = alone();
+    let (mut rig, bridge) = (Rig::start(), Bridge::start());
+    rig.connect(&bridge, 1);
+    let known = |told: &[FromWorker], ssrc: u32| {
+        let received = &last_statistics(told)?.received;
+        Some(received.iter().any(|stream| stream.ssrc == ssrc))
+    };
+    let [heard, silent] = SENDS.1;
+    rig.until("both pictures", |told| {
+        (known(told, heard)? && known(told, silent)?).then_some(())
+    });
+    let mouth = bridge.pipeline.by_name(&format!("pay{silent}")).unwrap();
+    let mouth = mouth.static_pad("sink").unwrap();
+    let shut = mouth.add_probe(gstreamer::PadProbeType::BUFFER, |_, _| {
+        gstreamer::PadProbeReturn::Handled
+    });
+    rig.session().streams.clear();
+    rig.apply();
+    rig.until("one forgotten", |told| (!known(told, silent)?).then_some(()));
+    assert_eq!(known(&rig.told, heard), Some(true), "who is heard stays, named or not");
+    mouth.remove_probe(shut.unwrap());
+    rig.session().streams = streams(["p1-v0", "p2-v0"]);
+    rig.plan.wall = Some(wall(&["p2-v0"]));
+    rig.apply();
+    rig.until("its picture", |told| {
+        let shown = |report: &FromWorker| matches!(report, FromWorker::Wall(state) if state.sources == ["p2-v0"]);
+        told.iter().any(shown).then_some(())
+    });
     rig.worker.stop().unwrap();
 }
 
