@@ -6,7 +6,7 @@ use minidom::Element;
 use crate::ns;
 use crate::xml::{Builder, element};
 
-use super::session_offer::{ABS_SEND_TIME, AUDIO_LEVEL, TRANSPORT_CC};
+use super::session_offer::{AUDIO_LEVEL, TRANSPORT_CC};
 use super::sources::OwnerSources;
 use super::xml_sources::{write_group, write_source};
 use super::{LocalStreams, Offer};
@@ -69,10 +69,8 @@ fn audio(accepted: &SessionOffer, local: &LocalStreams) -> Builder {
 }
 
 fn video(accepted: &SessionOffer, local: &LocalStreams) -> Builder {
-    let extensions = [
-        (accepted.video.abs_send_time_extension, ABS_SEND_TIME),
-        (accepted.video.transport_cc_extension, TRANSPORT_CC),
-    ];
+    // no abs-send-time: the media worker does not write it
+    let extensions = [(accepted.video.transport_cc_extension, TRANSPORT_CC)];
     description("video", &accepted.video.payload_types, &extensions, &local.video())
 }
 

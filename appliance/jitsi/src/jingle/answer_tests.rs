@@ -186,3 +186,11 @@ fn without_data_no_data_is_answered_and_passive_stays_passive() {
         Some("passive")
     );
 }
+
+#[test]
+fn nothing_is_promised_that_the_media_worker_does_not_do() {
+    let offer = sample::OFFER.replace("transport-cc", "goog-remb");
+    assert!(offer.contains("goog-remb") && offer.contains("abs-send-time"));
+    let text = xml::to_text(&accept(&offer, 3, "active"));
+    assert!(!text.contains("goog-remb") && !text.contains("abs-send-time"), "{text}");
+}

@@ -7,10 +7,10 @@ use super::{LocalStreams, Offer, OfferError};
 
 pub(crate) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 pub(crate) const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-pub(crate) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
 
 /// Feedback we can do.
-const FEEDBACK: [&str; 5] = ["ccm fir", "nack", "nack pli", "transport-cc", "goog-remb"];
+const FEEDBACK: [&str; 4] = ["ccm fir", "nack", "nack pli", "transport-cc"];
 
 impl Offer {
     /// What the media worker needs: Opus, and of the video codecs those in `codecs`, the first of them that is offered
