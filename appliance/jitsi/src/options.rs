@@ -1,6 +1,6 @@
 //! What a participant is told at birth.
 
-use media_protocol::VideoCodec;
+use media_protocol::{SessionId, VideoCodec};
 
 /// One simulcast layer the box can send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub struct Options {
     pub ssrc_rewriting: bool,
     /// Where the box stands, in the deployment's words, for the choice of the bridge.
     pub region: Option<String>,
+    /// Id of the first media session of this participant; each further one has the next. Whoever starts several
+    /// participants one after the other gives each a first id above all earlier ones, so that no id comes twice.
+    pub first_session: SessionId,
     /// Seed of all chance (ids, SSRCs, jitter); none: from the operating system.
     pub seed: Option<[u8; 32]>,
 }
@@ -52,6 +55,7 @@ impl Default for Options {
             ],
             ssrc_rewriting: true,
             region: None,
+            first_session: SessionId(1),
             seed: None,
         }
     }

@@ -115,9 +115,10 @@ impl Meeting {
             session_id: self.entry.session_id.take(),
             ..Entry::default()
         };
+        // Whoever comes back opens no camera by itself.
+        self.joined_at = self.rejoin.is_none().then_some(cx.now);
         self.rejoin = None;
         self.wish = None;
-        self.joined_at = Some(cx.now);
         // The others first, as the server tells them: nobody believes for a moment that the room is empty.
         self.tell_participants(cx);
         cx.event(ConferenceEvent::Joined {

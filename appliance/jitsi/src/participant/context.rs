@@ -17,7 +17,7 @@ pub(super) struct Context {
     pub now: Instant,
     pub outputs: Vec<Output>,
     connections: u64,
-    sessions: u64,
+    next_session: SessionId,
     iqs: u64,
 }
 
@@ -27,12 +27,12 @@ impl Context {
             options.machine_uid = format!("{:032x}", chance.random::<u128>());
         }
         Self {
+            next_session: options.first_session,
             options,
             chance,
             now,
             outputs: Vec::new(),
             connections: 0,
-            sessions: 0,
             iqs: 0,
         }
     }
@@ -43,8 +43,8 @@ impl Context {
     }
 
     pub fn session(&mut self) -> SessionId {
-        self.sessions += 1;
-        SessionId(self.sessions)
+        let next = SessionId(self.next_session.0.saturating_add(1));
+        std::mem::replace(&mut self.next_session, next)
     }
 
     /// An IQ id that nobody can guess, so that nobody else can answer.

@@ -91,7 +91,7 @@ pub(super) struct Meeting {
     /// Devices the meeting has wanted off at our beginning; each is heeded once, before and with the first session.
     pub start_muted: Muted,
     pub had_session: bool,
-    /// When we came in, this time.
+    /// When we came in; none after coming back.
     pub joined_at: Option<Instant>,
     pub past_sessions: VecDeque<String>,
 }

@@ -111,3 +111,14 @@ fn one_participant_serves_one_meeting_after_the_other() {
     let second = script.session("s", "b");
     assert!(second > first, "session ids never come twice");
 }
+
+#[test]
+fn a_participant_that_follows_another_goes_on_counting_sessions() {
+    let mut script = Script::joined_with(jitsi::Options {
+        first_session: media_protocol::SessionId(1000),
+        ..options()
+    });
+    script.peer("cd34ef56", "Zoé", false);
+    assert_eq!(script.session(SID, "b1"), media_protocol::SessionId(1000));
+    assert_eq!(script.session("sid2", "b2"), media_protocol::SessionId(1001));
+}
