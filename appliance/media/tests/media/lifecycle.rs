@@ -48,10 +48,11 @@ fn sessions_that_come_and_go_leave_no_descriptor_and_no_thread_behind() {
 }
 
 #[test]
-fn a_session_whose_peer_has_another_certificate_sends_nothing_and_fails() {
+fn a_session_whose_peer_has_another_certificate_sends_nothing_believes_nothing_and_fails() {
     let _alone = alone();
     let (mut rig, bridge) = (Rig::start(), Bridge::start());
     rig.simulate_capture();
+    rig.plan.wall = Some(wall(&["p1-v0", "p2-v0"]));
     let mut offer = bridge.offer();
     offer.remote.fingerprints[0].value = "00:".repeat(31) + "00";
     rig.plan.session = Some(crate::rig::session(SessionId(1), offer.clone()));
@@ -75,6 +76,32 @@ fn a_session_whose_peer_has_another_certificate_sends_nothing_and_fails() {
         })
     });
     assert!(reason.contains("certificate"), "{reason}");
+    // The stranger goes on talking, in pictures and in words.
+    bridge.say("believe me");
+    let statistics = |told: &[FromWorker]| {
+        let counters = told.iter().filter(|report| matches!(report, FromWorker::Statistics(_)));
+        counters.count()
+    };
+    let before = statistics(&rig.told);
+    rig.until("two intervals", |told| (statistics(told) >= before + 2).then_some(()));
+    for report in &rig.told {
+        match report {
+            FromWorker::Statistics(counters) => {
+                let decoded = counters
+                    .received
+                    .iter()
+                    .any(|stream| stream.height > 0 || stream.fps > 0.0);
+                assert!(!decoded, "a stranger's pictures were decoded: {counters:?}");
+            }
+            FromWorker::Session {
+                event: event @ (SessionEvent::BridgeMessage { .. } | SessionEvent::BridgeChannel(_)),
+                ..
+            } => panic!("a stranger was heard: {event:?}"),
+            _ => {}
+        }
+    }
+    let received = &last_statistics(&rig.told).unwrap().received;
+    assert_eq!(received.len(), 3, "the stranger's media did arrive: {received:?}");
     assert!(bridge.ledger.lock().unwrap().ssrcs.is_empty(), "nothing was sent");
     rig.worker.stop().unwrap();
 }
