@@ -374,8 +374,19 @@ fn a_wish_without_a_meeting_or_without_a_device_is_answered_in_words() {
 }
 
 #[test]
+fn the_notice_of_a_silent_bridge_stays_until_another_one_is_reached() {
+    let mut story = Story::in_meeting();
+    story.conference(ConferenceEvent::Participants(vec![person("a")]));
+    story.session_event(1, SessionEvent::Stalled { silent_ms: 5000 });
+    assert_eq!(story.state().notice, Some(Notice::MediaStalled));
+    story.conference(ConferenceEvent::Session(None));
+    assert_eq!(story.state().notice, Some(Notice::MediaStalled));
+}
+
+#[test]
 fn facts_of_a_session_reach_the_conference_only_while_it_is_the_session() {
     let mut story = Story::in_meeting();
+    story.conference(ConferenceEvent::Participants(vec![person("a")]));
     story.session_event(7, SessionEvent::Recovered);
     assert_eq!(story.told(), []);
     story.session_event(1, SessionEvent::Stalled { silent_ms: 5000 });

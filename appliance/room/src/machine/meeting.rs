@@ -96,8 +96,8 @@ impl Meeting {
         }
         let new = id != self.session_id();
         if new {
+            // Whoever saw nothing of the others for a while still sees nothing: the notice stays until media flow again.
             self.media_connected = false;
-            self.stalled = false;
             self.first_frames.clear();
         }
         self.session = session;

@@ -160,9 +160,9 @@ impl Room {
         if let Some(fault) = &self.playback_fault {
             return Some(Notice::PlaybackFailed(fault.clone()));
         }
-        if meeting.stalled {
-            return Some(Notice::MediaStalled);
+        if meeting.stage.people().is_empty() {
+            return Some(Notice::Alone);
         }
-        meeting.stage.people().is_empty().then_some(Notice::Alone)
+        meeting.stalled.then_some(Notice::MediaStalled)
     }
 }
