@@ -14,6 +14,9 @@ use tokio::{
 
 use crate::worker::{Worker, WorkerNews};
 
+/// Session ids set aside for each meeting.
+const SESSIONS_PER_MEETING: u64 = 1 << 32;
+
 /// Somebody who looks on: a terminal, a report, a log.
 pub trait Observer {
     /// Something worth a time stamp happened.
@@ -195,6 +198,8 @@ impl<O: Observer> Appliance<O> {
     async fn tell_conference(&mut self, command: ConferenceCommand) {
         if matches!(command, ConferenceCommand::Join(_)) {
             self.participant = Some(jitsi::spawn(self.participant_options.clone()));
+            // The worker must never take a session of the next meeting for one of this.
+            self.participant_options.first_session.0 += SESSIONS_PER_MEETING;
         }
         if let Some(participant) = &self.participant
             && participant.commands.send(command).await.is_err()
