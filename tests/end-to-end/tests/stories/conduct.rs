@@ -107,6 +107,7 @@ fn a_moved_session_comes_back_without_leaving_the_room() {
 #[test]
 fn nothing_is_sent_while_nobody_wants_a_picture() {
     let stage = Stage::in_meeting(options());
+    stage.all_layers_flow();
     stage.conference.sender_source_constraints(0);
     let silent = |stage: &Stage| {
         let before = stage.far_frames();

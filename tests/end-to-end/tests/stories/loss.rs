@@ -9,17 +9,7 @@ use crate::stage::{Stage, options};
 #[test]
 fn a_key_frame_comes_on_the_asked_layer_and_on_no_other() {
     let stage = Stage::in_meeting(options());
-    let all = |stage: &Stage| {
-        stage
-            .conference
-            .far_side()
-            .layers
-            .iter()
-            .filter(|layer| layer.frames > 30)
-            .count()
-            == 3
-    };
-    stage.wait("three layers flow", all);
+    stage.all_layers_flow();
     // The bridge itself may have asked while the layers began, each with a key frame of its own.
     let begun = stage.conference.far_side().key_frame_requests.len();
     for (count, (layer, fir)) in [(0, false), (1, false), (2, false), (1, true)].into_iter().enumerate() {

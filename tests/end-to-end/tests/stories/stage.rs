@@ -93,6 +93,14 @@ impl Stage {
         self.conference.far_side().layers.iter().map(|layer| layer.frames).sum()
     }
 
+    /// Waits until every layer flows: whatever the bridge asks at the beginning has been asked.
+    pub fn all_layers_flow(&self) {
+        self.wait("three layers flow", |stage| {
+            let layers = stage.conference.far_side().layers;
+            layers.iter().filter(|layer| layer.frames > 30).count() == 3
+        });
+    }
+
     /// Leaves, and checks that no rule was broken from first to last.
     pub fn leave_and_judge(self) {
         self.tell(r#"{"command":"leave"}"#);
