@@ -31,6 +31,8 @@ impl FarLayer {
 /// What `--report FILE` writes. A figure that could not be measured is null.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
+    /// GStreamer's registry was read anew, as on the first join after switching on.
+    pub cold: bool,
     /// Join command to joined.
     pub join_ms: Option<u64>,
     /// session-initiate sent to the first picture decoded at the far side.
@@ -76,6 +78,7 @@ struct Readings {
 /// Collects while the meeting runs.
 #[derive(Debug, Default)]
 pub struct Figures {
+    cold: bool,
     memory: u64,
     first_cpu: Option<(Instant, f64)>,
     last_cpu: Option<(Instant, f64)>,
@@ -85,6 +88,14 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Nothing measured yet.
+    pub fn new(cold: bool) -> Self {
+        Self {
+            cold,
+            ..Self::default()
+        }
+    }
+
     /// Reads the processes and the far side once.
     pub fn sample(&mut self, room_box: &RoomBox, conference: &Conference) {
         let pids: Vec<u32> = [Some(room_box.pid()), room_box.worker_pid()]
@@ -140,6 +151,7 @@ impl Figures {
             _ => 0.0,
         };
         Report {
+            cold: self.cold,
             join_ms: number("join_ms"),
             far_first_frame_ms: since(guest.initiate_ns, far.first_frame_ns),
             wall_first_frame_ms: number("wall_first_frame_ms"),

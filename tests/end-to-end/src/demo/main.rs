@@ -38,6 +38,9 @@ struct Arguments {
     /// Take the recorded film and speech even where the machine has devices, so that tone and lip-sync can be measured.
     #[arg(long)]
     recorded: bool,
+    /// Measure the first join of a box that was just switched on: GStreamer reads its registry anew.
+    #[arg(long)]
+    cold: bool,
     /// Port of the page, 0 for a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -80,6 +83,12 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     if let Some(duration) = arguments.duration {
         options.extend(["--for".to_owned(), format!("{}s", duration.as_secs())]);
     }
+    let mut environment = Vec::new();
+    let registry = tempfile::tempdir()?;
+    if arguments.cold {
+        let path = registry.path().join("registry.bin");
+        environment.push(("GST_REGISTRY".to_owned(), path.display().to_string()));
+    }
     println!("box: joining");
     let mut room_box = RoomBox::join(
         &url,
@@ -87,7 +96,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
             devices,
             arguments: options,
             verbose: true,
-            ..Join::default()
+            environment,
         },
     )?;
     let page = page::Page::bind(arguments.port).await?;
@@ -95,7 +104,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
         "\n    What the far side sees and what the wall shows: http://{}\n",
         page.address()
     );
-    let mut figures = figures::Figures::default();
+    let mut figures = figures::Figures::new(arguments.cold);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut sample = tokio::time::interval(Duration::from_millis(500));
     while room_box.wait(Duration::ZERO).is_none() {
