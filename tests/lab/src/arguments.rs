@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Order {
     /// Print a help text: the one of the named command, or the general one.
     Help(Option<String>),
-    /// A conference in a box with the room box in it; the rest goes to `conference demo`.
+    /// A conference in a box with the room box in it; the rest goes to the program `demo`.
     Demo {
         /// Leave the machine's packages alone.
         no_install: bool,

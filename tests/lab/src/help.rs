@@ -19,7 +19,8 @@ Commands:
 
 const DEMO: &str = "\
 A conference in a box: a real Prosody, a focus, a video bridge and three peers, all on 127.0.0.1,
-and the room box in the middle with recorded footage as its camera and recorded speech as its microphone.
+and the room box in the middle, with this machine's camera and microphone or, where it has none, a recorded film and
+recorded speech.
 The address of the live page (what the far side sees, what the wall shows) is printed.
 
 Usage: cargo lab demo [--no-install] [arguments of the demo]
@@ -27,10 +28,11 @@ Usage: cargo lab demo [--no-install] [arguments of the demo]
   --for <time>      leave after this long, such as 20s or 5m; without it, until Ctrl-C
   --report <file>   write what was measured as JSON
   --peers <n>       how many others are in the conference
-  --real-devices    use this machine's camera, microphone, screen and loudspeaker
+  --recorded        take the recorded film and speech even where the machine has devices
+  --cold            measure the first join of a box that was just switched on
   --no-install      do not look at the machine's packages
 
-Everything else is handed to the demo as it is: `target/release/conference demo --help` lists it all.
+Everything else is handed to the demo as it is: `target/release/demo --help` lists it all.
 
 The first run installs Debian packages (with sudo, if you are not root), builds the release binaries and makes
 the footage: several minutes. The next ones start at once and need no network.
