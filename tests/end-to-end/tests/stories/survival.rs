@@ -14,6 +14,9 @@ use crate::stage::{PATIENCE, Stage, conference, join, options};
 fn a_killed_media_worker_is_replaced_and_the_room_is_never_left() {
     let stage = Stage::in_meeting(options());
     let (worker, nick) = (stage.room_box.worker_pid().expect("a worker"), stage.guest().nick);
+    stage.wait("all peers are on the wall", |stage| {
+        stage.room_box.state("/pictures") == 3
+    });
     let frames = stage.far_frames();
     stage.wait("pictures flow", |stage| stage.far_frames() > frames + 30);
     let first = stage.conference.far_side().first_frame_ns;
@@ -31,6 +34,9 @@ fn a_killed_media_worker_is_replaced_and_the_room_is_never_left() {
         (stage.guest().nick, stage.guest().gone_ns, stage.guest().sessions),
         (nick, None, 2)
     );
+    stage.wait("all peers are on the wall again", |stage| {
+        stage.room_box.state("/pictures") == 3
+    });
     stage.leave_and_judge();
 }
 
@@ -38,12 +44,19 @@ fn a_killed_media_worker_is_replaced_and_the_room_is_never_left() {
 fn a_stopped_media_worker_is_noticed_and_replaced() {
     let stage = Stage::in_meeting(options());
     let worker = stage.room_box.worker_pid().expect("a worker");
+    // Its first session is settled: what a bridge channel must say at its opening has been said.
+    stage.wait("all peers are on the wall", |stage| {
+        stage.room_box.state("/pictures") == 3
+    });
     send(worker, Signal::STOP);
     stage.wait("there is another worker", |stage| {
         stage.room_box.worker_pid().is_some_and(|pid| pid != worker)
     });
     stage.wait("there is a second session", |stage| stage.guest().sessions == 2);
     assert!(!processes::is_alive(worker), "the stopped one holds no device any more");
+    stage.wait("all peers are on the wall again", |stage| {
+        stage.room_box.state("/pictures") == 3
+    });
     stage.leave_and_judge();
 }
 
