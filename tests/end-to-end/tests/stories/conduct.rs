@@ -18,7 +18,13 @@ fn muted_by_a_moderator_means_a_closed_microphone_that_only_the_room_opens() {
         stage.room_box.state("/microphone/open") == false
     });
     stage.wait("everybody is told", |stage| stage.guest().audio_muted);
+    let told = stage.conference.far_side().audio_packets;
+    std::thread::sleep(Duration::from_millis(300));
     let stopped = stage.conference.far_side().audio_packets;
+    assert!(
+        stopped <= told + 3,
+        "at most 60 ms of sound were on the way: {told}, {stopped}"
+    );
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(
         stage.conference.far_side().audio_packets,
