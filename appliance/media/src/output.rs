@@ -18,7 +18,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// What both places have in common.
 #[derive(Debug)]
-struct Trouble {
+pub struct Trouble {
     retry: Option<Instant>,
     fault: Option<(String, DeviceFault)>,
     told: Option<(String, DeviceFault)>,
@@ -26,6 +26,21 @@ struct Trouble {
 }
 
 impl Trouble {
+    /// The name of a device whose fault was told and holds no longer, once.
+    pub fn take_recovery(&mut self) -> Option<String> {
+        self.recovered.take()
+    }
+
+    /// A fault that stands is told once more.
+    pub fn repeat_fault(&mut self) {
+        self.fault.clone_from(&self.told);
+    }
+
+    /// A new fault, once.
+    pub fn take_fault(&mut self) -> Option<(String, DeviceFault)> {
+        self.fault.take()
+    }
+
     fn none() -> Self {
         Self {
             retry: None,
@@ -69,7 +84,8 @@ impl Trouble {
 pub struct LoudspeakerPlace {
     wanted: Option<LoudspeakerPlan>,
     open: Option<Loudspeaker>,
-    trouble: Trouble,
+    /// What is wrong with the device.
+    pub trouble: Trouble,
     generation: u64,
     mailbox: Mailbox,
 }
@@ -153,21 +169,6 @@ impl LoudspeakerPlace {
             self.trouble.end();
         }
     }
-
-    /// The name of a device whose fault was told and holds no longer, once.
-    pub fn take_recovery(&mut self) -> Option<String> {
-        self.trouble.recovered.take()
-    }
-
-    /// A fault that stands is told once more.
-    pub fn repeat_fault(&mut self) {
-        self.trouble.fault.clone_from(&self.trouble.told);
-    }
-
-    /// A new fault, once.
-    pub fn take_fault(&mut self) -> Option<(String, DeviceFault)> {
-        self.trouble.fault.take()
-    }
 }
 
 fn loudspeaker_name(device: &LoudspeakerDevice) -> String {
@@ -182,7 +183,8 @@ fn loudspeaker_name(device: &LoudspeakerDevice) -> String {
 pub struct DisplayPlace {
     wanted: Option<DisplayDevice>,
     open: Option<Display>,
-    trouble: Trouble,
+    /// What is wrong with the device.
+    pub trouble: Trouble,
     generation: u64,
     mailbox: Mailbox,
 }
@@ -252,21 +254,6 @@ impl DisplayPlace {
         if self.open.as_ref().is_some_and(Display::is_playing) {
             self.trouble.end();
         }
-    }
-
-    /// The name of a device whose fault was told and holds no longer, once.
-    pub fn take_recovery(&mut self) -> Option<String> {
-        self.trouble.recovered.take()
-    }
-
-    /// A fault that stands is told once more.
-    pub fn repeat_fault(&mut self) {
-        self.trouble.fault.clone_from(&self.trouble.told);
-    }
-
-    /// A new fault, once.
-    pub fn take_fault(&mut self) -> Option<(String, DeviceFault)> {
-        self.trouble.fault.take()
     }
 }
 

@@ -291,14 +291,17 @@ impl Owner {
     }
 
     fn tell_faults(&mut self) {
-        let recovered = [self.loudspeaker.take_recovery(), self.display.take_recovery()];
+        let recovered = [
+            self.loudspeaker.trouble.take_recovery(),
+            self.display.trouble.take_recovery(),
+        ];
         for device in recovered.into_iter().flatten() {
             self.tell(FromWorker::PlaybackRecovered { device });
             // Whoever shows one fault at a time learns of the other that still stands.
-            self.loudspeaker.repeat_fault();
-            self.display.repeat_fault();
+            self.loudspeaker.trouble.repeat_fault();
+            self.display.trouble.repeat_fault();
         }
-        let faults = [self.loudspeaker.take_fault(), self.display.take_fault()];
+        let faults = [self.loudspeaker.trouble.take_fault(), self.display.trouble.take_fault()];
         for (device, fault) in faults.into_iter().flatten() {
             self.tell(FromWorker::PlaybackFault { device, fault });
         }

@@ -159,7 +159,10 @@ impl<O: Observer> Appliance<O> {
                 WorkerInput::Started
             }
             WorkerNews::Message(message) => WorkerInput::Message(message),
-            WorkerNews::Gone { .. } => WorkerInput::Gone,
+            WorkerNews::Gone { reason } => {
+                tracing::warn!(reason, "media worker gone");
+                WorkerInput::Gone
+            }
             WorkerNews::Failed { reason } => {
                 tracing::error!(reason, "media worker cannot be started");
                 WorkerInput::Failed

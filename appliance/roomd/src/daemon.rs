@@ -78,9 +78,6 @@ impl Observer for Log {
         );
     }
 
-    fn worker(&mut self, news: &WorkerNews) {
-        if let WorkerNews::Gone { reason } = news {
-            tracing::warn!(reason, "media worker gone");
-        }
-    }
+    /// The appliance has logged it.
+    fn worker(&mut self, _news: &WorkerNews) {}
 }

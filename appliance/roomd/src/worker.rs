@@ -158,7 +158,6 @@ async fn supervise(program: PathBuf, mut orders: Orders, news: mpsc::Sender<Work
                 reason: format!("{} cannot be started: {error}", program.display()),
             },
         };
-        tracing::warn!(epoch, ?told, "no media worker");
         if news.send(told).await.is_err() {
             return;
         }

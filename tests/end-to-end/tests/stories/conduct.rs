@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use conference::{Impostor, Media};
-use end_to_end::wait_for;
 
-use crate::stage::{PATIENCE, Stage, conference, join, options};
+use crate::stage::{PATIENCE, Stage, conference, join_and_be_seen, options};
 
 #[test]
 fn muted_by_a_moderator_means_a_closed_microphone_that_only_the_room_opens() {
@@ -67,12 +66,7 @@ fn a_mute_that_does_not_come_from_the_focus_changes_nothing() {
 #[test]
 fn a_box_that_was_put_out_says_so_and_stays_out() {
     let conference = conference(options());
-    let mut room_box = join(&conference, &[]);
-    assert!(
-        wait_for(PATIENCE, || conference.far_side().first_frame_ns.is_some()),
-        "{}",
-        room_box.words()
-    );
+    let mut room_box = join_and_be_seen(&conference);
     conference.kick("the test");
     let status = room_box.wait(PATIENCE).expect("it ends");
     assert_eq!(
@@ -85,12 +79,7 @@ fn a_box_that_was_put_out_says_so_and_stays_out() {
 #[test]
 fn a_meeting_that_is_ended_for_all_ends_well() {
     let conference = conference(options());
-    let mut room_box = join(&conference, &[]);
-    assert!(
-        wait_for(PATIENCE, || conference.far_side().first_frame_ns.is_some()),
-        "{}",
-        room_box.words()
-    );
+    let mut room_box = join_and_be_seen(&conference);
     conference.destroy("The meeting has been terminated");
     let status = room_box.wait(PATIENCE).expect("it ends");
     assert_eq!(

@@ -40,6 +40,14 @@ pub fn join(conference: &Conference, arguments: &[&str]) -> RoomBox {
     RoomBox::join(&conference.room_url(ROOM), &join).expect("roomd starts")
 }
 
+/// The same, once the far side sees the box.
+pub fn join_and_be_seen(conference: &Conference) -> RoomBox {
+    let room_box = join(conference, &[]);
+    let seen = || conference.far_side().first_frame_ns.is_some();
+    assert!(wait_for(PATIENCE, seen), "{}", room_box.words());
+    room_box
+}
+
 impl Stage {
     /// A daemon in the conference, its picture already seen by the far side.
     pub fn in_meeting(options: Options) -> Self {

@@ -8,7 +8,7 @@ use std::{
 use end_to_end::{processes, send, wait_for};
 use rustix::process::Signal;
 
-use crate::stage::{PATIENCE, Stage, conference, join, options};
+use crate::stage::{PATIENCE, Stage, conference, join_and_be_seen, options};
 
 #[test]
 fn a_killed_media_worker_is_replaced_and_the_room_is_never_left() {
@@ -84,12 +84,7 @@ fn a_killed_daemon_takes_its_worker_and_every_device_with_it() {
 #[test]
 fn sigterm_leaves_in_the_written_order() {
     let conference = conference(options());
-    let mut room_box = join(&conference, &[]);
-    assert!(
-        wait_for(PATIENCE, || conference.far_side().first_frame_ns.is_some()),
-        "{}",
-        room_box.words()
-    );
+    let mut room_box = join_and_be_seen(&conference);
     sleep(Duration::from_millis(300));
     room_box.signal(Signal::TERM);
     assert_eq!(
