@@ -5,6 +5,7 @@ mod script;
 mod stories {
     mod chance;
     mod channel;
+    mod components;
     mod entry;
     mod leaving;
     mod meeting;

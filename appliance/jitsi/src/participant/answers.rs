@@ -6,7 +6,7 @@ use minidom::Element;
 
 use super::context::Context;
 use super::meeting::{Meeting, Purpose};
-use crate::discovery::services_query;
+use crate::discovery::{ServerInfo, services_query};
 
 /// For the answer to an IQ.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
@@ -30,7 +30,7 @@ impl Meeting {
     pub fn answered(&mut self, purpose: Purpose, answer: Option<&Element>, cx: &mut Context) {
         let refused = answer.is_none_or(|answer| answer.attr("type") != Some("result"));
         match purpose {
-            Purpose::Features => {}
+            Purpose::Features => self.announce(answer.and_then(ServerInfo::parse_iq).as_ref(), cx),
             Purpose::Relays { older } => self.relays(answer, older, cx),
             Purpose::Conference => self.conference_reply(answer, cx),
             Purpose::Accept if refused => self.accept_refused(answer, cx),

@@ -72,6 +72,7 @@ impl Meeting {
             pending: Default::default(),
             ice_servers: Vec::new(),
             entry: Entry::default(),
+            announced: Default::default(),
             membership: Default::default(),
             session: None,
             channel: Default::default(),
@@ -234,6 +235,7 @@ impl Meeting {
         // A rejoin has come this far: the old transport ends before the room sees us again.
         self.drop_session(cx);
         self.membership.enter(room, presence);
+        self.announced = Default::default();
         self.send(&element("presence", ns::CLIENT).build());
         let id = cx.iq_id();
         self.send(&disco_info_query(&main_domain, &id));

@@ -7,6 +7,7 @@ use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted, R
 use room::outcome::Outcome;
 
 use super::channel::Channel;
+use super::components::Announced;
 use super::context::{Context, earliest};
 use super::departure::Departure;
 use super::entry::Entry;
@@ -48,7 +49,7 @@ pub(super) enum Phase {
 /// What a pending IQ of ours was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// The server's features; nothing depends on the answer.
+    /// The server's components.
     Features,
     /// TURN servers; `older` version of the protocol.
     Relays { older: bool },
@@ -81,6 +82,7 @@ pub(super) struct Meeting {
     pub pending: BTreeMap<String, (Purpose, Instant)>,
     pub ice_servers: Vec<IceServer>,
     pub entry: Entry,
+    pub announced: Announced,
     pub membership: Membership,
     pub session: Option<Session>,
     pub channel: Channel,

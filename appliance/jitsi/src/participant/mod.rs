@@ -8,6 +8,7 @@
 mod admission;
 mod answers;
 mod channel;
+mod components;
 mod context;
 mod departure;
 mod entry;

@@ -5,7 +5,7 @@ use room::conference::{ConferenceEvent, Device, Muted, ParticipantId};
 
 use super::context::Context;
 use super::meeting::Meeting;
-use crate::discovery::pushed;
+use crate::discovery::{Component, pushed};
 use crate::jingle::JingleIq;
 use crate::muc::{JsonMessage, MuteMedia, MuteRequest, RoomMessage, room_message};
 use crate::stanza::{iq_error, iq_result, iq_result_with, service_unavailable};
@@ -68,7 +68,8 @@ impl Meeting {
         });
     }
 
-    fn message(&mut self, message: &Element, cx: &mut Context) {
+    /// A message: of the server, of the room, of a component.
+    pub fn message(&mut self, message: &Element, cx: &mut Context) {
         let Some(deployment) = &self.deployment else { return };
         let from = message.attr("from").unwrap_or_default();
         let domains = [Some(&deployment.domain), deployment.anonymous_domain.as_ref()];
@@ -76,25 +77,33 @@ impl Meeting {
         if let Some(domain) = from_server
             && let Some(pushed) = pushed(message, domain)
         {
-            return self.add_relays(pushed.ice_servers);
+            self.add_relays(pushed.ice_servers);
+            if let Some(info) = &pushed.info {
+                self.announce(Some(info), cx);
+            }
+            return;
         }
         match room_message(message, self.membership.room()) {
+            // Who speaks for a component is known only when the server has named its components.
+            RoomMessage::Json { from, .. } if !from.contains('@') && self.announced.hold(message) => {}
             RoomMessage::Json { from, message } => self.json_message(&from, &message, cx),
             RoomMessage::ConfigurationChanged | RoomMessage::Other => {}
         }
     }
 
-    /// Only components of the deployment are heard, never occupants: an address without node, in the domain.
+    /// Only the component itself is heard, never an occupant and never another component.
     fn json_message(&mut self, from: &str, message: &JsonMessage, cx: &mut Context) {
-        let Some(deployment) = &self.deployment else { return };
-        let component = is_component(from, &deployment.domain);
-        if let (true, JsonMessage::RoomMetadata(metadata)) = (component, message) {
-            if let Some(servers) = metadata.ice_servers.clone() {
-                self.add_relays(servers);
+        let components = self.components();
+        match message {
+            JsonMessage::RoomMetadata(metadata) if components.is_component(Component::RoomMetadata, from) => {
+                if let Some(servers) = metadata.ice_servers.clone() {
+                    self.add_relays(servers);
+                }
+                if let Some(start_muted) = metadata.start_muted {
+                    self.start_muted(start_muted, cx);
+                }
             }
-            if let Some(start_muted) = metadata.start_muted {
-                self.start_muted(start_muted, cx);
-            }
+            JsonMessage::RoomMetadata(_) | JsonMessage::AvModeration(_) | JsonMessage::Other(_) => {}
         }
     }
 
@@ -114,34 +123,6 @@ impl Meeting {
             if off {
                 cx.event(ConferenceEvent::MutedByModerator { device, actor: None });
             }
-        }
-    }
-}
-
-/// An address without node and resource that is the domain or one below it.
-fn is_component(address: &str, domain: &str) -> bool {
-    let Some(before) = address.strip_suffix(domain) else {
-        return false;
-    };
-    !before.contains(['@', '/']) && (before.is_empty() || before.ends_with('.'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_component_is_the_domain_or_below_it() {
-        for (address, component) in [
-            ("meet.example", true),
-            ("metadata.meet.example", true),
-            ("notmeet.example", false),
-            ("example", false),
-            ("focus@auth.meet.example", false),
-            ("room@muc.meet.example/ab12cd34", false),
-            ("x/a.meet.example", false),
-        ] {
-            assert_eq!(is_component(address, "meet.example"), component, "{address}");
         }
     }
 }

@@ -22,6 +22,8 @@ pub use sasl::Refusal;
 const NEGOTIATION_TIMEOUT: Duration = Duration::from_secs(15);
 const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 const BIND_ID: &str = "bind";
+/// Stanzas that may come before the answer to the bind request: newer servers push what they are that early.
+const EARLY: usize = 8;
 
 /// What a stream tells its owner.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +92,7 @@ pub struct Stream {
     management: Management,
     liveness: Liveness,
     frames: Vec<String>,
+    early: Vec<StreamEvent>,
 }
 
 impl Stream {
@@ -105,6 +108,7 @@ impl Stream {
             management: Management::default(),
             liveness: Liveness::new(now),
             frames,
+            early: Vec::new(),
         }
     }
 
@@ -278,7 +282,8 @@ impl Stream {
             (Some("result"), Some(jid)) if jid.len() <= 3071 && jid.contains('/') => {
                 self.phase = Phase::Bound;
                 self.frames.extend(self.management.enable());
-                vec![StreamEvent::Bound { jid }]
+                let early = std::mem::take(&mut self.early);
+                std::iter::once(StreamEvent::Bound { jid }).chain(early).collect()
             }
             _ => {
                 let condition = StanzaError::parse(answer).condition;
@@ -304,7 +309,12 @@ impl Stream {
         let answer = stanza.name() == "iq" && matches!(stanza.attr("type"), Some("result" | "error"));
         match self.phase {
             Phase::Binding if answer && stanza.attr("id") == Some(BIND_ID) => self.bound(&stanza),
-            Phase::Binding => Vec::new(),
+            Phase::Binding => {
+                if stanza.name() == "message" && self.early.len() < EARLY {
+                    self.early.push(StreamEvent::Stanza(Box::new(stanza)));
+                }
+                Vec::new()
+            }
             _ if answer && stanza.attr("id").is_some_and(|id| self.liveness.answered(id)) => Vec::new(),
             _ if is_ping(&stanza) => {
                 let answer = iq_result(&stanza);

@@ -21,6 +21,14 @@ pub const ME: &str = "ab12cd34";
 pub const CONFIG: &str =
     "var config = {}; config.hosts = {}; config.hosts.domain = 'meet.example'; config.hosts.muc = 'muc.meet.example';";
 pub const SID: &str = "sid1";
+pub const COMPONENTS: &str = "<query xmlns='http://jabber.org/protocol/disco#info'>\
+    <identity category='server' type='im' name='Prosody'/>\
+    <identity category='component' type='room_metadata' name='metadata.meet.example'/>\
+    <identity category='component' type='av_moderation' name='avmoderation.meet.example'/>\
+    <identity category='component' type='breakout_rooms' name='breakout.meet.example'/>\
+    <identity category='component' type='lobbyrooms' name='lobby.meet.example'/>\
+    <identity category='component' type='speakerstats' name='speakerstats.meet.example'/>\
+    <identity category='component' type='end_conference' name='endconference.meet.example'/></query>";
 
 pub struct Script {
     pub participant: Participant,
@@ -34,6 +42,10 @@ pub struct Script {
     pub log: Vec<String>,
     /// JID node the server gives next.
     pub node: String,
+    /// The server answers the question for its components at once.
+    pub announces: bool,
+    /// A stanza that comes before the answer to the bind request; empty: none.
+    pub push_before_bind: String,
 }
 
 pub fn options() -> Options {
@@ -73,6 +85,8 @@ impl Script {
             events: VecDeque::new(),
             log: Vec::new(),
             node: "ab12cd34-0000-4000-8000-000000000000".into(),
+            announces: true,
+            push_before_bind: String::new(),
         }
     }
 
@@ -252,12 +266,30 @@ impl Script {
         );
         self.sent("xmpp-bind");
         let node = self.node.clone();
+        let early = self.push_before_bind.clone();
+        self.text(&early);
         self.text(&format!(
             "<iq xmlns='jabber:client' type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
              <jid>{node}@meet.example/r</jid></bind></iq>"
         ));
         self.sent("<enable ");
         self.text("<enabled xmlns='urn:xmpp:sm:3'/>");
+        if self.announces {
+            self.announce_components();
+        }
+    }
+
+    /// The server says which components it has.
+    pub fn announce_components(&mut self) {
+        let asked = self.sent.iter().find_map(|(_, text)| {
+            let iq = xml::parse(text).ok()?;
+            let disco = iq.has_child("query", "http://jabber.org/protocol/disco#info");
+            iq.attr("id").filter(|_| disco).map(str::to_owned)
+        });
+        let id = asked.expect("a question for the components");
+        self.text(&format!(
+            "<iq xmlns='jabber:client' type='result' id='{id}' from='meet.example'>{COMPONENTS}</iq>"
+        ));
     }
 
     pub fn features(&mut self) {
