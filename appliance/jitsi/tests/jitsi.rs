@@ -9,6 +9,7 @@ mod stories {
     mod entry;
     mod leaving;
     mod meeting;
+    mod moderation;
     mod outcomes;
     mod recorded;
     mod recovery;

@@ -38,6 +38,19 @@ pub enum Device {
     Camera,
 }
 
+/// Whether the conference lets a device be switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Permission {
+    /// As people like.
+    #[default]
+    Open,
+    /// Only after a moderator has allowed it. Whoever is on is switched off.
+    Locked,
+    /// A moderator has allowed it, or asks for it.
+    Granted,
+}
+
 /// What is needed to join.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JoinRequest {
@@ -154,6 +167,16 @@ pub enum ConferenceEvent {
         /// Which.
         device: Device,
         /// Who did it, if known.
+        actor: Option<ParticipantId>,
+    },
+    /// Whether a device may be switched on has changed, or ([`Permission::Granted`] said again) somebody asks for it. It
+    /// never switches one on.
+    Permission {
+        /// Which.
+        device: Device,
+        /// What holds from now on.
+        permission: Permission,
+        /// Whose decision, if known.
         actor: Option<ParticipantId>,
     },
     /// The connection to the service was lost; it is being rebuilt. Media may still run.

@@ -49,6 +49,8 @@ pub struct DeviceStatus {
     pub wanted: bool,
     /// Why the room does not want it on.
     pub off_because: Option<OffReason>,
+    /// A moderator must allow it before it can be switched on.
+    pub locked: bool,
     /// It is wanted and does not work.
     pub fault: Option<DeviceFault>,
 }
@@ -88,6 +90,14 @@ pub enum WaitingFor {
 pub enum Notice {
     /// A moderator switched a device off.
     MutedByModerator(Device),
+    /// Moderators decide from now on who may switch such a device on; ours is off.
+    Moderated(Device),
+    /// Somebody in the room wants a device on that a moderator must allow first.
+    AskFirst(Device),
+    /// A moderator allows a device to be switched on, or asks for it.
+    Allowed(Device),
+    /// Everybody may switch such a device on again.
+    ModerationOver(Device),
     /// Somebody outside the room switched a device off.
     MutedFromOutside(Device),
     /// Somebody outside the room asked for a device to be on, which only the room can do.

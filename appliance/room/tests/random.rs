@@ -14,7 +14,7 @@ use media_protocol::{
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use room::conference::{ConferenceCommand, ConferenceEvent, Device, JoinStep, Muted, WaitReason};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, JoinStep, Muted, Permission, WaitReason};
 use room::state::{TRANSITIONS, transition};
 use room::{Equipment, Origin, Outcome, Room, RoomCommand, RoomInput, RoomOptions, State, Transition, WorkerInput};
 use witness::Witness;
@@ -236,7 +236,7 @@ impl Life {
         } else {
             Device::Microphone
         };
-        match self.chance.random_range(0..18) {
+        match self.chance.random_range(0..20) {
             0 => ConferenceEvent::Progress(JoinStep::Connecting),
             1 => ConferenceEvent::Progress(JoinStep::Entering),
             2 => ConferenceEvent::PasswordRequired {
@@ -252,6 +252,11 @@ impl Life {
             11 => ConferenceEvent::BridgeMessage(self.some_session_id(), "{}".into()),
             12 | 13 => ConferenceEvent::MutedByModerator { device, actor: None },
             14 => ConferenceEvent::Reconnecting,
+            18 | 19 => ConferenceEvent::Permission {
+                device,
+                permission: [Permission::Open, Permission::Locked, Permission::Granted][self.chance.random_range(0..3)],
+                actor: None,
+            },
             15 => ConferenceEvent::Reconnected,
             16 => ConferenceEvent::Ending(Outcome::ALL[self.chance.random_range(0..Outcome::ALL.len())]),
             _ => ConferenceEvent::Ended(Outcome::ALL[self.chance.random_range(0..Outcome::ALL.len())]),

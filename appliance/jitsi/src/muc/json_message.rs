@@ -47,6 +47,8 @@ pub struct AvModeration {
     pub removed: bool,
     /// Endpoint id of the moderator.
     pub actor: Option<String>,
+    /// Which room it is about, if said.
+    pub room: Option<String>,
 }
 
 impl JsonMessage {
@@ -107,6 +109,7 @@ impl AvModeration {
             approved: is_true(json, "approved"),
             removed: is_true(json, "removed"),
             actor: actor.map(|actor| limited(jid::resource(actor).unwrap_or(actor), 64)),
+            room: json.get("room").and_then(Value::as_str).map(|room| limited(room, 1023)),
         })
     }
 }

@@ -15,7 +15,7 @@ mod source_info;
 pub use join_error::JoinError;
 pub use json_message::{AvModeration, JsonMessage, RoomMetadata};
 pub use message::{RoomMessage, room_message};
-pub use mute::{MuteMedia, MuteRequest};
+pub use mute::{MuteMedia, MuteRequest, unmute_request};
 pub use name::{MAX_NAME, clean_name, clean_text};
 pub use nick::nick;
 pub use occupant::{FOCUS_NICK, Occupant, Role};

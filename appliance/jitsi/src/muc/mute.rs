@@ -1,8 +1,10 @@
 //! A moderator switches one of our devices off (`specs/jitsi-client.md §7`). Nobody can switch one on.
 
 use minidom::Element;
+use room::conference::Device;
 
 use crate::stanza::limited;
+use crate::xml::element;
 use crate::{jid, ns};
 
 /// What a mute IQ is about.
@@ -54,10 +56,30 @@ impl MuteRequest {
     }
 }
 
+/// Our wish that the focus lifts its mute of our own device; `own` is our `room@muc/NICK`.
+pub fn unmute_request(device: Device, own: &str) -> Element {
+    let namespace = match device {
+        Device::Microphone => ns::MUTE_AUDIO,
+        Device::Camera => ns::MUTE_VIDEO,
+    };
+    element("mute", namespace).attr("jid", own).text("false").build()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::parse;
+    use crate::xml::{parse, to_text};
+
+    #[test]
+    fn the_wish_to_be_heard_again_is_the_recorded_one() {
+        let recorded = parse(include_str!(
+            "../../tests/golden/recorded/c2s-iq-set-mute-audio-false.xml"
+        ))
+        .unwrap();
+        let recorded = recorded.children().next().unwrap();
+        let ours = unmute_request(Device::Microphone, "tour1@muc.meet.jitsi/e03863c6");
+        assert_eq!(to_text(&ours), to_text(recorded));
+    }
 
     fn mute(namespace: &str, text: &str) -> Option<MuteRequest> {
         let iq = format!(

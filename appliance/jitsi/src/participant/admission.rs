@@ -35,6 +35,7 @@ impl Meeting {
         self.phase = Phase::Entering {
             deadline: cx.after(ENTERING),
         };
+        self.moderation.begin();
         self.progress(JoinStep::Entering, cx);
         if self.rejoin.is_some() {
             // Whoever comes back, comes back dark; the room closes its devices when it hears that we are in.
@@ -121,6 +122,7 @@ impl Meeting {
         self.wish = None;
         // The others first, as the server tells them: nobody believes for a moment that the room is empty.
         self.tell_participants(cx);
+        self.tell_permissions(None, cx);
         cx.event(ConferenceEvent::Joined {
             me: self.membership.me(),
         });

@@ -32,6 +32,7 @@ impl Meeting {
         match purpose {
             Purpose::Features => self.announce(answer.and_then(ServerInfo::parse_iq).as_ref(), cx),
             Purpose::Relays { older } => self.relays(answer, older, cx),
+            Purpose::Unmute(device) => self.unmute_answered(device, answer, cx),
             Purpose::Conference => self.conference_reply(answer, cx),
             Purpose::Accept if refused => self.accept_refused(answer, cx),
             Purpose::Restart if refused => self.restart_refused(answer, cx),

@@ -73,6 +73,7 @@ impl Meeting {
             ice_servers: Vec::new(),
             entry: Entry::default(),
             announced: Default::default(),
+            moderation: Default::default(),
             membership: Default::default(),
             session: None,
             channel: Default::default(),

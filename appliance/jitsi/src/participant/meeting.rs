@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted, ReceiveWish};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, JoinRequest, Muted, ReceiveWish};
 use room::outcome::Outcome;
 
 use super::channel::Channel;
@@ -12,6 +12,7 @@ use super::context::{Context, earliest};
 use super::departure::Departure;
 use super::entry::Entry;
 use super::membership::Membership;
+use super::moderation::Moderation;
 use super::recovery::{Rejoin, Restarts};
 use super::session::Session;
 use super::{ConnectionId, Input, Output, SocketEvent};
@@ -59,6 +60,8 @@ pub(super) enum Purpose {
     Accept,
     /// Our demand for a new session.
     Restart,
+    /// Our wish that the focus lifts its mute of a device.
+    Unmute(Device),
 }
 
 /// The signalling connection.
@@ -83,6 +86,7 @@ pub(super) struct Meeting {
     pub ice_servers: Vec<IceServer>,
     pub entry: Entry,
     pub announced: Announced,
+    pub moderation: Moderation,
     pub membership: Membership,
     pub session: Option<Session>,
     pub channel: Channel,

@@ -7,7 +7,7 @@ use room::outcome::Outcome;
 use super::context::Context;
 use super::meeting::{Meeting, Phase};
 use crate::jid;
-use crate::muc::{FOCUS_NICK, MucPresence, Occupant, OwnPresence, UnavailableCause};
+use crate::muc::{FOCUS_NICK, MucPresence, Occupant, OwnPresence, Role, UnavailableCause};
 
 /// Most occupants that are kept; a room with more is a webinar, whose crowd has no pictures anyway.
 const MAX_OCCUPANTS: usize = 1000;
@@ -139,10 +139,13 @@ impl Meeting {
             return;
         }
         match MucPresence::parse(presence, &own.occupant) {
-            MucPresence::Available { own: true, .. } => {
+            MucPresence::Available {
+                own: true, occupant, ..
+            } => {
                 if matches!(self.phase, Phase::Entering { .. }) {
                     self.entered(cx);
                 }
+                self.set_moderator(occupant.role == Role::Moderator, cx);
             }
             MucPresence::Available { occupant, .. } if occupant.is_focus() => {
                 self.membership.focus = self.membership.judge_focus(&occupant);
@@ -218,8 +221,8 @@ impl Meeting {
     /// Publishes the mute state.
     pub fn set_muted(&mut self, muted: Muted, cx: &mut Context) {
         let video_changed = self.muted.video != muted.video;
-        let changed = self.muted != muted;
-        self.muted = muted;
+        let before = std::mem::replace(&mut self.muted, muted);
+        let changed = before != muted;
         let Some(own) = &mut self.membership.own else { return };
         own.muted = muted;
         let in_room = matches!(self.phase, Phase::Joined);
@@ -227,6 +230,7 @@ impl Meeting {
             let update = own.update();
             self.send(&update);
         }
+        self.lift_mutes(before, muted, cx);
         if in_room && video_changed {
             self.tell_video_type(cx);
         }

@@ -2,7 +2,8 @@
 //!
 //! [`Participant`] is the door; a `Meeting` exists from a join to its end. Its parts, in the order a meeting
 //! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `answers` and `stanzas`
-//! (what arrives), `membership` (who is here), `negotiation` (sessions with the focus), `session` and `channel` (one
+//! (what arrives), `membership` (who is here), `components`
+//! and `moderation` (what those in charge say), `negotiation` (sessions with the focus), `session` and `channel` (one
 //! session and its bridge channel), `recovery` (what broke), `departure`.
 
 mod admission;
@@ -15,6 +16,7 @@ mod entry;
 mod input;
 mod meeting;
 mod membership;
+mod moderation;
 mod negotiation;
 mod recovery;
 mod request;

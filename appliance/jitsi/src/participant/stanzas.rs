@@ -1,14 +1,14 @@
 //! What arrives: each stanza goes to whom it concerns, each IQ request is answered exactly once.
 
 use minidom::Element;
-use room::conference::{ConferenceEvent, Device, Muted, ParticipantId};
+use room::conference::{ConferenceEvent, Device, Muted};
 
 use super::context::Context;
 use super::meeting::Meeting;
 use crate::discovery::{Component, pushed};
 use crate::jingle::JingleIq;
-use crate::muc::{JsonMessage, MuteMedia, MuteRequest, RoomMessage, room_message};
-use crate::stanza::{iq_error, iq_result, iq_result_with, service_unavailable};
+use crate::muc::{JsonMessage, MuteRequest, RoomMessage, room_message};
+use crate::stanza::{iq_result_with, service_unavailable};
 use crate::xml::element;
 
 const VERSION: &str = "jabber:iq:version";
@@ -49,25 +49,6 @@ impl Meeting {
         self.send(&service_unavailable(iq));
     }
 
-    /// A moderator's mute, through the focus. Nobody else is obeyed, and nobody can switch a device on.
-    fn mute_request(&mut self, iq: &Element, request: &MuteRequest, cx: &mut Context) {
-        let trusted = iq.attr("from").is_some_and(|from| self.membership.is_focus(from));
-        if !trusted || !request.mute {
-            tracing::warn!(trusted, mute = request.mute, "a mute request was refused");
-            return self.send(&iq_error(iq, "auth", "forbidden", None));
-        }
-        self.send(&iq_result(iq));
-        let device = match request.media {
-            MuteMedia::Audio => Device::Microphone,
-            MuteMedia::Video => Device::Camera,
-            MuteMedia::Desktop => return,
-        };
-        cx.event(ConferenceEvent::MutedByModerator {
-            device,
-            actor: request.actor.clone().map(ParticipantId),
-        });
-    }
-
     /// A message: of the server, of the room, of a component.
     pub fn message(&mut self, message: &Element, cx: &mut Context) {
         let Some(deployment) = &self.deployment else { return };
@@ -102,6 +83,9 @@ impl Meeting {
                 if let Some(start_muted) = metadata.start_muted {
                     self.start_muted(start_muted, cx);
                 }
+            }
+            JsonMessage::AvModeration(moderation) if components.is_component(Component::AvModeration, from) => {
+                self.moderated(moderation, cx);
             }
             JsonMessage::RoomMetadata(_) | JsonMessage::AvModeration(_) | JsonMessage::Other(_) => {}
         }

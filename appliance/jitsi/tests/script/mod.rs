@@ -305,6 +305,13 @@ impl Script {
         self.authenticate();
     }
 
+    /// A component says something to the box.
+    pub fn component(&mut self, from: &str, json: &str) {
+        self.text(&format!(
+            "<message xmlns='jabber:client' from='{from}'><json-message xmlns='http://jitsi.org/jitmeet'>{json}</json-message></message>"
+        ));
+    }
+
     /// The focus's answer to the conference request; `inside` and `attributes` of `<conference/>`.
     pub fn focus_answers(&mut self, attributes: &str, inside: &str) {
         let id = self.sent_id("http://jitsi.org/protocol/focus");

@@ -47,7 +47,9 @@ impl Room {
             match join.origin {
                 Origin::Remote => self.switch_mut(device).turn_off(OffReason::Outside),
                 Origin::InRoom if muted => self.switch_mut(device).turn_off(OffReason::InRoom),
-                Origin::InRoom => self.switch_mut(device).turn_on(),
+                Origin::InRoom => {
+                    self.switch_mut(device).turn_on();
+                }
             }
         }
         // No device is open before the meeting, so muted is the truth whatever the wish; unmuted is announced when the
@@ -86,7 +88,9 @@ impl Room {
             (true, Origin::InRoom) if !self.has(device) => self.say(Notice::NoDevice(device), now),
             (true, Origin::InRoom) => {
                 self.notice = None;
-                self.switch_mut(device).turn_on();
+                if !self.switch_mut(device).turn_on() {
+                    self.say(Notice::AskFirst(device), now);
+                }
             }
             (false, Origin::InRoom) => self.switch_mut(device).turn_off(OffReason::InRoom),
             (false, Origin::Remote) => {

@@ -57,6 +57,7 @@ impl Room {
                 self.switch_mut(device).turn_off(OffReason::Moderator);
                 self.say(Notice::MutedByModerator(device), now);
             }
+            ConferenceEvent::Permission { device, permission, .. } => self.permit(device, permission, now),
             ConferenceEvent::Reconnecting => {
                 if self.go(Trigger::ConnectionLost)
                     && let Some(meeting) = &mut self.meeting

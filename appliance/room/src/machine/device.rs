@@ -10,6 +10,8 @@ use crate::snapshot::OffReason;
 pub(super) struct Switch {
     /// None: the room wants it on.
     off: Option<OffReason>,
+    /// A moderator must allow it before it may be switched on.
+    locked: bool,
     /// As the worker last said.
     fact: DeviceState,
     /// Open although the plan says closed, since when.
@@ -20,6 +22,7 @@ impl Default for Switch {
     fn default() -> Self {
         Self {
             off: Some(OffReason::NoMeeting),
+            locked: false,
             fact: DeviceState::Closed,
             closing_since: None,
         }
@@ -35,8 +38,27 @@ impl Switch {
         self.off
     }
 
-    pub fn turn_on(&mut self) {
-        self.off = None;
+    /// Switches it on, unless a moderator has to allow that first; true if it is on then.
+    pub fn turn_on(&mut self) -> bool {
+        if !self.locked {
+            self.off = None;
+        }
+        self.wanted()
+    }
+
+    /// A moderator must allow it first, which also switches it off.
+    pub fn lock(&mut self) {
+        self.locked = true;
+        self.turn_off(OffReason::Moderator);
+    }
+
+    /// It may be switched on again. That alone switches nothing on.
+    pub fn unlock(&mut self) {
+        self.locked = false;
+    }
+
+    pub fn locked(&self) -> bool {
+        self.locked
     }
 
     pub fn turn_off(&mut self, reason: OffReason) {

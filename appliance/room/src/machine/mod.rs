@@ -9,6 +9,7 @@ mod conference;
 mod device;
 mod meeting;
 mod output;
+mod permission;
 mod plan;
 mod stage;
 mod worker;
@@ -189,6 +190,7 @@ impl Room {
         if !self.go(trigger) {
             return;
         }
+        self.forget_permissions();
         let departure = self.meeting.take().and_then(|meeting| meeting.departure);
         let outcome = departure.map_or(outcome, |departure| departure.outcome);
         self.switch_off_both(OffReason::NoMeeting);

@@ -139,6 +139,7 @@ impl Room {
             open: switch.open(),
             wanted: switch.wanted(),
             off_because: switch.off_because(),
+            locked: switch.locked(),
             fault: switch.fault().filter(|_| self.live(device)).cloned(),
         }
     }

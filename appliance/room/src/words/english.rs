@@ -1,11 +1,15 @@
 //! English.
 
+mod notice;
+
+pub(super) use notice::notice;
+
 use media_protocol::DeviceFault;
 
 use super::{DeviceWord, Words};
 use crate::conference::{Device, JoinStep, WaitReason};
 use crate::outcome::Outcome;
-use crate::snapshot::{Notice, WaitingFor};
+use crate::snapshot::WaitingFor;
 
 pub(super) const fn outcome(outcome: Outcome) -> Words {
     match outcome {
@@ -219,61 +223,6 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Camera, DeviceWord::Starting) => "Camera starting",
         (Device::Camera, DeviceWord::Faulty) => "Camera out of order",
         (Device::Camera, DeviceWord::Absent) => "No camera",
-    }
-}
-
-pub(super) const fn notice(notice: &Notice) -> Words {
-    match notice {
-        Notice::MutedByModerator(Device::Microphone) => Words::new(
-            "Microphone switched off by a moderator",
-            "Switch it on in the room when you want to speak.",
-        ),
-        Notice::MutedByModerator(Device::Camera) => Words::new(
-            "Camera switched off by a moderator",
-            "Switch it on in the room when you want to be seen.",
-        ),
-        Notice::MutedFromOutside(Device::Microphone) => Words::new(
-            "Microphone switched off remotely",
-            "Switch it on in the room when you want to speak.",
-        ),
-        Notice::MutedFromOutside(Device::Camera) => Words::new(
-            "Camera switched off remotely",
-            "Switch it on in the room when you want to be seen.",
-        ),
-        Notice::OnlyInRoom(Device::Microphone) => Words::new(
-            "Your microphone is asked for",
-            "Only you can switch it on, here in the room.",
-        ),
-        Notice::OnlyInRoom(Device::Camera) => Words::new(
-            "Your camera is asked for",
-            "Only you can switch it on, here in the room.",
-        ),
-        Notice::DevicesOffAfterRejoin => Words::new(
-            "Microphone and camera off",
-            "The meeting was joined again; switch them on in the room.",
-        ),
-        Notice::NoDevice(Device::Microphone) => Words::new("No microphone", "Plug in a microphone or call support."),
-        Notice::NoDevice(Device::Camera) => Words::new("No camera", "Plug in a camera or call support."),
-        Notice::NoMeeting => Words::new("No meeting", "Join a meeting first."),
-        Notice::Occupied => Words::new(
-            "Already in a meeting",
-            "Leave this meeting before you join another one.",
-        ),
-        Notice::MediaRestarting => Words::new(
-            "Picture and sound interrupted",
-            "They come back by themselves in a few seconds.",
-        ),
-        Notice::MediaWorkerFailed => outcome(Outcome::MediaWorkerFailed),
-        Notice::DeviceFailed(device, fault) => device_fault(*device, fault),
-        Notice::PlaybackFailed(_) => Words::new(
-            "Loudspeaker or screen out of order",
-            "Check that they are plugged in and switched on, then call support.",
-        ),
-        Notice::MediaStalled => Words::new(
-            "Nothing arrives from the meeting",
-            "The device restores picture and sound by itself; wait a moment.",
-        ),
-        Notice::Alone => Words::new("You are alone", "The others will appear here as soon as they arrive."),
     }
 }
 

@@ -1,11 +1,15 @@
 //! French. `\u{a0}` is the space that stands before `:`, `;`, `?` and `!` and does not break the line.
 
+mod notice;
+
+pub(super) use notice::notice;
+
 use media_protocol::DeviceFault;
 
 use super::{DeviceWord, Words};
 use crate::conference::{Device, JoinStep, WaitReason};
 use crate::outcome::Outcome;
-use crate::snapshot::{Notice, WaitingFor};
+use crate::snapshot::WaitingFor;
 
 pub(super) const fn outcome(outcome: Outcome) -> Words {
     match outcome {
@@ -223,63 +227,6 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Camera, DeviceWord::Starting) => "Caméra bientôt allumée",
         (Device::Camera, DeviceWord::Faulty) => "Caméra en panne",
         (Device::Camera, DeviceWord::Absent) => "Pas de caméra",
-    }
-}
-
-pub(super) const fn notice(notice: &Notice) -> Words {
-    match notice {
-        Notice::MutedByModerator(Device::Microphone) => Words::new(
-            "Micro coupé par un modérateur",
-            "Rallumez-le dans la salle quand vous voulez parler.",
-        ),
-        Notice::MutedByModerator(Device::Camera) => Words::new(
-            "Caméra éteinte par un modérateur",
-            "Rallumez-la dans la salle quand vous voulez être vus.",
-        ),
-        Notice::MutedFromOutside(Device::Microphone) => Words::new(
-            "Micro coupé à distance",
-            "Rallumez-le dans la salle quand vous voulez parler.",
-        ),
-        Notice::MutedFromOutside(Device::Camera) => Words::new(
-            "Caméra éteinte à distance",
-            "Rallumez-la dans la salle quand vous voulez être vus.",
-        ),
-        Notice::OnlyInRoom(Device::Microphone) => Words::new(
-            "On demande votre micro",
-            "Vous seuls pouvez l’allumer, ici, dans la salle.",
-        ),
-        Notice::OnlyInRoom(Device::Camera) => Words::new(
-            "On demande votre caméra",
-            "Vous seuls pouvez l’allumer, ici, dans la salle.",
-        ),
-        Notice::DevicesOffAfterRejoin => Words::new(
-            "Micro et caméra éteints",
-            "La réunion a été rejointe de nouveau\u{a0}; rallumez-les dans la salle.",
-        ),
-        Notice::NoDevice(Device::Microphone) => {
-            Words::new("Pas de micro", "Branchez un micro ou appelez l’assistance.")
-        }
-        Notice::NoDevice(Device::Camera) => Words::new("Pas de caméra", "Branchez une caméra ou appelez l’assistance."),
-        Notice::NoMeeting => Words::new("Pas de réunion", "Rejoignez d’abord une réunion."),
-        Notice::Occupied => Words::new(
-            "Déjà en réunion",
-            "Quittez cette réunion avant d’en rejoindre une autre.",
-        ),
-        Notice::MediaRestarting => Words::new(
-            "Image et son interrompus",
-            "Ils reviennent d’eux-mêmes dans quelques secondes.",
-        ),
-        Notice::MediaWorkerFailed => outcome(Outcome::MediaWorkerFailed),
-        Notice::DeviceFailed(device, fault) => device_fault(*device, fault),
-        Notice::PlaybackFailed(_) => Words::new(
-            "Haut-parleur ou écran en panne",
-            "Vérifiez qu’ils sont branchés et allumés, puis appelez l’assistance.",
-        ),
-        Notice::MediaStalled => Words::new(
-            "Rien n’arrive de la réunion",
-            "L’appareil rétablit l’image et le son de lui-même\u{a0}; patientez un instant.",
-        ),
-        Notice::Alone => Words::new("Vous êtes seuls", "Les autres apparaîtront ici dès leur arrivée."),
     }
 }
 

@@ -43,6 +43,10 @@ fn catalogue(language: Language) -> Vec<Words> {
     all.extend(waits.map(|wait| waiting(language, wait)));
     for device in [Device::Microphone, Device::Camera] {
         notices.push(Notice::MutedByModerator(device));
+        notices.push(Notice::Moderated(device));
+        notices.push(Notice::AskFirst(device));
+        notices.push(Notice::Allowed(device));
+        notices.push(Notice::ModerationOver(device));
         notices.push(Notice::MutedFromOutside(device));
         notices.push(Notice::OnlyInRoom(device));
         notices.push(Notice::NoDevice(device));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use media_protocol::{CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId};
-use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, Permission};
 use room::{Effect, Equipment, Origin, Room, RoomCommand, RoomInput, RoomOptions, RoomState, State, WorkerInput};
 
 /// What the people in the room have consented to, and what is known of the world.
@@ -12,6 +12,8 @@ pub struct Witness {
     equipment: Equipment,
     /// Microphone, camera: a person in the room wants it on, and nothing has revoked that since.
     consent: [bool; 2],
+    /// A moderator must allow it first.
+    locked: [bool; 2],
     /// As the worker last said.
     open: [bool; 2],
     worker_runs: bool,
@@ -49,6 +51,7 @@ impl Witness {
         Self {
             equipment: options.equipment.clone(),
             consent: [false; 2],
+            locked: [false; 2],
             open: [false; 2],
             worker_runs: false,
             plan: None,
@@ -112,7 +115,7 @@ impl Witness {
         self.remote = origin == Origin::Remote;
         match (on, origin) {
             (false, _) => self.consent[index] = false,
-            (true, Origin::InRoom) if self.participant && !self.leave_told => self.consent[index] = true,
+            (true, Origin::InRoom) if self.participant && !self.leave_told => self.consent[index] = !self.locked[index],
             (true, _) => {}
         }
     }
@@ -152,6 +155,11 @@ impl Witness {
             ConferenceEvent::MutedByModerator {
                 device: Device::Camera, ..
             } => self.consent[1] = false,
+            ConferenceEvent::Permission { device, permission, .. } if self.participant => {
+                let index = usize::from(*device == Device::Camera);
+                self.locked[index] = *permission == Permission::Locked;
+                self.consent[index] &= !self.locked[index];
+            }
             ConferenceEvent::Session(session) => {
                 let id = session.as_ref().map(|session| session.id);
                 self.session = id.filter(|id| self.participant && !self.dead.contains(id));
@@ -167,6 +175,7 @@ impl Witness {
         self.inside = false;
         self.consent = [false; 2];
         self.leave_told = false;
+        self.locked = [false; 2];
         self.password_wanted = false;
         self.reconnecting = false;
         self.session = None;

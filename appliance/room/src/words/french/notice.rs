@@ -1,0 +1,96 @@
+//! French notices.
+
+use super::{device_fault, outcome};
+use crate::conference::Device;
+use crate::outcome::Outcome;
+use crate::snapshot::Notice;
+use crate::words::Words;
+
+pub(in crate::words) const fn notice(notice: &Notice) -> Words {
+    match notice {
+        Notice::MutedByModerator(Device::Microphone) => Words::new(
+            "Micro coupé par un modérateur",
+            "Rallumez-le dans la salle quand vous voulez parler.",
+        ),
+        Notice::MutedByModerator(Device::Camera) => Words::new(
+            "Caméra éteinte par un modérateur",
+            "Rallumez-la dans la salle quand vous voulez être vus.",
+        ),
+        Notice::Moderated(Device::Microphone) => Words::new(
+            "Prise de parole modérée",
+            "Votre micro est coupé\u{a0}; levez la main quand vous voulez parler.",
+        ),
+        Notice::Moderated(Device::Camera) => Words::new(
+            "Caméras modérées",
+            "La vôtre est éteinte\u{a0}; levez la main quand vous voulez être vus.",
+        ),
+        Notice::AskFirst(Device::Microphone) => Words::new(
+            "Un modérateur donne la parole",
+            "Levez la main\u{a0}; vous pourrez allumer le micro dès que ce sera permis.",
+        ),
+        Notice::AskFirst(Device::Camera) => Words::new(
+            "Un modérateur autorise les caméras",
+            "Levez la main\u{a0}; vous pourrez allumer la caméra dès que ce sera permis.",
+        ),
+        Notice::Allowed(Device::Microphone) => Words::new(
+            "Vous pouvez parler",
+            "Un modérateur le permet\u{a0}; allumez le micro dans la salle si vous voulez.",
+        ),
+        Notice::Allowed(Device::Camera) => Words::new(
+            "Vous pouvez vous montrer",
+            "Un modérateur le permet\u{a0}; allumez la caméra dans la salle si vous voulez.",
+        ),
+        Notice::ModerationOver(Device::Microphone) => Words::new(
+            "La parole est libre",
+            "Rallumez le micro dans la salle quand vous voulez parler.",
+        ),
+        Notice::ModerationOver(Device::Camera) => Words::new(
+            "Les caméras sont libres",
+            "Rallumez la caméra dans la salle quand vous voulez être vus.",
+        ),
+        Notice::MutedFromOutside(Device::Microphone) => Words::new(
+            "Micro coupé à distance",
+            "Rallumez-le dans la salle quand vous voulez parler.",
+        ),
+        Notice::MutedFromOutside(Device::Camera) => Words::new(
+            "Caméra éteinte à distance",
+            "Rallumez-la dans la salle quand vous voulez être vus.",
+        ),
+        Notice::OnlyInRoom(Device::Microphone) => Words::new(
+            "On demande votre micro",
+            "Vous seuls pouvez l’allumer, ici, dans la salle.",
+        ),
+        Notice::OnlyInRoom(Device::Camera) => Words::new(
+            "On demande votre caméra",
+            "Vous seuls pouvez l’allumer, ici, dans la salle.",
+        ),
+        Notice::DevicesOffAfterRejoin => Words::new(
+            "Micro et caméra éteints",
+            "La réunion a été rejointe de nouveau\u{a0}; rallumez-les dans la salle.",
+        ),
+        Notice::NoDevice(Device::Microphone) => {
+            Words::new("Pas de micro", "Branchez un micro ou appelez l’assistance.")
+        }
+        Notice::NoDevice(Device::Camera) => Words::new("Pas de caméra", "Branchez une caméra ou appelez l’assistance."),
+        Notice::NoMeeting => Words::new("Pas de réunion", "Rejoignez d’abord une réunion."),
+        Notice::Occupied => Words::new(
+            "Déjà en réunion",
+            "Quittez cette réunion avant d’en rejoindre une autre.",
+        ),
+        Notice::MediaRestarting => Words::new(
+            "Image et son interrompus",
+            "Ils reviennent d’eux-mêmes dans quelques secondes.",
+        ),
+        Notice::MediaWorkerFailed => outcome(Outcome::MediaWorkerFailed),
+        Notice::DeviceFailed(device, fault) => device_fault(*device, fault),
+        Notice::PlaybackFailed(_) => Words::new(
+            "Haut-parleur ou écran en panne",
+            "Vérifiez qu’ils sont branchés et allumés, puis appelez l’assistance.",
+        ),
+        Notice::MediaStalled => Words::new(
+            "Rien n’arrive de la réunion",
+            "L’appareil rétablit l’image et le son de lui-même\u{a0}; patientez un instant.",
+        ),
+        Notice::Alone => Words::new("Vous êtes seuls", "Les autres apparaîtront ici dès leur arrivée."),
+    }
+}
