@@ -13,6 +13,7 @@ pub use board::{Board, Picture};
 
 use gstreamer_app::AppSrc;
 use media_protocol::{DisplayDevice, SessionId, WallPlan};
+use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -115,6 +116,8 @@ fn draw(orders: &Receiver<Order>, board: &Board, mailbox: &Mailbox) -> Result<()
                         .for_each(|state| mailbox.post(Message::Wall(state)));
                 }
                 outputs.snapshot = None;
+                // Nobody's picture outlives the meeting.
+                board.keep(&HashSet::new());
             }
             Ok(Order::Plan(Some(plan), of)) => {
                 if painter.is_none() {

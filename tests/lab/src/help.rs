@@ -29,9 +29,9 @@ Usage: cargo lab demo [--no-install] [arguments of the demo]
   --report <file>   write what was measured as JSON
   --peers <n>       how many others are in the conference
   --recorded        take the recorded film and speech even where the machine has devices
-  --cold            measure the first join of a box that was just switched on
   --no-install      do not look at the machine's packages
 
+With --for or --report, the first join of a box that was just switched on is measured too, before the meeting.
 Everything else is handed to the demo as it is: `target/release/demo --help` lists it all.
 
 The first run installs Debian packages (with sudo, if you are not root), builds the release binaries and makes

@@ -7,6 +7,8 @@ use end_to_end::{RoomBox, processes};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cold::Cold;
+
 /// One layer as the far side measured it.
 #[derive(Debug, Clone, Serialize)]
 pub struct FarLayer {
@@ -31,8 +33,8 @@ impl FarLayer {
 /// What `--report FILE` writes. A figure that could not be measured is null.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
-    /// GStreamer's registry was read anew, as on the first join after switching on.
-    pub cold: bool,
+    /// The first join after switching on, measured before everything else. Null without `--for` and `--report`.
+    pub cold: Option<Cold>,
     /// Join command to joined.
     pub join_ms: Option<u64>,
     /// session-initiate sent to the first picture decoded at the far side.
@@ -78,7 +80,6 @@ struct Readings {
 /// Collects while the meeting runs.
 #[derive(Debug, Default)]
 pub struct Figures {
-    cold: bool,
     memory: u64,
     first_cpu: Option<(Instant, f64)>,
     last_cpu: Option<(Instant, f64)>,
@@ -88,14 +89,6 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Nothing measured yet.
-    pub fn new(cold: bool) -> Self {
-        Self {
-            cold,
-            ..Self::default()
-        }
-    }
-
     /// Reads the processes and the far side once.
     pub fn sample(&mut self, room_box: &RoomBox, conference: &Conference) {
         let pids: Vec<u32> = [Some(room_box.pid()), room_box.worker_pid()]
@@ -151,7 +144,7 @@ impl Figures {
             _ => 0.0,
         };
         Report {
-            cold: self.cold,
+            cold: None,
             join_ms: number("join_ms"),
             far_first_frame_ms: since(guest.initiate_ns, far.first_frame_ns),
             wall_first_frame_ms: number("wall_first_frame_ms"),
@@ -175,7 +168,16 @@ impl Figures {
 /// The figures for people, each beside its goal.
 pub fn table(report: &Report) -> String {
     let ms = |value: Option<u64>| value.map_or("not measured".into(), |value| format!("{value} ms"));
-    let mut rows = vec![
+    let mut rows = Vec::new();
+    if let Some(cold) = &report.cold {
+        let goal = "(the first after switching on)";
+        rows.extend([
+            ("cold: join command to joined", ms(cold.join_ms), goal),
+            ("cold: first picture at the far side", ms(cold.far_first_frame_ms), goal),
+            ("cold: first picture on the wall", ms(cold.wall_first_frame_ms), goal),
+        ]);
+    }
+    rows.extend([
         ("join command to joined", ms(report.join_ms), "under 1500 ms"),
         (
             "invitation to first picture at the far side",
@@ -189,7 +191,7 @@ pub fn table(report: &Report) -> String {
         ),
         ("leave to capture closed", ms(report.capture_closed_ms), "under 500 ms"),
         ("leave to presence gone", ms(report.presence_gone_ms), "under 2000 ms"),
-    ];
+    ]);
     for layer in &report.far_layers {
         rows.push((
             "layer at the far side",

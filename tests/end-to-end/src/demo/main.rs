@@ -1,6 +1,7 @@
 //! `demo`: a conference in a box, the room box in it, and a page on 127.0.0.1 that shows what the far side sees and what
 //! the wall shows. `cargo lab demo` builds and starts it.
 
+mod cold;
 mod figures;
 mod page;
 
@@ -38,9 +39,6 @@ struct Arguments {
     /// Take the recorded film and speech even where the machine has devices, so that tone and lip-sync can be measured.
     #[arg(long)]
     recorded: bool,
-    /// Measure the first join of a box that was just switched on: GStreamer reads its registry anew.
-    #[arg(long)]
-    cold: bool,
     /// Port of the page, 0 for a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -64,30 +62,32 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
-    println!(
-        "conference: starting Prosody, focus, bridge and {} peers",
-        arguments.peers
-    );
-    let conference = Conference::start(Options {
+    let devices = devices(&arguments, &RoomBox::check()?);
+    println!("box: camera {}, microphone {}", devices.camera, devices.microphone);
+    let scene = Options {
         peers: arguments.peers,
         media_cache: arguments.footage.clone(),
         dominant_every_s: 5,
         ..Options::default()
-    })
-    .await?;
+    };
+    // Whoever only wants to look does not wait for a measurement.
+    let measured = arguments.duration.is_some() || arguments.report.is_some();
+    let cold = if measured {
+        println!("box: the first join after switching on, in a conference of its own");
+        Some(cold::measure(scene.clone(), &devices).await?)
+    } else {
+        None
+    };
+    println!(
+        "conference: starting Prosody, focus, bridge and {} peers",
+        arguments.peers
+    );
+    let conference = Conference::start(scene).await?;
     let url = conference.room_url("hemicycle");
     println!("conference: {url}");
-    let devices = devices(&arguments, &RoomBox::check()?);
-    println!("box: camera {}, microphone {}", devices.camera, devices.microphone);
     let mut options = vec!["--name".to_owned(), "Salle 4".to_owned()];
     if let Some(duration) = arguments.duration {
         options.extend(["--for".to_owned(), format!("{}s", duration.as_secs())]);
-    }
-    let mut environment = Vec::new();
-    let registry = tempfile::tempdir()?;
-    if arguments.cold {
-        let path = registry.path().join("registry.bin");
-        environment.push(("GST_REGISTRY".to_owned(), path.display().to_string()));
     }
     println!("box: joining");
     let mut room_box = RoomBox::join(
@@ -96,7 +96,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
             devices,
             arguments: options,
             verbose: true,
-            environment,
+            environment: Vec::new(),
         },
     )?;
     let page = page::Page::bind(arguments.port).await?;
@@ -104,7 +104,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
         "\n    What the far side sees and what the wall shows: http://{}\n",
         page.address()
     );
-    let mut figures = figures::Figures::new(arguments.cold);
+    let mut figures = figures::Figures::default();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut sample = tokio::time::interval(Duration::from_millis(500));
     while room_box.wait(Duration::ZERO).is_none() {
@@ -117,7 +117,11 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     }
     let gone = |conference: &Conference| conference.guest().is_some_and(|guest| guest.gone_ns.is_some());
     conference.wait_until(Duration::from_secs(5), gone).await;
-    let report = figures.close(&room_box, &conference);
+    let mut report = figures.close(&room_box, &conference);
+    if let Some((cold, broken)) = cold {
+        report.cold = Some(cold);
+        report.broken_rules.extend(broken);
+    }
     println!("{}", figures::table(&report));
     if let Some(path) = &arguments.report {
         std::fs::write(path, format!("{}\n", serde_json::to_string_pretty(&report)?))?;
