@@ -8,6 +8,7 @@ mod stories {
     mod components;
     mod entry;
     mod leaving;
+    mod lobby;
     mod meeting;
     mod moderation;
     mod outcomes;

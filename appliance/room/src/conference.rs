@@ -147,6 +147,8 @@ pub enum ConferenceEvent {
     },
     /// Not in yet, and trying again by itself.
     Waiting(WaitReason),
+    /// The service's own words about a refusal that follows, cleaned of control characters, at most 300 characters.
+    Explained(String),
     /// The box is in the room and visible to others. After [`ConferenceEvent::Reconnecting`]: it was left and is entered
     /// anew, with both devices announced as off.
     Joined {
@@ -214,6 +216,10 @@ pub enum WaitReason {
     NotOpenYet,
     /// The service says it is not ready.
     ServiceBusy,
+    /// In the lobby: a moderator must let the box in.
+    Lobby,
+    /// In the lobby until the host of the meeting comes.
+    Host,
 }
 
 /// What the session answer needs of the worker; re-exported for participants.

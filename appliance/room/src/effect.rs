@@ -36,6 +36,8 @@ pub enum Milestone {
     Step(JoinStep),
     /// Joining waits.
     Waiting(WaitReason),
+    /// The service's own words about a refusal; for people in the room, not for logs.
+    Explained(String),
     /// The box is in the room.
     Joined,
     /// The conference described a new media session.

@@ -57,6 +57,9 @@ pub struct Timing {
     /// For the room to be opened or the service to be ready, over the whole try; then [`crate::Outcome::NotOpened`] or
     /// [`crate::Outcome::ServiceGone`].
     pub waiting: Duration,
+    /// In the lobby: for a moderator to let the box in, or for the host to come; then [`crate::Outcome::NotAdmitted`] or
+    /// [`crate::Outcome::NotOpened`].
+    pub lobby: Duration,
     /// For a password to be typed; then [`crate::Outcome::PasswordRequired`] or [`crate::Outcome::PasswordWrong`].
     pub password: Duration,
     /// For a lost connection to come back; then [`crate::Outcome::ConnectionLost`].
@@ -80,6 +83,7 @@ impl Default for Timing {
         Self {
             joining: Duration::from_secs(60),
             waiting: Duration::from_secs(600),
+            lobby: Duration::from_secs(1800),
             password: Duration::from_secs(120),
             reconnecting: Duration::from_secs(120),
             media_stop: Duration::from_millis(400),

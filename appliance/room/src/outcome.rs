@@ -12,6 +12,8 @@ pub enum Outcome {
     MeetingEnded,
     /// A moderator removed the box.
     Kicked,
+    /// A moderator banned the box: it may not come back.
+    Banned,
     /// Not an address of a room.
     WrongUrl,
     /// The host's name is unknown or nothing answers there.
@@ -30,20 +32,30 @@ pub enum Outcome {
     TokenForAnotherRoom,
     /// The service wants an account and guests are not admitted.
     LoginRequired,
+    /// The service does not open the room for guests.
+    CreationRestricted,
+    /// The service has no reservation for the room at this time.
+    ReservationRefused,
     /// The room was not opened by anybody within the waiting time.
     NotOpened,
     /// The room has a password and none was given.
     PasswordRequired,
     /// The password is wrong.
     PasswordWrong,
-    /// The room has a waiting room, which this version cannot pass.
-    LobbyRequired,
+    /// The room admits its members only and has no lobby.
+    MembersOnly,
     /// The room wants a display name.
     DisplayNameRequired,
     /// The room is full.
     RoomFull,
     /// The service refused entry for another reason.
     EntryRefused,
+    /// A moderator declined to let the box in from the lobby.
+    LobbyDenied,
+    /// Nobody let the box in from the lobby within the waiting time.
+    NotAdmitted,
+    /// The room would take the box as a visitor only, who has no camera and no microphone.
+    VisitorOnly,
     /// The connection was lost and could not be rebuilt.
     ConnectionLost,
     /// Signalling works but no media passes (ports blocked?).
@@ -58,10 +70,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome there is.
-    pub const ALL: [Outcome; 24] = [
+    pub const ALL: [Outcome; 30] = [
         Outcome::Left,
         Outcome::MeetingEnded,
         Outcome::Kicked,
+        Outcome::Banned,
         Outcome::WrongUrl,
         Outcome::HostUnreachable,
         Outcome::CertificateRefused,
@@ -71,13 +84,18 @@ impl Outcome {
         Outcome::TokenExpired,
         Outcome::TokenForAnotherRoom,
         Outcome::LoginRequired,
+        Outcome::CreationRestricted,
+        Outcome::ReservationRefused,
         Outcome::NotOpened,
         Outcome::PasswordRequired,
         Outcome::PasswordWrong,
-        Outcome::LobbyRequired,
+        Outcome::MembersOnly,
         Outcome::DisplayNameRequired,
         Outcome::RoomFull,
         Outcome::EntryRefused,
+        Outcome::LobbyDenied,
+        Outcome::NotAdmitted,
+        Outcome::VisitorOnly,
         Outcome::ConnectionLost,
         Outcome::MediaBlocked,
         Outcome::ServiceGone,
@@ -92,6 +110,7 @@ impl Outcome {
             Outcome::Left => "left",
             Outcome::MeetingEnded => "meeting-ended",
             Outcome::Kicked => "kicked",
+            Outcome::Banned => "banned",
             Outcome::WrongUrl => "wrong-url",
             Outcome::HostUnreachable => "host-unreachable",
             Outcome::CertificateRefused => "certificate-refused",
@@ -101,13 +120,18 @@ impl Outcome {
             Outcome::TokenExpired => "token-expired",
             Outcome::TokenForAnotherRoom => "token-for-another-room",
             Outcome::LoginRequired => "login-required",
+            Outcome::CreationRestricted => "creation-restricted",
+            Outcome::ReservationRefused => "reservation-refused",
             Outcome::NotOpened => "not-opened",
             Outcome::PasswordRequired => "password-required",
             Outcome::PasswordWrong => "password-wrong",
-            Outcome::LobbyRequired => "lobby-required",
+            Outcome::MembersOnly => "members-only",
             Outcome::DisplayNameRequired => "display-name-required",
             Outcome::RoomFull => "room-full",
             Outcome::EntryRefused => "entry-refused",
+            Outcome::LobbyDenied => "lobby-denied",
+            Outcome::NotAdmitted => "not-admitted",
+            Outcome::VisitorOnly => "visitor-only",
             Outcome::ConnectionLost => "connection-lost",
             Outcome::MediaBlocked => "media-blocked",
             Outcome::ServiceGone => "service-gone",
@@ -117,13 +141,14 @@ impl Outcome {
     }
 
     /// The exit code of `roomd join`. 0: the meeting took place and ended in order. 1 is kept for errors outside a
-    /// meeting and 2 for a wrong command line. The tens group the rest: 10 put out, 20 address and service, 30 token and
-    /// account, 40 the door of the room, 50 lost on the way, 60 the box itself. Never changes once released.
+    /// meeting and 2 for a wrong command line. The tens group the rest: 10 put out, 20 address and service, 30 token,
+    /// account and reservation, 40 the door of the room, 50 lost on the way, 60 the box itself. Never changes once released.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
             Outcome::Left | Outcome::MeetingEnded => 0,
             Outcome::Kicked => 10,
+            Outcome::Banned => 11,
             Outcome::WrongUrl => 20,
             Outcome::HostUnreachable => 21,
             Outcome::CertificateRefused => 22,
@@ -133,13 +158,18 @@ impl Outcome {
             Outcome::TokenExpired => 31,
             Outcome::TokenForAnotherRoom => 32,
             Outcome::LoginRequired => 33,
+            Outcome::CreationRestricted => 34,
+            Outcome::ReservationRefused => 35,
             Outcome::NotOpened => 40,
             Outcome::PasswordRequired => 41,
             Outcome::PasswordWrong => 42,
-            Outcome::LobbyRequired => 43,
+            Outcome::MembersOnly => 43,
             Outcome::DisplayNameRequired => 44,
             Outcome::RoomFull => 45,
             Outcome::EntryRefused => 46,
+            Outcome::LobbyDenied => 47,
+            Outcome::NotAdmitted => 48,
+            Outcome::VisitorOnly => 49,
             Outcome::ConnectionLost => 50,
             Outcome::MediaBlocked => 51,
             Outcome::ServiceGone => 52,

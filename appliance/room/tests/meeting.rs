@@ -395,3 +395,79 @@ fn no_secret_and_no_name_is_in_what_a_log_prints() {
     printed += &format!("{:?} {:?}", story.told(), story.state());
     assert!(!printed.contains(secret), "{printed}");
 }
+
+/// An idle room that speaks English.
+fn english() -> Story {
+    let mut story = Story::new(RoomOptions {
+        language: Language::English,
+        ..options()
+    });
+    story.worker(WorkerInput::Started);
+    story
+}
+
+#[test]
+fn the_lobby_has_its_own_words_and_its_own_limit() {
+    for (reason, outcome, words) in [
+        (
+            WaitReason::Lobby,
+            Outcome::NotAdmitted,
+            "Waiting to be admitted. The moderators have been told",
+        ),
+        (WaitReason::Host, Outcome::NotOpened, "Waiting for the host. You will"),
+    ] {
+        let mut story = english();
+        story.command(join(Origin::InRoom, ALL_ON));
+        story.conference(ConferenceEvent::Waiting(WaitReason::NotOpenYet));
+        story.pass_time(Duration::from_secs(500));
+        story.conference(ConferenceEvent::Progress(JoinStep::Entering));
+        story.conference(ConferenceEvent::Waiting(reason));
+        assert_eq!(story.state().waiting_for, Some(WaitingFor::Service(reason)));
+        assert!(banner(&story).starts_with(words), "{}", banner(&story));
+        // Sent there again: the clock runs on.
+        story.pass_time(Duration::from_secs(1_000));
+        story.conference(ConferenceEvent::Waiting(reason));
+        story.pass_time(Duration::from_secs(799));
+        assert_eq!(story.state().state, State::Waiting);
+        story.pass_time(Duration::from_secs(2));
+        story.conference(ConferenceEvent::Ended(Outcome::Left));
+        assert_eq!(story.state().outcome, Some(outcome));
+    }
+}
+
+#[test]
+fn whoever_waits_in_the_lobby_can_leave_and_can_be_let_in() {
+    let mut story = Story::idle();
+    story.command(join(Origin::InRoom, ALL_ON));
+    story.conference(ConferenceEvent::Waiting(WaitReason::Lobby));
+    story.command(RoomCommand::Leave);
+    assert_eq!(story.state().state, State::Leaving);
+
+    let mut story = Story::idle();
+    story.command(join(Origin::InRoom, ALL_ON));
+    story.conference(ConferenceEvent::Waiting(WaitReason::Lobby));
+    story.pass_time(Duration::from_secs(1_700));
+    story.conference(ConferenceEvent::Progress(JoinStep::Entering));
+    assert_eq!(story.state().state, State::Joining);
+    story.conference(joined());
+    assert_eq!(
+        (story.state().state, story.state().waiting_for),
+        (State::InMeeting, None)
+    );
+}
+
+#[test]
+fn the_services_own_words_stand_on_the_wall_behind_ours_until_the_next_meeting() {
+    let mut story = english();
+    story.command(join(Origin::InRoom, ALL_ON));
+    story.conference(ConferenceEvent::Explained("Room and token mismatched".into()));
+    story.conference(ConferenceEvent::Ended(Outcome::TokenForAnotherRoom));
+    assert!(
+        banner(&story).ends_with("The service says: Room and token mismatched"),
+        "{}",
+        banner(&story)
+    );
+    story.command(join(Origin::InRoom, ALL_ON));
+    story.conference(ConferenceEvent::Ended(Outcome::RoomFull));
+    assert!(!banner(&story).contains("The service says"), "{}", banner(&story));
+}

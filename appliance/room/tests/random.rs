@@ -243,7 +243,11 @@ impl Life {
                 wrong: self.chance.random(),
             },
             3 => ConferenceEvent::Waiting(WaitReason::NotOpenYet),
-            4 => ConferenceEvent::Waiting(WaitReason::ServiceBusy),
+            4 => ConferenceEvent::Waiting(if self.chance.random() {
+                WaitReason::ServiceBusy
+            } else {
+                WaitReason::Lobby
+            }),
             5 => joined(),
             6 | 7 => ConferenceEvent::Participants(self.some_people()),
             8 => ConferenceEvent::DominantSpeaker(self.chance.random::<bool>().then(|| id("b"))),

@@ -107,6 +107,9 @@ pub struct Devices {
     /// Waiting in front of a room that nobody has opened ends after this time.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub wait: Duration,
+    /// Waiting in the lobby to be let in ends after this time.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    pub lobby_wait: Duration,
 }
 
 /// `roomd run`.

@@ -27,6 +27,7 @@ pub async fn run(run: Run) -> Result<u8, Failure> {
         display: configuration.display,
         media_worker: configuration.media_worker,
         wait: room::Timing::default().waiting,
+        lobby_wait: room::Timing::default().lobby,
     };
     let options = RoomOptions {
         language,
@@ -58,7 +59,12 @@ struct Log;
 
 impl Observer for Log {
     fn milestone(&mut self, milestone: &Milestone) {
-        if !matches!(milestone, Milestone::Statistics(_) | Milestone::FirstFrame { .. }) {
+        // The service's own words may name the room.
+        let silent = matches!(
+            milestone,
+            Milestone::Statistics(_) | Milestone::FirstFrame { .. } | Milestone::Explained(_)
+        );
+        if !silent {
             tracing::info!(?milestone, "milestone");
         }
     }

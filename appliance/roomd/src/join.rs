@@ -41,6 +41,7 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
         ask_password: interactive,
         timing: Timing {
             waiting: join.devices.wait,
+            lobby: join.devices.lobby_wait,
             ..Timing::default()
         },
         ..RoomOptions::default()

@@ -132,6 +132,7 @@ impl Report {
             Milestone::Ended(outcome) => self.ended(*outcome),
             Milestone::Statistics(statistics) => self.statistics(statistics),
             Milestone::Waiting(_)
+            | Milestone::Explained(_)
             | Milestone::CaptureOpened { .. }
             | Milestone::CaptureClosed { .. }
             | Milestone::LeaveSent => {}

@@ -50,6 +50,7 @@ impl Terminal {
             Milestone::Joined if std::io::stdin().is_terminal() => self.line(words::typed_commands(self.language)),
             Milestone::CaptureOpened { device, .. } => self.device(*device, DeviceWord::On),
             Milestone::CaptureClosed { device, .. } => self.device(*device, DeviceWord::Off),
+            Milestone::Explained(text) => self.line(&words::service_says(self.language, text)),
             Milestone::Ended(outcome) => self.line(&words::outcome(self.language, *outcome).line()),
             _ => {}
         }

@@ -15,6 +15,8 @@ use crate::muc::JoinError;
 const ENTERING: Duration = Duration::from_secs(20);
 /// Before the room is tried again that the focus had not opened yet.
 const CREATION: Duration = Duration::from_millis(500);
+/// The name of a box that was given none, where the room wants one.
+const NAME: &str = "Hemicycle";
 /// Tries of each kind that may fail in a row.
 const TRIES: u32 = 3;
 
@@ -74,7 +76,11 @@ impl Meeting {
                 self.membership.rename(&nick);
                 self.ask_focus(cx);
             }
-            JoinError::Lobby { .. } => self.depart(Outcome::LobbyRequired, cx),
+            JoinError::Lobby {
+                lobby,
+                waiting_for_host,
+            } => self.knock(lobby, waiting_for_host, cx),
+            JoinError::DisplayNameRequired if self.name_ourselves() => self.ask_focus(cx),
             JoinError::DisplayNameRequired => self.depart(Outcome::DisplayNameRequired, cx),
             JoinError::RoomFull => self.depart(Outcome::RoomFull, cx),
             JoinError::AuthenticationRequired => self.depart(Outcome::LoginRequired, cx),
@@ -84,14 +90,40 @@ impl Meeting {
                     Some(text) if text.contains("token") => Outcome::TokenRefused,
                     _ => Outcome::EntryRefused,
                 };
-                self.depart(outcome, cx);
+                self.depart_explained(outcome, text, cx);
             }
-            JoinError::RoomCreationRestricted
-            | JoinError::NickConflict
-            | JoinError::VisitorPolicy(_)
-            | JoinError::Banned
-            | JoinError::Other(_) => self.depart(Outcome::EntryRefused, cx),
+            JoinError::VisitorPolicy(policy) => {
+                tracing::info!(policy, "only visitors are admitted");
+                self.depart(Outcome::VisitorOnly, cx);
+            }
+            JoinError::Banned => self.depart(Outcome::Banned, cx),
+            JoinError::RoomCreationRestricted => self.depart(Outcome::CreationRestricted, cx),
+            JoinError::Other(error) if error.condition == "item-not-found" => {
+                self.depart(Outcome::CreationRestricted, cx);
+            }
+            JoinError::NickConflict => self.depart(Outcome::EntryRefused, cx),
+            JoinError::Other(error) => self.depart_explained(Outcome::EntryRefused, error.text, cx),
         }
+    }
+
+    /// Ends a try with the service's own words about it, which people in the room may read.
+    pub fn depart_explained(&mut self, outcome: Outcome, text: Option<String>, cx: &mut Context) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            cx.event(ConferenceEvent::Explained(text));
+        }
+        self.depart(outcome, cx);
+    }
+
+    /// A box without a name takes one; false: it has one, and that was not enough.
+    fn name_ourselves(&mut self) -> bool {
+        let nameless = self.request.name.trim().is_empty();
+        if nameless {
+            self.request.name = NAME.to_owned();
+            if let Some(own) = self.membership.own_mut() {
+                own.name = NAME.to_owned();
+            }
+        }
+        nameless
     }
 
     fn try_again(&mut self, cx: &mut Context) {
@@ -112,6 +144,7 @@ impl Meeting {
     /// We are in.
     pub fn entered(&mut self, cx: &mut Context) {
         self.phase = Phase::Joined;
+        self.leave_lobby();
         self.entry = Entry {
             session_id: self.entry.session_id.take(),
             ..Entry::default()

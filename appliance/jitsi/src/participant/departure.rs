@@ -70,9 +70,17 @@ impl Meeting {
             stage: Stage::Unavailable,
             deadline: cx.after(UNAVAILABLE),
         });
-        match leave {
-            Some(leave) => self.send(&leave),
-            None => self.close_stream(cx),
+        match (leave, &self.lobby) {
+            (Some(leave), _) => {
+                self.leave_lobby();
+                self.send(&leave);
+            }
+            // The lobby confirms as any room does.
+            (None, Some(lobby)) if bound => {
+                let leave = lobby.leave();
+                self.send(&leave);
+            }
+            (None, _) => self.close_stream(cx),
         }
     }
 

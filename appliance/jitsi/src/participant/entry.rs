@@ -38,6 +38,8 @@ pub(super) struct Entry {
     pub creation: u32,
     /// Joins refused because of our nick, in a row.
     pub nick: u32,
+    /// Tries of the lobby that failed, in a row.
+    pub lobby: u32,
     /// Joins without any answer, in a row.
     pub silent: u32,
     /// Connections lost before we were in, in a row.
@@ -75,6 +77,7 @@ impl Meeting {
             announced: Default::default(),
             moderation: Default::default(),
             membership: Default::default(),
+            lobby: None,
             session: None,
             channel: Default::default(),
             wish: None::<ReceiveWish>,
@@ -237,6 +240,7 @@ impl Meeting {
         self.drop_session(cx);
         self.membership.enter(room, presence);
         self.announced = Default::default();
+        self.lobby = None;
         self.send(&element("presence", ns::CLIENT).build());
         let id = cx.iq_id();
         self.send(&disco_info_query(&main_domain, &id));

@@ -11,6 +11,7 @@ use super::components::Announced;
 use super::context::{Context, earliest};
 use super::departure::Departure;
 use super::entry::Entry;
+use super::lobby::Lobby;
 use super::membership::Membership;
 use super::moderation::Moderation;
 use super::recovery::{Rejoin, Restarts};
@@ -39,6 +40,8 @@ pub(super) enum Phase {
     Entering { deadline: Instant },
     /// The room waits for a person to type.
     AwaitingPassword,
+    /// In the lobby, or on the way into it.
+    InLobby,
     /// In the room.
     Joined,
     /// The connection is opened anew at this time.
@@ -88,6 +91,7 @@ pub(super) struct Meeting {
     pub announced: Announced,
     pub moderation: Moderation,
     pub membership: Membership,
+    pub lobby: Option<Lobby>,
     pub session: Option<Session>,
     pub channel: Channel,
     pub wish: Option<ReceiveWish>,
@@ -162,6 +166,7 @@ impl Meeting {
 
     fn tick(&mut self, cx: &mut Context) {
         self.tick_entry(cx);
+        self.tick_lobby(cx);
         self.tick_stream(cx);
         self.tick_pending(cx);
         self.tick_session(cx);
@@ -177,7 +182,7 @@ impl Meeting {
             }
             Phase::AskingAgain { at } | Phase::Reopening { at } => Some(*at),
             Phase::Leaving(departure) => Some(departure.deadline),
-            Phase::Requesting | Phase::AwaitingPassword | Phase::Joined => None,
+            Phase::Requesting | Phase::AwaitingPassword | Phase::InLobby | Phase::Joined => None,
         };
         let stream = self
             .signalling
@@ -186,6 +191,7 @@ impl Meeting {
         earliest([
             phase,
             stream.and_then(Stream::next_deadline),
+            self.lobby.as_ref().and_then(Lobby::next_deadline),
             self.pending.values().map(|(_, deadline)| *deadline).min(),
             self.session.as_ref().and_then(Session::next_deadline),
             self.channel.next_deadline(),

@@ -133,6 +133,9 @@ impl Membership {
 impl Meeting {
     /// A presence has arrived.
     pub fn presence(&mut self, presence: &Element, cx: &mut Context) {
+        if self.lobby_presence(presence, cx) {
+            return;
+        }
         let from = presence.attr("from").unwrap_or_default();
         let Some(own) = &self.membership.own else { return };
         if !jid::bare(from).eq_ignore_ascii_case(&self.membership.room) {
@@ -208,9 +211,8 @@ impl Meeting {
         }
         tracing::info!(cause = cause_of(&cause), "put out of the room");
         match cause {
-            UnavailableCause::Kicked { .. } | UnavailableCause::Banned | UnavailableCause::Removed => {
-                self.depart_outside(Outcome::Kicked, cx);
-            }
+            UnavailableCause::Kicked { .. } | UnavailableCause::Removed => self.depart_outside(Outcome::Kicked, cx),
+            UnavailableCause::Banned => self.depart_outside(Outcome::Banned, cx),
             UnavailableCause::Destroyed { .. } => self.depart_outside(Outcome::MeetingEnded, cx),
             UnavailableCause::Left | UnavailableCause::ServiceEnded | UnavailableCause::NickChanged => {
                 self.leave_and_rejoin(Outcome::ServiceGone, cx);

@@ -1,9 +1,9 @@
 //! The pure core of one participant.
 //!
 //! [`Participant`] is the door; a `Meeting` exists from a join to its end. Its parts, in the order a meeting
-//! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `answers` and `stanzas`
-//! (what arrives), `membership` (who is here), `components`
-//! and `moderation` (what those in charge say), `negotiation` (sessions with the focus), `session` and `channel` (one
+//! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `lobby` (before it),
+//! `answers` and `stanzas` (what arrives), `membership` (who is here), `components` and `moderation` (what those in
+//! charge say), `negotiation` (sessions with the focus), `session` and `channel` (one
 //! session and its bridge channel), `recovery` (what broke), `departure`.
 
 mod admission;
@@ -14,6 +14,7 @@ mod context;
 mod departure;
 mod entry;
 mod input;
+mod lobby;
 mod meeting;
 mod membership;
 mod moderation;

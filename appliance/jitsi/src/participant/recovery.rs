@@ -150,6 +150,13 @@ impl Meeting {
         }
     }
 
+    /// Coming back has begun anew, because somebody has opened the door.
+    pub fn extend_rejoin(&mut self, cx: &Context) {
+        if let Some(rejoin) = &mut self.rejoin {
+            rejoin.limit = cx.after(REJOIN_LIMIT);
+        }
+    }
+
     /// Leaves the room and enters it again on the same connection.
     pub fn leave_and_rejoin(&mut self, outcome: Outcome, cx: &mut Context) {
         if !self.joined() {

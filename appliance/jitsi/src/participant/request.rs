@@ -70,13 +70,13 @@ impl Meeting {
                     self.wait(WaitReason::ServiceBusy, NOT_OPEN, cx);
                 }
             }
-            Reply::ReservationError { code, .. } => {
+            Reply::ReservationError { code, text } => {
                 tracing::info!(code, "the reservation system refused the room");
-                self.depart(Outcome::EntryRefused, cx);
+                self.depart_explained(Outcome::ReservationRefused, text, cx);
             }
             Reply::VisitorNode { .. } => {
                 tracing::info!("the focus has only a visitor's seat, which was not asked for");
-                self.depart(Outcome::RoomFull, cx);
+                self.depart(Outcome::VisitorOnly, cx);
             }
             Reply::Refused(error) => {
                 tracing::info!(

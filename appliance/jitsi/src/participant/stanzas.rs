@@ -68,6 +68,7 @@ impl Meeting {
             // Who speaks for a component is known only when the server has named its components.
             RoomMessage::Json { from, .. } if !from.contains('@') && self.announced.hold(message) => {}
             RoomMessage::Json { from, message } => self.json_message(&from, &message, cx),
+            RoomMessage::Admitted { password } => self.admitted(password, cx),
             RoomMessage::ConfigurationChanged | RoomMessage::Other => {}
         }
     }

@@ -1,6 +1,7 @@
 //! Every way in which joining fails has its own name.
 
 use jitsi::participant::{HttpResponse, NetworkError, SocketEvent};
+use room::conference::{ConferenceEvent, JoinRequest};
 use room::outcome::Outcome;
 
 use crate::script::*;
@@ -114,14 +115,7 @@ fn a_service_that_wants_an_account() {
 fn each_refusal_of_the_room() {
     let jitmeet = |name: &str| format!("<{name} xmlns='http://jitsi.org/jitmeet'/>");
     for (error, outcome) in [
-        (
-            condition(
-                "auth",
-                "registration-required",
-                "<lobbyroom>l@lobby.meet.example</lobbyroom>",
-            ),
-            Outcome::LobbyRequired,
-        ),
+        (condition("auth", "registration-required", ""), Outcome::MembersOnly),
         (
             condition("modify", "not-acceptable", &jitmeet("displayname-required")),
             Outcome::DisplayNameRequired,
@@ -145,9 +139,21 @@ fn each_refusal_of_the_room() {
                 "not-allowed",
                 "<no-main-participants xmlns='jitsi:visitors'/>",
             ),
-            Outcome::EntryRefused,
+            Outcome::VisitorOnly,
         ),
-        (condition("auth", "forbidden", ""), Outcome::EntryRefused),
+        (
+            condition(
+                "cancel",
+                "not-allowed",
+                "<promotion-not-allowed xmlns='jitsi:visitors'/>",
+            ),
+            Outcome::VisitorOnly,
+        ),
+        (
+            condition("cancel", "not-allowed", "<no-visitors-lobby xmlns='jitsi:visitors'/>"),
+            Outcome::VisitorOnly,
+        ),
+        (condition("auth", "forbidden", ""), Outcome::Banned),
         (condition("cancel", "gone", ""), Outcome::EntryRefused),
     ] {
         let mut script = Script::new();
@@ -165,14 +171,16 @@ fn each_refusal_of_the_focus() {
     script.up_to_request();
     script.focus_refuses(
         "<error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+         <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>booked from 10:00 on</text>\
          <reservation-error xmlns='http://jitsi.org/protocol/focus' error-code='409'/></error>",
     );
-    assert_eq!(script.farewell(), Outcome::EntryRefused);
+    script.saw(&ConferenceEvent::Explained("booked from 10:00 on".into()));
+    assert_eq!(script.farewell(), Outcome::ReservationRefused);
 
     let mut script = Script::new();
     script.up_to_request();
     script.focus_answers("ready='true' vnode='v1' focusjid='focus@auth.meet.example'", "");
-    assert_eq!(script.farewell(), Outcome::RoomFull);
+    assert_eq!(script.farewell(), Outcome::VisitorOnly);
 }
 
 #[test]
@@ -221,5 +229,107 @@ fn no_secret_and_no_name_of_a_room_stands_in_what_is_printed_for_people() {
     );
     for secret in ["sesame", "secret.jwt", "other.jwt", "hiddenroom"] {
         assert!(!outputs.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn the_services_own_words_are_passed_on_with_its_refusal() {
+    for (text, outcome) in [
+        ("Room and token mismatched", Outcome::TokenForAnotherRoom),
+        ("Invalid resource", Outcome::EntryRefused),
+    ] {
+        let mut script = Script::new();
+        script.up_to_request();
+        script.focus_is_ready();
+        script.room_refuses(&condition("cancel", "not-allowed", &words(text)));
+        script.saw(&ConferenceEvent::Explained(text.into()));
+        assert_eq!(script.farewell(), outcome);
+    }
+}
+
+#[test]
+fn a_room_that_the_service_never_creates_is_given_up_after_three_more_tries() {
+    for refusal in [
+        condition("cancel", "not-allowed", &words("Room creation is restricted")),
+        condition(
+            "cancel",
+            "not-allowed",
+            "<room-does-not-exist xmlns='http://jitsi.org/jitmeet'/>",
+        ),
+        condition("cancel", "item-not-found", ""),
+    ] {
+        let mut script = Script::new();
+        script.up_to_request();
+        for _ in 0..3 {
+            script.focus_is_ready();
+            script.room_refuses(&refusal);
+            script.nothing_sent("<close");
+            script.seconds(1);
+        }
+        script.focus_is_ready();
+        script.room_refuses(&refusal);
+        assert_eq!(script.farewell(), Outcome::CreationRestricted, "{refusal}");
+    }
+}
+
+#[test]
+fn four_nicks_that_are_all_taken_are_a_refusal() {
+    let mut script = Script::new();
+    script.up_to_request();
+    let mut nicks = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        script.focus_is_ready();
+        let join = script.sent_element("http://jabber.org/protocol/muc'");
+        let occupant = join.attr("to").unwrap().to_owned();
+        assert!(nicks.insert(occupant.clone()), "each try has a nick of its own");
+        script.text(&format!(
+            "<presence xmlns='jabber:client' type='error' from='{occupant}'>{}</presence>",
+            condition("cancel", "conflict", "")
+        ));
+    }
+    assert_eq!(script.farewell(), Outcome::EntryRefused);
+}
+
+#[test]
+fn a_nameless_box_names_itself_where_the_room_wants_a_name() {
+    let required = condition(
+        "modify",
+        "not-acceptable",
+        "<displayname-required xmlns='http://jitsi.org/jitmeet'/>",
+    );
+    let mut script = Script::new();
+    script.join(JoinRequest {
+        name: " ".into(),
+        ..request(URL)
+    });
+    script.config(CONFIG);
+    script.authenticate();
+    script.focus_is_ready();
+    script.room_refuses(&required);
+    script.focus_is_ready();
+    let join = script.sent("http://jabber.org/protocol/muc'");
+    assert!(join.contains(">Hemicycle</nick>"), "{join}");
+    script.text(&format!(
+        "<presence xmlns='jabber:client' type='error' from='{ROOM}/{ME}'>{required}</presence>"
+    ));
+    assert_eq!(script.farewell(), Outcome::DisplayNameRequired);
+}
+
+#[test]
+fn a_ban_in_the_meeting_is_told_apart_from_a_kick() {
+    for (status, outcome) in [
+        (301, Outcome::Banned),
+        (307, Outcome::Kicked),
+        (321, Outcome::Kicked),
+        (322, Outcome::Kicked),
+    ] {
+        let mut script = Script::joined();
+        script.sent.clear();
+        script.text(&unavailable(
+            ME,
+            "",
+            &format!("<status code='110'/><status code='{status}'/>"),
+        ));
+        assert_eq!(script.farewell(), outcome);
     }
 }

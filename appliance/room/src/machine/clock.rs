@@ -86,6 +86,16 @@ impl Room {
                 };
                 (meeting.password_asked + timing.password, outcome)
             }
+            Some(WaitingFor::Service(reason @ (WaitReason::Lobby | WaitReason::Host))) => {
+                let outcome = match reason {
+                    WaitReason::Host => Outcome::NotOpened,
+                    _ => Outcome::NotAdmitted,
+                };
+                (
+                    meeting.lobby_since.unwrap_or(meeting.progress_at) + timing.lobby,
+                    outcome,
+                )
+            }
             Some(WaitingFor::Service(WaitReason::NotOpenYet)) => (service, Outcome::NotOpened),
             Some(WaitingFor::Service(WaitReason::ServiceBusy)) | None => (service, Outcome::ServiceGone),
         }

@@ -29,6 +29,7 @@ impl Room {
             return;
         }
         self.notice = None;
+        self.explanation = None;
         if self.worker.failed() {
             self.outcome = Some(Outcome::MediaWorkerFailed);
             self.farewell_until = Some(now + self.options.timing.farewell);

@@ -26,6 +26,10 @@ impl Room {
             ConferenceEvent::Progress(step) => self.progress(step, now),
             ConferenceEvent::PasswordRequired { wrong } => self.password_required(wrong, now),
             ConferenceEvent::Waiting(reason) => self.must_wait(reason, now),
+            ConferenceEvent::Explained(text) => {
+                self.milestone(Milestone::Explained(text.clone()));
+                self.explanation = Some(text);
+            }
             ConferenceEvent::Joined { .. } => self.joined(now),
             ConferenceEvent::Participants(participants) => {
                 if let Some(meeting) = &mut self.meeting {
@@ -110,7 +114,11 @@ impl Room {
     fn must_wait(&mut self, reason: WaitReason, now: Instant) {
         self.wait(Trigger::MustWait, WaitingFor::Service(reason), now);
         if let Some(meeting) = &mut self.meeting {
-            meeting.waiting_since.get_or_insert(now);
+            let since = match reason {
+                WaitReason::Lobby | WaitReason::Host => &mut meeting.lobby_since,
+                WaitReason::NotOpenYet | WaitReason::ServiceBusy => &mut meeting.waiting_since,
+            };
+            since.get_or_insert(now);
         }
         self.milestone(Milestone::Waiting(reason));
     }
@@ -125,9 +133,11 @@ impl Room {
         if anew {
             self.come_back_dark(now);
         }
+        self.explanation = None;
         let Some(meeting) = &mut self.meeting else { return };
         meeting.waiting_for = None;
         meeting.waiting_since = None;
+        meeting.lobby_since = None;
         meeting.wrong_passwords = 0;
         meeting.wish = crate::conference::ReceiveWish::default();
         // Said even if it is known: a word of ours may have been on its way while the participant entered.

@@ -20,6 +20,8 @@ pub(super) struct Meeting {
     pub waiting_for: Option<WaitingFor>,
     /// First time that the service made the box wait, in this try.
     pub waiting_since: Option<Instant>,
+    /// When the lobby was first entered, in this try.
+    pub lobby_since: Option<Instant>,
     /// When the password was last asked for.
     pub password_asked: Instant,
     pub wrong_passwords: u32,
@@ -62,6 +64,7 @@ impl Meeting {
             progress_at: now,
             waiting_for: None,
             waiting_since: None,
+            lobby_since: None,
             password_asked: now,
             wrong_passwords: 0,
             reconnecting_since: now,

@@ -38,6 +38,8 @@ pub struct Room {
     /// All that belongs to one meeting or try; none exactly while idle.
     meeting: Option<Meeting>,
     outcome: Option<Outcome>,
+    /// The service's own words about it, if it had any.
+    explanation: Option<String>,
     /// Until when the outcome is on the wall.
     farewell_until: Option<Instant>,
     microphone: Switch,
@@ -59,6 +61,7 @@ impl Room {
             state: State::Idle,
             meeting: None,
             outcome: None,
+            explanation: None,
             farewell_until: None,
             microphone: Switch::default(),
             camera: Switch::default(),

@@ -148,7 +148,14 @@ impl Room {
                 .and_then(|notice| text(words::notice(language, &notice))),
             State::Idle => match (self.current_notice(), self.outcome) {
                 (Some(notice), _) => text(words::notice(language, &notice)),
-                (None, Some(outcome)) if self.farewell_until.is_some() => text(words::outcome(language, outcome)),
+                (None, Some(outcome)) if self.farewell_until.is_some() => {
+                    let line = words::outcome(language, outcome).line();
+                    let said = self
+                        .explanation
+                        .as_deref()
+                        .map(|said| words::service_says(language, said));
+                    Some([Some(line), said].into_iter().flatten().collect::<Vec<_>>().join(" "))
+                }
                 (None, _) => None,
             },
         }

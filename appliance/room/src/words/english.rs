@@ -25,6 +25,10 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Removed from the meeting",
             "A moderator has removed this room; talk to them before you join again.",
         ),
+        Outcome::Banned => Words::new(
+            "Banned from the meeting",
+            "A moderator has banned this room; talk to the organiser.",
+        ),
         Outcome::WrongUrl => Words::new(
             "Wrong address",
             "This is not the address of a meeting; check it on the invitation and type it again.",
@@ -61,6 +65,14 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Account required",
             "Guests are not admitted; ask the organiser for an access link.",
         ),
+        Outcome::CreationRestricted => Words::new(
+            "Meeting not started",
+            "The service does not open this meeting for guests; ask the organiser to start it, then try again.",
+        ),
+        Outcome::ReservationRefused => Words::new(
+            "No reservation",
+            "The service has no reservation for this meeting now; check its time with the organiser.",
+        ),
         Outcome::NotOpened => Words::new(
             "Meeting not opened",
             "Nobody has opened the meeting in time; tell the organiser, then try again.",
@@ -73,9 +85,9 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Wrong password",
             "The password was refused; check it with the organiser, then try again.",
         ),
-        Outcome::LobbyRequired => Words::new(
-            "Waiting room",
-            "This meeting has a waiting room that this device cannot pass; ask the organiser to switch it off.",
+        Outcome::MembersOnly => Words::new(
+            "Members only",
+            "This meeting admits only those on its list; ask the organiser to add this room.",
         ),
         Outcome::DisplayNameRequired => Words::new(
             "Name required",
@@ -88,6 +100,18 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
         Outcome::EntryRefused => Words::new(
             "Entry refused",
             "The service has not let this room in; tell the organiser, then support.",
+        ),
+        Outcome::LobbyDenied => Words::new(
+            "Not let in",
+            "A moderator has declined to let this room in; talk to them before you try again.",
+        ),
+        Outcome::NotAdmitted => Words::new(
+            "Nobody has let you in",
+            "No moderator has answered in time; tell the organiser that you are waiting, then try again.",
+        ),
+        Outcome::VisitorOnly => Words::new(
+            "Spectators only",
+            "The meeting admits only spectators now, neither seen nor heard; ask the organiser for a seat.",
         ),
         Outcome::ConnectionLost => Words::new(
             "Connection lost",
@@ -138,6 +162,14 @@ pub(super) const fn waiting(waiting: WaitingFor) -> Words {
         WaitingFor::Service(WaitReason::ServiceBusy) => Words::new(
             "Service busy",
             "The service is not ready; the device tries again by itself.",
+        ),
+        WaitingFor::Service(WaitReason::Lobby) => Words::new(
+            "Waiting to be admitted",
+            "The moderators have been told that this room waits; one of them will let you in.",
+        ),
+        WaitingFor::Service(WaitReason::Host) => Words::new(
+            "Waiting for the host",
+            "You will be let in when the host of the meeting arrives; there is nothing to do.",
         ),
         WaitingFor::Password { wrong: false } => Words::new("Password required", "Type the password of the meeting."),
         WaitingFor::Password { wrong: true } => Words::new("Wrong password", "Check the password and type it again."),
@@ -232,6 +264,10 @@ pub(super) const fn unnamed() -> &'static str {
 
 pub(super) fn screen_of(name: &str) -> String {
     format!("Shared screen: {name}")
+}
+
+pub(super) fn service_says(text: &str) -> String {
+    format!("The service says: {text}")
 }
 
 pub(super) fn in_meeting(participants: usize) -> String {

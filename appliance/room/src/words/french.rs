@@ -25,6 +25,10 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Salle retirée de la réunion",
             "Un modérateur a retiré cette salle\u{a0}; parlez-lui avant de rejoindre de nouveau la réunion.",
         ),
+        Outcome::Banned => Words::new(
+            "Salle exclue de la réunion",
+            "Un modérateur a exclu cette salle\u{a0}; parlez-en à l’organisateur.",
+        ),
         Outcome::WrongUrl => Words::new(
             "Adresse incorrecte",
             "Cette adresse n’est pas celle d’une réunion\u{a0}; vérifiez-la sur l’invitation et saisissez-la de nouveau.",
@@ -61,6 +65,14 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Compte obligatoire",
             "Les invités ne sont pas admis\u{a0}; demandez un lien d’accès à l’organisateur.",
         ),
+        Outcome::CreationRestricted => Words::new(
+            "Réunion non démarrée",
+            "Le service n’ouvre pas cette réunion aux invités\u{a0}; demandez à l’organisateur de la démarrer, puis réessayez.",
+        ),
+        Outcome::ReservationRefused => Words::new(
+            "Pas de réservation",
+            "Le service n’a pas de réservation pour cette réunion en ce moment\u{a0}; vérifiez l’heure avec l’organisateur.",
+        ),
         Outcome::NotOpened => Words::new(
             "Réunion non ouverte",
             "Personne n’a ouvert la réunion à temps\u{a0}; prévenez l’organisateur, puis réessayez.",
@@ -73,10 +85,9 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Mot de passe incorrect",
             "Le mot de passe a été refusé\u{a0}; vérifiez-le auprès de l’organisateur, puis réessayez.",
         ),
-        Outcome::LobbyRequired => Words::new(
-            "Salle d’attente",
-            "Cette réunion a une salle d’attente que cet appareil ne sait pas passer\u{a0}; \
-             demandez à l’organisateur de la désactiver.",
+        Outcome::MembersOnly => Words::new(
+            "Réunion réservée",
+            "Cette réunion n’admet que les personnes de sa liste\u{a0}; demandez à l’organisateur d’y ajouter cette salle.",
         ),
         Outcome::DisplayNameRequired => Words::new(
             "Nom nécessaire",
@@ -89,6 +100,18 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
         Outcome::EntryRefused => Words::new(
             "Entrée refusée",
             "Le service n’a pas laissé entrer cette salle\u{a0}; prévenez l’organisateur, puis l’assistance.",
+        ),
+        Outcome::LobbyDenied => Words::new(
+            "Salle non admise",
+            "Un modérateur n’a pas voulu faire entrer cette salle\u{a0}; parlez-lui avant de réessayer.",
+        ),
+        Outcome::NotAdmitted => Words::new(
+            "Personne ne vous a fait entrer",
+            "Aucun modérateur n’a répondu à temps\u{a0}; prévenez l’organisateur que vous attendez, puis réessayez.",
+        ),
+        Outcome::VisitorOnly => Words::new(
+            "Spectateurs seulement",
+            "La réunion n’admet plus que des spectateurs, ni vus ni entendus\u{a0}; demandez une place à l’organisateur.",
         ),
         Outcome::ConnectionLost => Words::new(
             "Connexion perdue",
@@ -136,6 +159,14 @@ pub(super) const fn waiting(waiting: WaitingFor) -> Words {
         WaitingFor::Service(WaitReason::ServiceBusy) => Words::new(
             "Service occupé",
             "Le service n’est pas prêt\u{a0}; l’appareil réessaie de lui-même.",
+        ),
+        WaitingFor::Service(WaitReason::Lobby) => Words::new(
+            "En attente d’admission",
+            "Les modérateurs sont prévenus que cette salle attend\u{a0}; l’un d’eux vous fera entrer.",
+        ),
+        WaitingFor::Service(WaitReason::Host) => Words::new(
+            "En attente de l’organisateur",
+            "Vous entrerez à l’arrivée de l’organisateur de la réunion\u{a0}; vous n’avez rien à faire.",
         ),
         WaitingFor::Password { wrong: false } => {
             Words::new("Mot de passe nécessaire", "Saisissez le mot de passe de la réunion.")
@@ -236,6 +267,10 @@ pub(super) const fn unnamed() -> &'static str {
 
 pub(super) fn screen_of(name: &str) -> String {
     format!("Écran partagé\u{a0}: {name}")
+}
+
+pub(super) fn service_says(text: &str) -> String {
+    format!("Le service précise\u{a0}: {text}")
 }
 
 pub(super) fn in_meeting(participants: usize) -> String {

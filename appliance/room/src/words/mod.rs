@@ -171,6 +171,10 @@ in_language! {
 }
 
 in_language! {
+    /// The service's own words about a refusal.
+    service_says(text: &str) -> String
+}
+in_language! {
     /// The box is in; `participants` counts everybody, the box included.
     in_meeting(participants: usize) -> String
 }

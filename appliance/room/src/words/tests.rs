@@ -24,6 +24,8 @@ fn catalogue(language: Language) -> Vec<Words> {
     let waits = [
         WaitingFor::Service(WaitReason::NotOpenYet),
         WaitingFor::Service(WaitReason::ServiceBusy),
+        WaitingFor::Service(WaitReason::Lobby),
+        WaitingFor::Service(WaitReason::Host),
         WaitingFor::Password { wrong: false },
         WaitingFor::Password { wrong: true },
     ];
@@ -70,7 +72,7 @@ fn every_text(language: Language) -> Vec<String> {
     words
         .chain(labels(language))
         .map(str::to_owned)
-        .chain([screen_of(language, "Ada")])
+        .chain([screen_of(language, "Ada"), service_says(language, "no")])
         .collect()
 }
 
