@@ -29,7 +29,7 @@ fn at_the_lobby(more: &str) -> (Script, String) {
 fn seat(script: &mut Script) -> String {
     let join = script.sent_element("http://jabber.org/protocol/muc'");
     assert_eq!(join.name(), "presence");
-    join.attr("to").unwrap().to_owned()
+    join.attr("to").unwrap_or_default().to_owned()
 }
 
 fn lobby_presence(seat: &str, kind: &str, inside: &str) -> String {
