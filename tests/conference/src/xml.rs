@@ -43,8 +43,14 @@ pub fn parse(text: &str) -> Result<Element, XmlError> {
         return Err(XmlError::TooLarge(text.len()));
     }
     let mut scanner = Scanner::default();
+    let mut complete = false;
     for byte in text.bytes() {
-        scanner.step(byte);
+        // The tree builder stops at the end of the first element and would not notice a second.
+        if complete && !byte.is_ascii_whitespace() {
+            return Err(XmlError::Malformed("something follows the element".into()));
+        }
+        let closed = scanner.step(byte);
+        complete = closed && scanner.depth == 0 && !matches!(scanner.first, Some(b'?' | b'!')) || complete;
         if scanner.depth > MAX_DEPTH {
             return Err(XmlError::TooDeep);
         }
@@ -193,6 +199,14 @@ mod tests {
     fn nested_elements_are_refused_before_a_tree_is_built() {
         let deep = "<a xmlns='x'>".to_owned() + &"<a>".repeat(20_000) + &"</a>".repeat(20_001);
         assert!(matches!(parse(&deep), Err(XmlError::TooDeep)));
+    }
+
+    #[test]
+    fn a_second_element_behind_the_first_is_noticed() {
+        assert!(parse("<a xmlns='x'/> \n").is_ok());
+        assert!(parse("<?xml version='1.0'?><a xmlns='x'><b/></a>").is_ok());
+        assert!(parse("<a xmlns='x'/><a xmlns='x'/>").is_err());
+        assert!(parse("<a xmlns='x'><b/></a>text").is_err());
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! The conference in a box tried with a client of its own: a right one breaks no rule, each wrong one is caught at its rule.
+//! The conference in a box tried with a client of its own: a right one breaks no rule (the wrong ones: `mutants`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code)]
 mod support;
 
 use std::time::Duration;
 
-use conference::{Conference, Direction, Impostor, Media, Options, rule};
+use conference::{Conference, Direction, Options, rule};
 use support::{Client, Wrong, wait};
 
 async fn start(change: impl FnOnce(&mut Options)) -> Conference {
@@ -86,81 +87,6 @@ async fn a_right_client_sees_all_peers_is_seen_in_both_layers_and_breaks_no_rule
     };
     assert!(conference.wait_until(LONG, gone).await);
     assert_eq!(conference.verdict(), []);
-    conference.shutdown();
-}
-
-#[tokio::test]
-async fn each_wrong_client_is_caught_at_its_rule() {
-    let mutants = [
-        (Wrong::SkipsConferenceRequest, rule::CONFERENCE_REQUEST_FIRST),
-        (Wrong::SignalsLowerCaseFingerprint, rule::FINGERPRINT),
-        (Wrong::HasRsaLikeSetup, rule::FINGERPRINT),
-        (Wrong::SignalsAnotherFingerprint, rule::DTLS),
-        (Wrong::HasTwoSourcesWithOneSsrc, rule::SESSION_ACCEPT),
-        (Wrong::SaysUnknownField, rule::CHANNEL_STRICT),
-        (Wrong::ConstrainsNothing, rule::CHANNEL_OPENING),
-        (Wrong::OpensTwoChannels, rule::ONE_CHANNEL),
-        (Wrong::NamesChannelWrongly, rule::ONE_CHANNEL),
-        (Wrong::SendsNoAudioLevel, rule::AUDIO_LEVEL),
-        (Wrong::SendsOnStraySsrc, rule::DECLARED_SSRC),
-        (Wrong::SendsNoTemporalIndex, rule::PICTURE_ID),
-        (Wrong::AnnouncesOtherCaps, rule::CAPS),
-        (Wrong::SwapsLayers, rule::LAYER_ORDER),
-        (Wrong::IgnoresKeyFrameRequests, rule::KEY_FRAME),
-        (Wrong::IgnoresMute, rule::MUTE_OBEYED),
-        (Wrong::ObeysImpostors, rule::MUTE_IMPOSTOR),
-        (Wrong::IgnoresSenderConstraints, rule::SENDER_CONSTRAINTS),
-        (Wrong::AnswersNoPing, rule::PING_REPLY),
-        (Wrong::IgnoresMoves, rule::MOVE),
-        (Wrong::TakesInvitationsOfPeers, rule::P2P_DECLINED),
-        (Wrong::SendsAfterLeaving, rule::LEAVE_ORDER),
-    ];
-    let conference = start(|o| o.peers = 1).await;
-    for (wrong, expected) in mutants {
-        conference.clear_verdict();
-        let client = Client::join(&conference, "hemicycle", wrong).await;
-        let sends = matches!(
-            wrong,
-            Wrong::IgnoresKeyFrameRequests
-                | Wrong::IgnoresMute
-                | Wrong::ObeysImpostors
-                | Wrong::IgnoresSenderConstraints
-                | Wrong::AnswersNoPing
-                | Wrong::IgnoresMoves
-                | Wrong::TakesInvitationsOfPeers
-                | Wrong::SendsAfterLeaving
-        );
-        if sends {
-            let flows = |c: &Conference| {
-                let far = c.far_side();
-                far.endpoint == client.nick && far.audio_packets > 10 && far.layers.iter().all(|l| l.frames > 20)
-            };
-            assert!(conference.wait_until(LONG, flows).await, "{wrong:?} sends nothing");
-        }
-        match wrong {
-            Wrong::IgnoresKeyFrameRequests => conference.request_key_frame(0, false),
-            Wrong::IgnoresMute => conference.mute(Media::Audio),
-            Wrong::ObeysImpostors => conference.mute_by_impostor(Media::Audio, Impostor::Peer),
-            Wrong::IgnoresSenderConstraints => conference.sender_source_constraints(0),
-            Wrong::AnswersNoPing => conference.end_to_end_ping(),
-            Wrong::IgnoresMoves => conference.move_session(),
-            Wrong::TakesInvitationsOfPeers => conference.invite_directly(),
-            _ => {}
-        }
-        if wrong == Wrong::SendsAfterLeaving {
-            client.leave().await;
-            let caught = conference.wait_until(LONG, |c| rules(c).contains(&expected)).await;
-            assert!(caught, "{wrong:?} broke {:?}", conference.verdict());
-            continue;
-        }
-        let caught = conference.wait_until(LONG, |c| rules(c).contains(&expected)).await;
-        assert!(
-            caught,
-            "{wrong:?} should break {expected}, broke {:?}",
-            conference.verdict()
-        );
-        client.leave().await;
-    }
     conference.shutdown();
 }
 

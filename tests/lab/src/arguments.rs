@@ -21,6 +21,11 @@ pub enum Order {
     },
     /// Format and lints only.
     Check,
+    /// Deliberately broken clients against the bench; the rest goes to their program.
+    Mutants {
+        /// Arguments handed on as they are.
+        passed: Vec<String>,
+    },
     /// The tests marked `#[ignore]` whose name begins with `soak_`; the rest goes to the test binaries.
     Soak {
         /// Arguments handed on as they are.
@@ -76,6 +81,7 @@ pub fn parse(words: &[String]) -> Result<Order, String> {
             Ok(Order::Test { no_install })
         }
         "check" => nothing_left("check", rest).map(|()| Order::Check),
+        "mutants" => Ok(Order::Mutants { passed: rest.to_vec() }),
         "soak" => Ok(Order::Soak { passed: rest.to_vec() }),
         "fuzz" => parse_fuzz(rest),
         "packages" => {

@@ -45,6 +45,15 @@ pub fn test(no_install: bool) -> bool {
     whole.args(END_TO_END.iter().flat_map(|name| ["--package", name]));
     whole.args(["--", "--test-threads=1"]);
     run.tests("end to end", whole, 30 * MINUTE);
+    run.mutants(&[]);
+    run.close()
+}
+
+/// Deliberately broken clients. Whether each was caught and no right one accused.
+pub fn mutants(passed: &[String]) -> bool {
+    let mut run = Run::new();
+    run.programs();
+    run.mutants(passed);
     run.close()
 }
 
@@ -145,6 +154,30 @@ impl Run {
             eprintln!("{reason}");
             self.tally.check("footage", false, &reason);
         }
+    }
+
+    /// The programs that stories and mutants start.
+    fn programs(&mut self) {
+        self.checked(
+            "build",
+            cargo(&["build", "--workspace", "--bins", "--locked"]),
+            45 * MINUTE,
+        );
+    }
+
+    fn mutants(&mut self, passed: &[String]) {
+        let mut command = cargo(&[
+            "test",
+            "--locked",
+            "--package",
+            "conference",
+            "--test",
+            "mutants",
+            "--",
+            "run",
+        ]);
+        command.args(passed);
+        self.checked("mutants", command, 30 * MINUTE);
     }
 
     /// A part that is one check.

@@ -9,6 +9,7 @@ Commands:
   demo       a whole conference on this machine, with the room box in it, shown live
   test       everything that must hold: format, lints, licences, unit, protocol and end-to-end tests
   check      format and lints only
+  mutants    deliberately broken clients, and whether the bench catches each
   soak       the long runs
   fuzz       every parser of network input against made-up input
   packages   the Debian packages that the project needs, and why
@@ -54,6 +55,17 @@ Format and lints, nothing else.
 Usage: cargo lab check
 ";
 
+const MUTANTS: &str = "\
+Deliberately broken clients against the conference in a box: for each of the nine groups of rules at least one. Most are
+the real room box with a liar in front of it, the others a small client of another make. Two right clients go first and
+must break nothing. Prints a line per client and closes with `N of N caught`; leaves with 1 when one was missed.
+
+Usage: cargo lab mutants [--only <part of a name or group>] [--report <file>]
+
+  --only <part>     only clients or groups whose name contains this
+  --report <file>   write what was found as JSON
+";
+
 const SOAK: &str = "\
 The long runs: every test marked `#[ignore]` whose name begins with `soak_`, one after the other.
 
@@ -95,6 +107,7 @@ pub fn text(command: Option<&str>) -> &'static str {
         Some("demo") => DEMO,
         Some("test") => TEST,
         Some("check") => CHECK,
+        Some("mutants") => MUTANTS,
         Some("soak") => SOAK,
         Some("fuzz") => FUZZ,
         Some("packages") => PACKAGES,
@@ -107,7 +120,9 @@ pub fn text(command: Option<&str>) -> &'static str {
 mod tests {
     #[test]
     fn every_listed_command_has_its_own_text() {
-        for command in ["demo", "test", "check", "soak", "fuzz", "packages", "footage"] {
+        for command in [
+            "demo", "test", "check", "mutants", "soak", "fuzz", "packages", "footage",
+        ] {
             assert!(
                 super::GENERAL.contains(&format!("\n  {command} ")),
                 "{command} is not listed"

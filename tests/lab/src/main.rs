@@ -41,6 +41,7 @@ fn obey(order: Order) -> Result<bool, String> {
         Order::Demo { no_install, passed } => Err(demo::run(no_install, &passed)),
         Order::Test { no_install } => Ok(checks::test(no_install)),
         Order::Check => Ok(checks::check()),
+        Order::Mutants { passed } => Ok(checks::mutants(&passed)),
         Order::Soak { passed } => Ok(checks::soak(&passed)),
         Order::Fuzz { each, only } => fuzz::run(each, only.as_deref()),
         Order::Packages { missing, install } => {

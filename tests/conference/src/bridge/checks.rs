@@ -20,6 +20,8 @@ const STOPS: Duration = Duration::from_millis(1000);
 const MUTES: Duration = Duration::from_millis(1500);
 /// From the answer to the connection.
 const CONNECTS: Duration = Duration::from_secs(10);
+/// The same for a session that ends before that.
+const GIVEN_UP: Duration = Duration::from_secs(4);
 /// From the opening of the channel to what must be said on it.
 const OPENING: Duration = Duration::from_secs(2);
 
@@ -142,26 +144,33 @@ impl Core {
     }
 
     fn check_connection(&mut self, now: Instant, id: &str) {
+        self.never_connected(now, id, CONNECTS);
+    }
+
+    /// Writes down, once, that an endpoint is not connected although its answer is `within` old.
+    fn never_connected(&mut self, now: Instant, id: &str, within: Duration) {
+        let perfect = self.to_client.is_perfect() && self.from_client.is_perfect();
         let Some(endpoint) = self.endpoints.get_mut(id) else {
             return;
         };
-        let late = endpoint.accepted.is_some_and(|at| now.duration_since(at) > CONNECTS);
-        if late && endpoint.connected.is_none() && !endpoint.failed && !self.silent.contains(id) {
-            endpoint.failed = true;
-            let seen = if endpoint.remote.is_some() {
-                "packets came, DTLS did not finish"
-            } else {
-                "no packet came"
-            };
-            let broken = if endpoint.remote.is_some() {
-                rule::DTLS
-            } else {
-                rule::ICE
-            };
-            self.around
-                .verdict
-                .broken(broken, format!("not connected after {CONNECTS:?}: {seen}"));
+        let late = endpoint.accepted.is_some_and(|at| now.duration_since(at) > within);
+        if !late || endpoint.connected.is_some() || endpoint.failed || self.silent.contains(id) || !perfect {
+            return;
         }
+        endpoint.failed = true;
+        let (broken, seen) = match (endpoint.ice_done, endpoint.remote) {
+            (true, _) => (rule::DTLS, "ICE is done, DTLS did not finish"),
+            (false, Some(_)) => (rule::ICE, "packets came, ICE did not finish"),
+            (false, None) => (rule::ICE, "no packet came"),
+        };
+        self.around
+            .verdict
+            .broken(broken, format!("not connected after {within:?}: {seen}"));
+    }
+
+    /// A session ends: one that had time to connect and did not is noticed, also when the client gave it up.
+    pub(super) fn given_up(&mut self, now: Instant, id: &str) {
+        self.never_connected(now, id, GIVEN_UP);
     }
 
     fn check_opening(&mut self, now: Instant, id: &str) {

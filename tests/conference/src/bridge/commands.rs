@@ -60,6 +60,7 @@ impl Core {
                 self.reallocate_all(now);
             }
             BridgeCommand::Expire { endpoint } => {
+                self.given_up(now, &endpoint);
                 self.forget(&endpoint);
                 self.reallocate_all(now);
             }

@@ -96,6 +96,8 @@ pub struct Endpoint {
     pub active: bool,
     /// Where packets come from.
     pub remote: Option<SocketAddr>,
+    /// ICE is done; DTLS may not be.
+    pub ice_done: bool,
     /// A moderator muted it: since when.
     pub force_muted: HashMap<Media, Instant>,
     /// SenderSourceConstraints sent last, by source: height and when.
@@ -221,6 +223,7 @@ impl Endpoint {
             last_packet: now,
             active: true,
             remote: None,
+            ice_done: false,
             force_muted: HashMap::new(),
             wanted: BTreeMap::new(),
             demand_due: None,
@@ -408,6 +411,7 @@ impl Endpoint {
     fn event(&mut self, event: Event, happened: &mut Vec<Happened>) {
         match event {
             Event::Connected => happened.push(Happened::Connected),
+            Event::IceConnectionStateChange(state) if state.is_connected() => self.ice_done = true,
             Event::ChannelOpen(id, label) => {
                 let protocol = self
                     .rtc
