@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use media_protocol::{Fingerprint, LocalDescription, SessionEvent};
-use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted};
+use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted, Sources};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -28,6 +28,7 @@ async fn main() {
             audio: true,
             video: true,
         },
+        sources: Sources::BOTH,
     };
     let start = Instant::now();
     let _ = handle.commands.send(ConferenceCommand::Join(Box::new(request))).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use jitsi::{Handle, Options};
-use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted};
+use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted, Sources};
 use room::outcome::Outcome;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +25,7 @@ fn request(url: &str) -> Box<JoinRequest> {
             audio: true,
             video: true,
         },
+        sources: Sources::BOTH,
     })
 }
 

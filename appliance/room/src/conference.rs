@@ -64,6 +64,8 @@ pub struct JoinRequest {
     pub token: Option<String>,
     /// The mute state to announce from the first presence on.
     pub muted: Muted,
+    /// The sources to announce.
+    pub sources: Sources,
 }
 
 impl std::fmt::Debug for JoinRequest {
@@ -92,6 +94,37 @@ impl Muted {
     };
 }
 
+/// Which sources the box has. One whose device is not there is not announced, so that the others do not wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sources {
+    /// There is a microphone.
+    pub audio: bool,
+    /// There is a camera.
+    pub video: bool,
+}
+
+impl Sources {
+    /// Microphone and camera.
+    pub const BOTH: Self = Self {
+        audio: true,
+        video: true,
+    };
+    /// Neither.
+    pub const NONE: Self = Self {
+        audio: false,
+        video: false,
+    };
+
+    /// Those of these that are not among `others`.
+    #[must_use]
+    pub fn without(self, others: Self) -> Self {
+        Self {
+            audio: self.audio && !others.audio,
+            video: self.video && !others.video,
+        }
+    }
+}
+
 /// From the room to the participant.
 #[derive(Clone, PartialEq)]
 pub enum ConferenceCommand {
@@ -101,6 +134,8 @@ pub enum ConferenceCommand {
     Password(String),
     /// Publish the mute state. The room has already stopped or not yet started the device.
     SetMuted(Muted),
+    /// A device was plugged in or pulled out: its source is announced or withdrawn.
+    SetSources(Sources),
     /// Which pictures are wanted.
     Receive(ReceiveWish),
     /// A fact from the media worker about a session of this conference.
@@ -118,6 +153,7 @@ impl std::fmt::Debug for ConferenceCommand {
             ConferenceCommand::Join(request) => f.debug_tuple("Join").field(request).finish(),
             ConferenceCommand::Password(_) => f.write_str("Password(..)"),
             ConferenceCommand::SetMuted(muted) => f.debug_tuple("SetMuted").field(muted).finish(),
+            ConferenceCommand::SetSources(sources) => f.debug_tuple("SetSources").field(sources).finish(),
             ConferenceCommand::Receive(wish) => f.debug_tuple("Receive").field(wish).finish(),
             ConferenceCommand::Media(session, _) => f.debug_tuple("Media").field(session).finish_non_exhaustive(),
             ConferenceCommand::MediaLost => f.write_str("MediaLost"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::*;
 use media_protocol::{CaptureState, DeviceFault, DeviceState, FromWorker, SessionEvent};
-use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, WaitReason};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, Sources, WaitReason};
 use room::{Effect, Equipment, Milestone, Notice, OffReason, Origin, Outcome, RoomInput, State, WorkerInput};
 
 fn moderator_mutes(story: &mut Story, device: Device) {
@@ -371,6 +371,26 @@ fn a_wish_without_a_meeting_or_without_a_device_is_answered_in_words() {
     story.set(Device::Camera, true, Origin::InRoom);
     assert_eq!(story.state().notice, Some(Notice::NoDevice(Device::Camera)));
     assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Pas de caméra");
+}
+
+#[test]
+fn a_device_that_is_plugged_in_or_pulled_out_in_a_meeting_is_told_once() {
+    let mut story = Story::in_meeting();
+    let without_camera = Equipment {
+        camera: None,
+        ..equipment()
+    };
+    story.input(RoomInput::Equipment(Box::new(without_camera.clone())));
+    assert!(story.plan().camera.is_none(), "the device first");
+    let sound_only = Sources {
+        video: false,
+        ..Sources::BOTH
+    };
+    assert_eq!(story.told()[0], ConferenceCommand::SetSources(sound_only));
+    story.input(RoomInput::Equipment(Box::new(without_camera)));
+    assert_eq!(story.told(), []);
+    story.input(RoomInput::Equipment(Box::new(equipment())));
+    assert_eq!(story.told()[0], ConferenceCommand::SetSources(Sources::BOTH));
 }
 
 #[test]

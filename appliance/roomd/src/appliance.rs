@@ -4,7 +4,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use room::{
-    Effect, Milestone, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition, WorkerInput,
+    Effect, Equipment, Milestone, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition, WorkerInput,
     conference::{ConferenceCommand, ConferenceEvent},
 };
 use tokio::{
@@ -12,6 +12,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
+use crate::check::{self, DeviceChange};
 use crate::worker::{Worker, WorkerNews};
 
 /// Session ids set aside for each meeting.
@@ -34,6 +35,8 @@ pub trait Observer {
 pub enum Request {
     /// A command for the room.
     Command(RoomCommand),
+    /// Use other devices; the answer is why not, in words.
+    Devices(DeviceChange, oneshot::Sender<Result<(), String>>),
     /// The state of the room, now.
     State(oneshot::Sender<RoomState>),
 }
@@ -50,6 +53,8 @@ pub enum Lifetime {
 /// The box, assembled.
 pub struct Appliance<O> {
     room: Room,
+    /// As the room knows it.
+    equipment: Equipment,
     worker: Worker,
     news: mpsc::Receiver<WorkerNews>,
     participant: Option<jitsi::Handle>,
@@ -71,6 +76,7 @@ impl<O: Observer> Appliance<O> {
     ) -> Self {
         let (worker, news) = Worker::supervise(media_worker);
         Self {
+            equipment: room.equipment.clone(),
             room: Room::new(room),
             worker,
             news,
@@ -173,6 +179,7 @@ impl<O: Observer> Appliance<O> {
     fn request(&mut self, request: Request) -> Option<RoomInput> {
         match request {
             Request::Command(command) => Some(RoomInput::Command(command)),
+            Request::Devices(wanted, reply) => self.devices(&wanted, reply),
             Request::State(reply) => {
                 if reply.send(self.room.snapshot()).is_err() {
                     tracing::debug!("whoever asked for the state is gone");
@@ -180,6 +187,20 @@ impl<O: Observer> Appliance<O> {
                 None
             }
         }
+    }
+
+    fn devices(&mut self, wanted: &DeviceChange, reply: oneshot::Sender<Result<(), String>>) -> Option<RoomInput> {
+        let (input, answer) = match check::change(&self.equipment, wanted) {
+            Ok(equipment) => {
+                self.equipment = equipment.clone();
+                (Some(RoomInput::Equipment(Box::new(equipment))), Ok(()))
+            }
+            Err(failure) => (None, Err(failure.to_string())),
+        };
+        if reply.send(answer).is_err() {
+            tracing::debug!("whoever asked for other devices is gone");
+        }
+        input
     }
 
     async fn carry_out(&mut self, effect: Effect) {

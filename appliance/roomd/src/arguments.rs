@@ -54,7 +54,8 @@ Example configuration (TOML):
   control = \"/run/roomd/control\"
 
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
-{\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"state\"}, and answers each with one line.";
+{\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"devices\",\"camera\":\"none\"} (also in
+a meeting; devices not named stay), {\"command\":\"state\"}, and answers each with one line.";
 
 /// `roomd join`.
 #[derive(Debug, Args)]

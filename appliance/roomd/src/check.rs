@@ -21,13 +21,49 @@ const WORKER_WITHIN: Duration = Duration::from_secs(60);
 /// # Errors
 /// A word that names no device, with what may be written instead.
 pub fn equipment(wanted: &Devices) -> Result<Equipment, Failure> {
+    let all = DeviceChange {
+        camera: Some(wanted.camera.clone()),
+        microphone: Some(wanted.microphone.clone()),
+        loudspeaker: Some(wanted.loudspeaker.clone()),
+        display: Some(wanted.display.clone()),
+    };
+    change(&Equipment::default(), &all)
+}
+
+/// Words for some of the devices, as on the command line; the others stay what they are.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceChange {
+    /// As `--camera`.
+    pub camera: Option<String>,
+    /// As `--microphone`.
+    pub microphone: Option<String>,
+    /// As `--loudspeaker`.
+    pub loudspeaker: Option<String>,
+    /// As `--display`.
+    pub display: Option<String>,
+}
+
+/// `equipment` with the devices that `wanted` names, as they are plugged in now.
+///
+/// # Errors
+/// A word that names no device, with what may be written instead.
+pub fn change(equipment: &Equipment, wanted: &DeviceChange) -> Result<Equipment, Failure> {
     let inventory = Hardware.inventory();
-    Ok(Equipment {
-        camera: wanted.camera.parse::<CameraWish>()?.resolve(&inventory)?,
-        microphone: wanted.microphone.parse::<MicrophoneWish>()?.resolve(&inventory)?,
-        loudspeaker: wanted.loudspeaker.parse::<LoudspeakerWish>()?.resolve(&inventory)?,
-        display: wanted.display.parse::<DisplayWish>()?.resolve(&inventory)?,
-    })
+    let mut equipment = equipment.clone();
+    if let Some(word) = &wanted.camera {
+        equipment.camera = word.parse::<CameraWish>()?.resolve(&inventory)?;
+    }
+    if let Some(word) = &wanted.microphone {
+        equipment.microphone = word.parse::<MicrophoneWish>()?.resolve(&inventory)?;
+    }
+    if let Some(word) = &wanted.loudspeaker {
+        equipment.loudspeaker = word.parse::<LoudspeakerWish>()?.resolve(&inventory)?;
+    }
+    if let Some(word) = &wanted.display {
+        equipment.display = word.parse::<DisplayWish>()?.resolve(&inventory)?;
+    }
+    Ok(equipment)
 }
 
 /// Everything `roomd check` tells.

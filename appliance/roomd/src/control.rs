@@ -11,7 +11,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
 };
 
-use crate::appliance::Request;
+use crate::{appliance::Request, check::DeviceChange};
 
 /// Longest line that is read.
 const MAX_LINE: u64 = 16 * 1024;
@@ -46,6 +46,8 @@ enum Line {
     Volume {
         volume: f64,
     },
+    /// Other devices, for example `{"command":"devices","camera":"none"}`; those not named stay.
+    Devices(DeviceChange),
     State {},
 }
 
@@ -119,6 +121,7 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
             };
         }
         Ok(Line::State {}) => return state(requests).await,
+        Ok(Line::Devices(wanted)) => return devices(wanted, requests).await,
         Ok(Line::Join {
             url,
             name: wanted,
@@ -146,6 +149,21 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
         Ok(()) => Answer::Accepted,
         Err(_) => Answer::Refused {
             reason: "the box is shutting down".into(),
+        },
+    }
+}
+
+async fn devices(wanted: DeviceChange, requests: &mpsc::Sender<Request>) -> Answer {
+    let (reply, done) = oneshot::channel();
+    let sent = requests.send(Request::Devices(wanted, reply)).await;
+    match done.await {
+        Ok(Ok(())) => Answer::Accepted,
+        Ok(Err(reason)) => Answer::Refused { reason },
+        Err(_) if sent.is_err() => Answer::Refused {
+            reason: "the box is shutting down".into(),
+        },
+        Err(_) => Answer::Refused {
+            reason: "the box is starting".into(),
         },
     }
 }

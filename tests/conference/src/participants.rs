@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
+use crate::focus::sources::Media;
+
 /// One participant. Stamps are nanoseconds of CLOCK_MONOTONIC.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Participant {
@@ -32,6 +34,8 @@ pub struct Participant {
     pub socket_closed_ns: Option<u64>,
     /// session-initiates so far.
     pub sessions: u32,
+    /// What the focus was told to be sent: `audio`, `video`.
+    pub sources: Vec<Media>,
     /// As shown in the presence.
     pub audio_muted: bool,
     /// As shown in the presence.

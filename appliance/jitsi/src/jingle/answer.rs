@@ -2,6 +2,7 @@
 
 use media_protocol::{LocalDescription, PayloadType, SessionOffer};
 use minidom::Element;
+use room::conference::Sources;
 
 use crate::ns;
 use crate::xml::{Builder, element};
@@ -12,11 +13,12 @@ use super::xml_sources::{write_group, write_source};
 use super::{LocalStreams, Offer};
 
 /// The `<jingle/>` of a session-accept. `accepted` is what [`Offer::session_offer`] gave, `description` the worker's half
-/// of ICE and DTLS, `responder` our occupant JID. No candidates: the bridge learns them.
+/// of ICE and DTLS, `sources` says which of the `local` ones are announced, `responder` is our occupant JID. No candidates: the bridge learns them.
 pub fn session_accept(
     offer: &Offer,
     accepted: &SessionOffer,
     local: &LocalStreams,
+    sources: Sources,
     description: &LocalDescription,
     responder: &str,
 ) -> Element {
@@ -30,11 +32,13 @@ pub fn session_accept(
             _ => None,
         };
         let content = if *name == offer.audio.name {
-            content.child(audio(accepted, local))
+            content.child(audio(accepted, &own(sources.audio, local, local.audio())))
         } else if *name == offer.video.name {
             // nothing is forwarded before the bridge channel carries our constraints
             let last_n = element("initial-last-n", ns::COLIBRI2).attr("value", "0");
-            content.child(video(accepted, local)).child(last_n)
+            content
+                .child(video(accepted, &own(sources.video, local, local.video())))
+                .child(last_n)
         } else if sctp.is_some() {
             content
         } else {
@@ -60,18 +64,23 @@ pub fn session_accept(
         .build()
 }
 
-fn audio(accepted: &SessionOffer, local: &LocalStreams) -> Builder {
+/// The sources of a device, if it is there.
+fn own(there: bool, local: &LocalStreams, sources: OwnerSources) -> OwnerSources {
+    if there { sources } else { OwnerSources::of(&local.id) }
+}
+
+fn audio(accepted: &SessionOffer, sources: &OwnerSources) -> Builder {
     let extensions = [
         (accepted.audio.audio_level_extension, AUDIO_LEVEL),
         (accepted.audio.transport_cc_extension, TRANSPORT_CC),
     ];
-    description("audio", &accepted.audio.payload_types, &extensions, &local.audio())
+    description("audio", &accepted.audio.payload_types, &extensions, sources)
 }
 
-fn video(accepted: &SessionOffer, local: &LocalStreams) -> Builder {
+fn video(accepted: &SessionOffer, sources: &OwnerSources) -> Builder {
     // no abs-send-time: the media worker does not write it
     let extensions = [(accepted.video.transport_cc_extension, TRANSPORT_CC)];
-    description("video", &accepted.video.payload_types, &extensions, &local.video())
+    description("video", &accepted.video.payload_types, &extensions, sources)
 }
 
 fn description(

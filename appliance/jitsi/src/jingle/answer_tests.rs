@@ -7,6 +7,8 @@ use media_protocol::{Fingerprint, LocalDescription, VideoCodec};
 use minidom::Element;
 use rand::SeedableRng;
 
+use room::conference::Sources;
+
 use super::super::{JingleIq, LocalStreams, Offer, sample};
 use super::*;
 use crate::xml;
@@ -28,7 +30,7 @@ fn accept(offer_text: &str, layers: usize, setup: &str) -> Element {
             setup: setup.into(),
         },
     };
-    let jingle = session_accept(&offer, &accepted, &local, &description, ME);
+    let jingle = session_accept(&offer, &accepted, &local, Sources::BOTH, &description, ME);
     xml::parse(&xml::to_text(&jingle)).unwrap() // what really goes out
 }
 

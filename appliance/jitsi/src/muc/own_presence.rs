@@ -2,7 +2,7 @@
 
 use media_protocol::VideoCodec;
 use minidom::Element;
-use room::conference::Muted;
+use room::conference::{Muted, Sources};
 
 use crate::discovery::OwnFeatures;
 use crate::xml::{Builder, element};
@@ -25,6 +25,8 @@ pub struct OwnPresence {
     pub codecs: Vec<VideoCodec>,
     /// What our disco#info answers; the caps hash is taken over it.
     pub features: OwnFeatures,
+    /// The sources we have.
+    pub sources: Sources,
     /// Mute state as the others show it.
     pub muted: Muted,
     /// When the hand was raised, ms since 1970; none: it is down.
@@ -86,7 +88,10 @@ impl OwnPresence {
             )
             .child(text("jitsi_participant_codecList", &codec_list(&self.codecs)))
             .children(raised)
-            .child(text("SourceInfo", &render_source_info(self.id(), self.muted)))
+            .child(text(
+                "SourceInfo",
+                &render_source_info(self.id(), self.sources, self.muted),
+            ))
             .build()
     }
 }
@@ -113,6 +118,7 @@ mod tests {
             region: Some("eu".into()),
             codecs: vec![VideoCodec::Vp8, VideoCodec::H264],
             features: OwnFeatures::default(),
+            sources: Sources::BOTH,
             muted: Muted {
                 audio: true,
                 video: false,

@@ -1,7 +1,7 @@
 //! `SourceInfo`: the JSON in a presence that alone tells the others what is muted (`specs/jitsi-client.md §3`).
 
 use media_protocol::{MediaKind, VideoType};
-use room::conference::Muted;
+use room::conference::{Muted, Sources};
 use serde_json::{Map, Value, json};
 
 /// Longest JSON text read.
@@ -61,12 +61,16 @@ pub fn parse_source_info(text: &str, id: &str) -> Option<Vec<SourceState>> {
     Some(states.take(MAX_SOURCES).collect())
 }
 
-/// Our own SourceInfo.
-pub(crate) fn render_source_info(id: &str, muted: Muted) -> String {
-    let mut sources = Map::new();
-    sources.insert(audio_source_name(id), json!({"muted": muted.audio}));
-    sources.insert(camera_source_name(id), json!({"muted": muted.video}));
-    Value::Object(sources).to_string()
+/// Our own SourceInfo: the sources that are there.
+pub(crate) fn render_source_info(id: &str, sources: Sources, muted: Muted) -> String {
+    let mut states = Map::new();
+    if sources.audio {
+        states.insert(audio_source_name(id), json!({"muted": muted.audio}));
+    }
+    if sources.video {
+        states.insert(camera_source_name(id), json!({"muted": muted.video}));
+    }
+    Value::Object(states).to_string()
 }
 
 /// The kind of a source name of the form `ID-aN` or `ID-vN` whose owner is `id`.
@@ -147,6 +151,7 @@ mod tests {
     fn our_own_is_read_back() {
         let text = render_source_info(
             "ab",
+            Sources::BOTH,
             Muted {
                 audio: true,
                 video: false,

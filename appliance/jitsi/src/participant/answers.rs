@@ -35,8 +35,11 @@ impl Meeting {
             Purpose::Unmute(device) => self.unmute_answered(device, answer, cx),
             Purpose::Conference => self.conference_reply(answer, cx),
             Purpose::Accept if refused => self.accept_refused(answer, cx),
+            Purpose::Sources if refused => self.source_change_refused(answer, cx),
+            Purpose::Sources => self.source_change_taken(cx),
+            Purpose::Accept => self.sources_settled(cx),
             Purpose::Restart if refused => self.restart_refused(answer, cx),
-            Purpose::Accept | Purpose::Restart => {}
+            Purpose::Restart => {}
         }
     }
 

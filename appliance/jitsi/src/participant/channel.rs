@@ -211,6 +211,9 @@ impl Meeting {
     }
 
     fn say_video_type(&mut self, video_type: SourceVideoType, cx: &mut Context) {
+        if !self.sources.video {
+            return;
+        }
         let source_name = camera_source_name(&self.membership.me().0);
         self.say(
             &Outgoing::SourceVideoType {

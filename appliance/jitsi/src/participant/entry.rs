@@ -63,6 +63,7 @@ impl Meeting {
         });
         Ok(Self {
             muted: request.muted,
+            sources: request.sources,
             request,
             url,
             deployment: None,
@@ -231,6 +232,7 @@ impl Meeting {
                 ssrc_rewriting: cx.options.ssrc_rewriting,
                 ..OwnFeatures::default()
             },
+            sources: self.sources,
             muted: self.muted,
             raised_hand: None,
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use room::conference::{ConferenceCommand, ConferenceEvent, Device, JoinRequest, Muted, ReceiveWish};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, JoinRequest, Muted, ReceiveWish, Sources};
 use room::outcome::Outcome;
 
 use super::channel::Channel;
@@ -61,6 +61,8 @@ pub(super) enum Purpose {
     Conference,
     /// Our session-accept.
     Accept,
+    /// Our source-add or source-remove.
+    Sources,
     /// Our demand for a new session.
     Restart,
     /// Our wish that the focus lifts its mute of a device.
@@ -83,6 +85,7 @@ pub(super) struct Meeting {
     pub url: RoomUrl,
     pub deployment: Option<Deployment>,
     pub muted: Muted,
+    pub sources: Sources,
     pub phase: Phase,
     pub signalling: Option<Signalling>,
     pub pending: BTreeMap<String, (Purpose, Instant)>,
@@ -145,6 +148,7 @@ impl Meeting {
             ConferenceCommand::Join(_) => tracing::warn!("a join while another meeting goes on is passed over"),
             ConferenceCommand::Password(password) => self.password(password, cx),
             ConferenceCommand::SetMuted(muted) => self.set_muted(muted, cx),
+            ConferenceCommand::SetSources(sources) => self.set_sources(sources, cx),
             ConferenceCommand::Receive(wish) => self.receive(wish, cx),
             ConferenceCommand::Media(session, event) => self.media(session, event, cx),
             ConferenceCommand::MediaLost => self.media_lost(cx),

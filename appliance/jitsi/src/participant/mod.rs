@@ -19,6 +19,7 @@ mod meeting;
 mod membership;
 mod moderation;
 mod negotiation;
+mod own_sources;
 mod recovery;
 mod request;
 mod session;

@@ -99,12 +99,13 @@ impl Meeting {
         let Some(session) = self.session.as_mut().filter(|session| !session.accepted()) else {
             return;
         };
-        session.accept(cx);
+        session.accept(self.sources, cx);
         let id = cx.iq_id();
         let accept = session_accept(
             &session.offer,
             &session.accepted_offer,
             &session.local,
+            self.sources,
             description,
             &own,
         );

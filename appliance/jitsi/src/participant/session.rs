@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use media_protocol::{IceServer, LayerPlan, SessionId, SessionOffer, SessionPlan};
-use room::conference::ConferenceEvent;
+use room::conference::{ConferenceEvent, Sources};
 
 use super::context::Context;
 use super::meeting::Meeting;
+use super::own_sources::Announced;
 use crate::jingle::{LocalStreams, Offer, OfferError, SourceTable};
 use crate::options::Layer;
 
@@ -29,6 +30,7 @@ pub(super) struct Session {
     /// Highest picture the bridge wants of us: 0 none; none: no limit.
     cap: Option<u32>,
     accepted: bool,
+    pub announced: Announced,
     connected: bool,
     excused: bool,
     deadline: Option<Instant>,
@@ -55,6 +57,7 @@ impl Session {
             table,
             cap: None,
             accepted: false,
+            announced: Announced::default(),
             connected: false,
             excused: false,
             deadline: Some(cx.after(DESCRIPTION)),
@@ -82,8 +85,10 @@ impl Session {
         self.excused = true;
     }
 
-    pub fn accept(&mut self, cx: &Context) {
+    /// The answer goes out, with these sources in it.
+    pub fn accept(&mut self, sources: Sources, cx: &Context) {
         self.accepted = true;
+        self.announced = Announced::Unanswered(sources);
         self.deadline = Some(cx.after(CONNECTION));
     }
 

@@ -11,7 +11,7 @@ use media_protocol::{Fingerprint, LocalDescription, SessionEvent, SessionId, Ses
 use minidom::Element;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted};
+use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted, Sources};
 use room::outcome::Outcome;
 
 pub const URL: &str = "https://meet.example/Standup";
@@ -65,6 +65,7 @@ pub fn request(url: &str) -> JoinRequest {
             audio: false,
             video: false,
         },
+        sources: Sources::BOTH,
     }
 }
 
@@ -355,6 +356,17 @@ impl Script {
         self.text(&format!(
             "<presence xmlns='jabber:client' from='{FOCUS}'><x xmlns='http://jabber.org/protocol/muc#user'>\
              <item affiliation='owner' role='moderator' jid='{jid}'/></x></presence>"
+        ));
+    }
+
+    /// The focus takes an IQ of ours, or (`error`) refuses it.
+    pub fn focus_answers_iq(&mut self, iq: &str, error: Option<&str>) {
+        let element = xml::parse(iq).expect("well-formed");
+        let id = element.attr("id").expect("an id");
+        let kind = if error.is_some() { "error" } else { "result" };
+        let error = error.unwrap_or_default();
+        self.text(&format!(
+            "<iq xmlns='jabber:client' type='{kind}' id='{id}' from='{FOCUS}'>{error}</iq>"
         ));
     }
 

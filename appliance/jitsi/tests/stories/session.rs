@@ -2,7 +2,7 @@
 
 use jitsi::xml;
 use media_protocol::MediaKind;
-use room::conference::{ConferenceCommand, ConferenceEvent, Device};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, Sources};
 
 use crate::script::*;
 
@@ -258,4 +258,78 @@ fn facts_about_another_session_are_passed_over() {
         media_protocol::SessionEvent::Failed { reason: "x".into() },
     ));
     script.nothing_sent("session-terminate");
+}
+
+#[test]
+fn a_camera_that_is_not_there_is_not_announced_and_its_source_comes_and_goes_with_it() {
+    let sound_only = Sources {
+        video: false,
+        ..Sources::BOTH
+    };
+    let mut script = Script::new();
+    script.join(room::conference::JoinRequest {
+        sources: sound_only,
+        ..request(URL)
+    });
+    script.config(CONFIG);
+    script.authenticate();
+    script.focus_is_ready();
+    script.let_in();
+    let joined = script.log.iter().rfind(|text| text.contains("codecList")).unwrap();
+    assert!(
+        joined.contains("ab12cd34-a0") && !joined.contains("ab12cd34-v0"),
+        "{joined}"
+    );
+    script.peer("cd34ef56", "Zoé", false);
+    script.offer(SID, "b1");
+    let plan = script.plan();
+    script.describe(plan.id);
+    let accept = script.sent("session-accept");
+    let announces = |text: &str, ssrc: u32| text.contains(&format!("ssrc='{ssrc}'"));
+    let camera = |text: &str| {
+        let layers = &plan.layers;
+        layers
+            .iter()
+            .all(|layer| announces(text, layer.ssrc) && announces(text, layer.rtx_ssrc))
+    };
+    assert!(announces(&accept, plan.offer.audio.ssrc));
+    assert!(!plan.layers.iter().any(|layer| announces(&accept, layer.ssrc)));
+
+    // Plugged in before the focus has taken our answer: it waits for that.
+    script.command(ConferenceCommand::SetSources(Sources::BOTH));
+    script.nothing_sent("source-add");
+    assert!(script.sent("codecList").contains("ab12cd34-v0"));
+    script.focus_answers_iq(&accept, None);
+    let add = script.sent("source-add");
+    assert!(camera(&add) && add.contains("semantics='SIM'") && add.contains("name='ab12cd34-v0'"));
+    assert!(!announces(&add, plan.offer.audio.ssrc), "only what is new");
+
+    // Pulled out, and both changed at once while the answer is on its way: one change at a time.
+    script.command(ConferenceCommand::SetSources(Sources::NONE));
+    script.command(ConferenceCommand::SetSources(sound_only));
+    script.nothing_sent("source-remove");
+    script.focus_answers_iq(&add, None);
+    let remove = script.sent("source-remove");
+    let body = |iq: &str| iq.split_once("<jingle").map(|(_, body)| body.to_owned());
+    assert_eq!(
+        body(&remove),
+        body(&add.replace("source-add", "source-remove")),
+        "withdrawn exactly as announced"
+    );
+    script.focus_answers_iq(&remove, None);
+    script.nothing_sent("action='source-");
+}
+
+#[test]
+fn a_change_of_our_sources_that_is_refused_leads_to_a_new_session_with_all_of_them() {
+    let (mut script, _) = Script::in_session();
+    script.command(ConferenceCommand::SetSources(Sources {
+        audio: false,
+        ..Sources::BOTH
+    }));
+    let remove = script.sent("source-remove");
+    let error = "<error type='modify'><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    script.focus_answers_iq(&remove, Some(error));
+    assert!(script.sent("session-terminate").contains("restart='true'"));
+    script.event(|event| matches!(event, ConferenceEvent::Session(None)).then_some(()));
 }

@@ -39,7 +39,8 @@ impl Room {
         self.go(Trigger::Join);
         self.outcome = None;
         self.farewell_until = None;
-        self.meeting = Some(Meeting::new(join.name.clone(), now));
+        let sources = self.sources();
+        self.meeting = Some(Meeting::new(join.name.clone(), sources, now));
         let wishes = [
             (Device::Microphone, join.muted.audio),
             (Device::Camera, join.muted.video),
@@ -61,6 +62,7 @@ impl Room {
             password: join.password,
             token: join.token,
             muted: Muted::BOTH,
+            sources,
         })));
     }
 

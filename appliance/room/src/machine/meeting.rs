@@ -6,7 +6,7 @@ use std::time::Instant;
 use media_protocol::{SessionId, SessionPlan};
 
 use super::stage::Stage;
-use crate::conference::{JoinStep, Muted, ReceiveWish};
+use crate::conference::{JoinStep, Muted, ReceiveWish, Sources};
 use crate::outcome::Outcome;
 use crate::snapshot::WaitingFor;
 
@@ -36,6 +36,8 @@ pub(super) struct Meeting {
     pub stage: Stage,
     /// What the conference was last told.
     pub announced: Muted,
+    /// What the conference was last told.
+    pub sources: Sources,
     pub wish: ReceiveWish,
     /// Sources whose first picture in this session was told.
     pub first_frames: BTreeSet<String>,
@@ -57,7 +59,7 @@ pub(super) struct Departure {
 }
 
 impl Meeting {
-    pub fn new(name: String, now: Instant) -> Self {
+    pub fn new(name: String, sources: Sources, now: Instant) -> Self {
         Self {
             name,
             step: None,
@@ -75,6 +77,7 @@ impl Meeting {
             stalled: false,
             stage: Stage::default(),
             announced: Muted::BOTH,
+            sources,
             wish: ReceiveWish::default(),
             first_frames: BTreeSet::new(),
             departure: None,

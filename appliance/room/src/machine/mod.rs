@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use media_protocol::DeviceFault;
 
-use crate::conference::{ConferenceCommand, Device};
+use crate::conference::{ConferenceCommand, Device, Sources};
 use crate::effect::{Effect, Milestone};
 use crate::input::RoomInput;
 use crate::options::RoomOptions;
@@ -136,6 +136,14 @@ impl Room {
         match device {
             Device::Microphone => &mut self.microphone,
             Device::Camera => &mut self.camera,
+        }
+    }
+
+    /// The sources of the devices that are there.
+    fn sources(&self) -> Sources {
+        Sources {
+            audio: self.has(Device::Microphone),
+            video: self.has(Device::Camera),
         }
     }
 

@@ -27,6 +27,7 @@ impl Room {
         let plan = self.emit_plan();
         self.watch_closing(now);
         self.depart(now);
+        self.announce_sources();
         self.announce();
         self.wish();
         let out = std::mem::take(&mut self.out);
@@ -73,6 +74,18 @@ impl Room {
         self.worker.restarting &= Self::DEVICES
             .iter()
             .any(|device| self.switch(*device).closing_since.is_some());
+    }
+
+    /// Announces a device that was plugged in, withdraws one that was pulled out.
+    fn announce_sources(&mut self) {
+        let sources = self.sources();
+        let Some(meeting) = self.meeting.as_mut().filter(|meeting| meeting.departure.is_none()) else {
+            return;
+        };
+        if sources != meeting.sources {
+            meeting.sources = sources;
+            self.tell(ConferenceCommand::SetSources(sources));
+        }
     }
 
     /// Publishes the mute state when the facts have changed it.

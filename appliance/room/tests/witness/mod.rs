@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use media_protocol::{CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId};
-use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, Permission};
+use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, Permission, Sources};
 use room::{Effect, Equipment, Origin, Room, RoomCommand, RoomInput, RoomOptions, RoomState, State, WorkerInput};
 
 /// What the people in the room have consented to, and what is known of the world.
@@ -32,6 +32,8 @@ pub struct Witness {
     /// The same when the connection was lost.
     carried: Option<SessionId>,
     announced: Muted,
+    /// What the participant was last told; none before it is told to join.
+    sources: Option<Sources>,
     session: Option<SessionId>,
     /// Sessions that died with a worker or with a meeting.
     dead: BTreeSet<SessionId>,
@@ -64,6 +66,7 @@ impl Witness {
             connected: None,
             carried: None,
             announced: BOTH_MUTED,
+            sources: None,
             session: None,
             dead: BTreeSet::new(),
             shown: None,
@@ -280,6 +283,7 @@ impl Witness {
             assert!(!self.participant, "two participants at once");
             assert_eq!(request.muted, BOTH_MUTED, "nothing is open before the meeting");
             self.nobody_inside_but_consent();
+            self.sources = Some(request.sources);
             return;
         }
         assert!(
@@ -301,6 +305,10 @@ impl Witness {
             }
             ConferenceCommand::Media(session, _) => assert_eq!(Some(*session), self.session),
             ConferenceCommand::MediaLost => assert_eq!(self.open, [false; 2]),
+            ConferenceCommand::SetSources(sources) => {
+                assert_ne!(self.sources, Some(*sources), "told twice");
+                self.sources = Some(*sources);
+            }
             ConferenceCommand::Receive(wish) => assert!(wish.others.len() < 6),
         }
     }
@@ -368,6 +376,14 @@ impl Witness {
         }
         let consent_revoked = (planned.0 && !self.consent[0]) || (planned.1 && !self.consent[1]);
         assert!(!consent_revoked, "a device stays in the plan after consent was revoked");
+        // The conference knows the devices that are there.
+        if self.participant && !self.leave_told && state.state != State::Leaving {
+            let there = Sources {
+                audio: self.equipment.microphone.is_some(),
+                video: self.equipment.camera.is_some(),
+            };
+            assert_eq!(self.sources, Some(there));
+        }
         // Far side and device agree, except while a device is on its way to be closed.
         if self.participant && state.state != State::Leaving {
             assert!(self.announced.audio || self.open[0], "announced on, and closed");

@@ -7,6 +7,7 @@ use super::endpoint::Endpoint;
 use super::link::Direction;
 use super::{BridgeCommand, load_media};
 use crate::far_side::FarSide;
+use crate::focus::sources::Media;
 use crate::peers::track::Track;
 use crate::verdict::rule;
 
@@ -55,7 +56,13 @@ impl Core {
                     far.begin(now, &sources);
                 }
                 if let Some(entry) = self.endpoints.get_mut(&endpoint) {
+                    let before = entry.sources.names(Media::Video);
                     entry.set_sources(sources);
+                    let names = entry.sources.names(Media::Video);
+                    entry.video_types.retain(|name, _| names.contains(name));
+                    if names.iter().any(|name| !before.contains(name)) {
+                        entry.demand_due = Some(now);
+                    }
                 }
                 self.reallocate_all(now);
             }

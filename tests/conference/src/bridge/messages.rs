@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::channel::{self, ClientMessage, write};
 use super::core::Core;
 use crate::clock::monotonic_ns;
+use crate::focus::sources::Media;
 use crate::verdict::rule;
 
 impl Core {
@@ -100,6 +101,10 @@ impl Core {
                 let Some(endpoint) = self.endpoints.get_mut(id) else {
                     return;
                 };
+                if !endpoint.sources.names(Media::Video).contains(&source) {
+                    // As JVB does with a source that it has not been told of.
+                    return;
+                }
                 let none = video_type == "none";
                 let before = endpoint.video_types.insert(source.clone(), video_type);
                 if none {

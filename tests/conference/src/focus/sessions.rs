@@ -210,9 +210,10 @@ impl Focus {
             }
         };
         self.result(stanza);
-        self.around
-            .participants
-            .update(nick, |p| p.accepted_ns = Some(monotonic_ns()));
+        self.around.participants.update(nick, |p| {
+            p.accepted_ns = Some(monotonic_ns());
+            p.sources = answer.sources.kinds();
+        });
         if let Some(session) = self
             .rooms
             .get_mut(room)
@@ -259,6 +260,7 @@ impl Focus {
         match outcome {
             Ok((changed, after)) => {
                 session.sources = after.clone();
+                self.around.participants.update(nick, |p| p.sources = after.kinds());
                 self.result(stanza);
                 self.around.bridge.send(BridgeCommand::Sources {
                     endpoint: nick.into(),

@@ -117,6 +117,12 @@ impl Sources {
         names
     }
 
+    /// The kinds of which there is at least one.
+    pub fn kinds(&self) -> Vec<Media> {
+        let there = |media: &Media| self.sources.iter().any(|source| source.media == *media);
+        [Media::Audio, Media::Video].into_iter().filter(there).collect()
+    }
+
     /// Only the first SSRC of each SIM group and its RTX, as the focus gives them to receivers (`strip-simulcast`).
     pub fn without_simulcast(&self) -> Sources {
         let mut dropped: Vec<u32> = Vec::new();

@@ -81,6 +81,44 @@ fn the_camera_is_open_only_in_a_meeting_and_only_while_it_is_on() {
 }
 
 #[test]
+fn a_camera_that_is_plugged_in_and_pulled_out_comes_and_goes_as_a_source_of_the_meeting() {
+    let devices = Devices {
+        camera: "none".into(),
+        ..Devices::default()
+    };
+    let stage = Stage {
+        conference: conference(options()),
+        room_box: RoomBox::daemon(&devices).expect("roomd runs"),
+    };
+    stage.wait("the worker runs", |stage| {
+        stage.room_box.state("/workerRunning") == true
+    });
+    stage.join(false);
+    stage.wait("sound flows", |stage| stage.conference.far_side().audio_packets > 50);
+    let kinds = |stage: &Stage| {
+        stage
+            .guest()
+            .sources
+            .iter()
+            .map(|media| media.word())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&stage), ["audio"], "no camera is announced");
+
+    stage.tell(r#"{"command":"devices","camera":"simulated"}"#);
+    stage.wait("the camera is a source", |stage| kinds(stage) == ["audio", "video"]);
+    stage.all_layers_flow();
+    stage.tell(r#"{"command":"devices","camera":"none"}"#);
+    stage.wait("it is none any more", |stage| kinds(stage) == ["audio"]);
+    stage.tell(r#"{"command":"devices","camera":"simulated"}"#);
+    let seen = stage.far_frames();
+    stage.wait("the far side sees it again", |stage| stage.far_frames() > seen + 60);
+    let sessions = stage.guest().sessions;
+    assert_eq!(sessions, 1, "all in one session");
+    stage.leave_and_judge();
+}
+
+#[test]
 fn a_camera_that_is_not_there_leaves_a_meeting_with_sound() {
     let devices = Devices {
         camera: "/dev/video99".into(),
