@@ -1,12 +1,15 @@
-//! The conference request to the focus by IQ, and every answer to it (`specs/jitsi-client.md §2`).
+//! The conference request to the focus by IQ or HTTP, and every answer to it (`specs/jitsi-client.md §2`).
 
 use minidom::Element;
+use serde_json::{Value, json};
 
 use crate::stanza::{StanzaError, iq_set, limited};
 use crate::{jid, ns, xml};
 
 /// Longest identifier (session id, vnode, JID) taken from a reply, in characters.
 const MAX_IDENTIFIER: usize = 1023;
+/// Longest answer by HTTP that is read, in bytes.
+const MAX_BODY: usize = 64 << 10;
 
 /// Asks the focus for a conference. Sent before every join attempt, never with `visitors-version`: the box is never a
 /// receive-only visitor.
@@ -46,6 +49,19 @@ impl ConferenceRequest {
             .attr_if("token", self.token.as_deref())
             .child(property);
         iq_set(&self.focus, id, conference)
+    }
+
+    /// The same for HTTP. The token is not in it: it travels in the header `Authorization`.
+    pub fn to_json(&self) -> String {
+        let mut request = json!({
+            "room": self.room,
+            "machineUid": self.machine_uid,
+            "properties": { "rtcstatsEnabled": "false" },
+        });
+        if let Some(session_id) = &self.session_id {
+            request["sessionId"] = json!(session_id);
+        }
+        request.to_string()
     }
 }
 
@@ -128,6 +144,55 @@ impl Reply {
             session_id,
             identity: attribute("identity"),
             authentication: property("authentication").is_some_and(is_true),
+        })
+    }
+
+    /// Reads an answer by HTTP.
+    pub fn parse_http(status: u16, body: &str) -> Self {
+        let refused = |condition: &str| {
+            Self::Refused(StanzaError {
+                condition: condition.to_owned(),
+                ..StanzaError::default()
+            })
+        };
+        if body.len() > MAX_BODY {
+            return refused("too large");
+        }
+        match status {
+            200..=299 => match serde_json::from_str(body) {
+                Ok(Value::Object(conference)) => Self::of_json(&conference),
+                _ => refused("not readable"),
+            },
+            401 | 403 => Self::NotAuthorized,
+            400 if body.contains("invalid-session") => Self::SessionInvalid,
+            502..=504 => Self::NotReady { session_id: None },
+            _ => refused(&format!("HTTP status {status}")),
+        }
+    }
+
+    fn of_json(conference: &serde_json::Map<String, Value>) -> Self {
+        let text = |name: &str| identifier(conference.get(name).and_then(Value::as_str));
+        let property = |name: &str| match conference.get("properties")?.get(name)? {
+            Value::Bool(value) => Some(*value),
+            Value::String(value) => Some(is_true(value)),
+            _ => None,
+        };
+        let session_id = text("sessionId");
+        let focus_jid = text("focusJid").map(|jid| jid::bare(&jid).to_owned());
+        if let Some(vnode) = text("vnode") {
+            return Self::VisitorNode { vnode, focus_jid };
+        }
+        if property("live") == Some(false) {
+            return Self::NotLive;
+        }
+        if conference.get("ready").and_then(Value::as_bool) != Some(true) {
+            return Self::NotReady { session_id };
+        }
+        Self::Ready(Ready {
+            focus_jid,
+            session_id,
+            identity: text("identity"),
+            authentication: property("authentication").unwrap_or(false),
         })
     }
 
@@ -274,6 +339,77 @@ mod tests {
         );
         let other = refusal(&format!("<internal-server-error xmlns='{}'/>", ns::STANZAS));
         assert!(matches!(other, Reply::Refused(error) if error.condition == "internal-server-error"));
+    }
+
+    #[test]
+    fn by_http_the_request_is_json_without_the_token() {
+        let request = ConferenceRequest {
+            focus: "focus.meet.example".into(),
+            room: "room@muc.meet.example".into(),
+            machine_uid: "00ff".into(),
+            session_id: Some("S".into()),
+            token: Some("secret.jwt".into()),
+        };
+        let json: Value = serde_json::from_str(&request.to_json()).unwrap();
+        assert_eq!(
+            json,
+            json!({"room": "room@muc.meet.example", "machineUid": "00ff", "sessionId": "S",
+                   "properties": {"rtcstatsEnabled": "false"}})
+        );
+    }
+
+    #[test]
+    fn by_http_each_row_of_the_table_has_the_same_outcome() {
+        let ready = r#"{"ready":true,"focusJid":"focus@auth.meet.example/x","sessionId":"S","identity":"me",
+            "properties":{"authentication":"true"}}"#;
+        for (status, body, reply) in [
+            (
+                200,
+                ready,
+                Reply::Ready(Ready {
+                    focus_jid: Some("focus@auth.meet.example".into()),
+                    session_id: Some("S".into()),
+                    identity: Some("me".into()),
+                    authentication: true,
+                }),
+            ),
+            (
+                200,
+                r#"{"ready":false,"sessionId":"S"}"#,
+                Reply::NotReady {
+                    session_id: Some("S".into()),
+                },
+            ),
+            (200, r#"{"ready":true,"properties":{"live":"false"}}"#, Reply::NotLive),
+            (200, r#"{"ready":true,"properties":{"live":false}}"#, Reply::NotLive),
+            (
+                200,
+                r#"{"ready":true,"vnode":"v1","focusJid":"f@a"}"#,
+                Reply::VisitorNode {
+                    vnode: "v1".into(),
+                    focus_jid: Some("f@a".into()),
+                },
+            ),
+            (200, r#"{"ready":"yes"}"#, Reply::NotReady { session_id: None }),
+            (403, "", Reply::NotAuthorized),
+            (401, "", Reply::NotAuthorized),
+            (400, r#"{"error":"invalid-session"}"#, Reply::SessionInvalid),
+            (503, "", Reply::NotReady { session_id: None }),
+        ] {
+            assert_eq!(Reply::parse_http(status, body), reply, "{status} {body}");
+        }
+        let long = format!(r#"{{"ready":true,"x":"{}"}}"#, "x".repeat(MAX_BODY));
+        for (status, body) in [
+            (200, ""),
+            (200, "[]"),
+            (200, "<html>"),
+            (200, long.as_str()),
+            (400, "bad request"),
+            (404, ""),
+            (500, ""),
+        ] {
+            assert!(matches!(Reply::parse_http(status, body), Reply::Refused(_)), "{status}");
+        }
     }
 
     #[test]

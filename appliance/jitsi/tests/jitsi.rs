@@ -6,7 +6,9 @@ mod stories {
     mod chance;
     mod channel;
     mod components;
+    mod conference_http;
     mod entry;
+    mod keep_alive;
     mod leaving;
     mod lobby;
     mod meeting;

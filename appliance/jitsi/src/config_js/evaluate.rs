@@ -23,6 +23,8 @@ pub(super) enum Value {
     Text(String),
     /// `true` or `false`.
     Boolean(bool),
+    /// A whole number.
+    Number(i64),
 }
 
 /// Values by their path, for example `config.hosts.muc`.
@@ -137,7 +139,7 @@ impl Reader<'_> {
     fn take(&mut self, path: &str, value: Value) {
         let text = match &value {
             Value::Text(text) => text.len(),
-            Value::Boolean(_) => 0,
+            Value::Boolean(_) | Value::Number(_) => 0,
         };
         self.cost = self.cost.saturating_add(VALUE_COST + path.len() + text);
         if self.cost <= MAX_TOTAL {
@@ -191,6 +193,19 @@ impl Reader<'_> {
                     self.at += 1;
                     Some(Value::Boolean(value))
                 }
+                Token::Number(number) => {
+                    let value = *number;
+                    self.at += 1;
+                    Some(Value::Number(value))
+                }
+                Token::Sign('-') if text.is_empty() => {
+                    let number = match self.tokens.get(self.at + 1) {
+                        Some(Token::Number(number)) => Some(Value::Number(-number)),
+                        _ => None,
+                    };
+                    self.at += 1 + usize::from(number.is_some());
+                    number
+                }
                 Token::Name(_) => self.path().and_then(|path| self.known(&path)),
                 _ => None,
             };
@@ -206,7 +221,7 @@ impl Reader<'_> {
             };
             match operand {
                 Some(Value::Text(part)) if text.len() + part.len() <= MAX_TEXT => text.push_str(&part),
-                Some(Value::Boolean(value)) if ends && text.is_empty() => return Some(Value::Boolean(value)),
+                Some(value @ (Value::Boolean(_) | Value::Number(_))) if ends && text.is_empty() => return Some(value),
                 _ => {
                     self.skip_value();
                     return None;
@@ -280,7 +295,7 @@ mod tests {
     fn bytes(values: &Values) -> usize {
         let text = |value: &Value| match value {
             Value::Text(text) => text.len(),
-            Value::Boolean(_) => 0,
+            Value::Boolean(_) | Value::Number(_) => 0,
         };
         values.iter().map(|(path, value)| path.len() + text(value)).sum()
     }

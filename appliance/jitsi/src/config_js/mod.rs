@@ -7,11 +7,17 @@
 mod evaluate;
 mod tokens;
 
+use std::time::Duration;
+
 use crate::url::RoomUrl;
 use evaluate::Value;
 
 /// Largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
+/// `websocketKeepAlive` where it is not said, in milliseconds.
+const KEEP_ALIVE_MS: u64 = 60_000;
+/// What a deployment may make of it.
+const KEEP_ALIVE_LIMITS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
 
 /// What the participant needs of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,12 @@ pub struct Deployment {
     pub anonymous_domain: Option<String>,
     /// WebSocket address of the XMPP server, without query.
     pub websocket: String,
+    /// `conferenceRequestUrl`: where the focus is asked by HTTP instead of XMPP.
+    pub conference_request: Option<String>,
+    /// Where the keep-alive request goes: `websocketKeepAliveUrl`, or the address of the XMPP server by HTTP.
+    pub keep_alive_url: String,
+    /// `websocketKeepAlive`: between two of them; none: there are none.
+    pub keep_alive: Option<Duration>,
     /// `bridgeChannel.preferSctp`, true if absent.
     pub prefer_sctp: bool,
     /// True when the file was a configuration; false when all of this is guessed from the address.
@@ -54,14 +66,24 @@ impl Deployment {
             values.get("config.bridgeChannel.preferSctp"),
             Some(Value::Boolean(false))
         );
+        let websocket = text("config.websocket")
+            .and_then(|text| websocket(&text, url))
+            .unwrap_or_else(|| default_websocket(url));
+        let keep_alive = match values.get("config.websocketKeepAlive") {
+            Some(Value::Number(milliseconds)) => u64::try_from(*milliseconds).ok().filter(|ms| *ms > 0),
+            _ => Some(KEEP_ALIVE_MS),
+        };
         Self {
+            conference_request: text("config.conferenceRequestUrl").and_then(|text| http(&text, url)),
+            keep_alive_url: text("config.websocketKeepAliveUrl")
+                .and_then(|text| http(&text, url))
+                .unwrap_or_else(|| websocket.replacen("ws", "http", 1)),
+            keep_alive: keep_alive.map(|ms| Duration::from_millis(ms).clamp(KEEP_ALIVE_LIMITS.0, KEEP_ALIVE_LIMITS.1)),
             muc: domain_name("config.hosts.muc").unwrap_or_else(|| format!("conference.{}{domain}", url.subdomain())),
             focus: domain_name("config.hosts.focus").unwrap_or_else(|| format!("focus.{domain}")),
             focus_user: text("config.focusUserJid").filter(|jid| jid.len() <= 3071 && jid.contains('@')),
             anonymous_domain: domain_name("config.hosts.anonymousdomain"),
-            websocket: text("config.websocket")
-                .and_then(|text| websocket(&text, url))
-                .unwrap_or_else(|| default_websocket(url)),
+            websocket,
             prefer_sctp,
             found,
             domain,
@@ -84,7 +106,17 @@ fn default_websocket(url: &RoomUrl) -> String {
 
 /// An absolute address; without TLS only on this machine, and only where the configuration came from there too.
 fn websocket(text: &str, url: &RoomUrl) -> Option<String> {
-    let scheme = if url.secure { "wss:" } else { "ws:" };
+    address(text, url, "ws")
+}
+
+/// The same for HTTP.
+fn http(text: &str, url: &RoomUrl) -> Option<String> {
+    address(text, url, "http")
+}
+
+fn address(text: &str, url: &RoomUrl, plain: &str) -> Option<String> {
+    let secure = format!("{plain}s");
+    let scheme = format!("{}:", if url.secure { &secure } else { plain });
     let text = if text.starts_with("//") {
         format!("{scheme}{text}")
     } else if text.starts_with('/') {
@@ -98,7 +130,7 @@ fn websocket(text: &str, url: &RoomUrl) -> Option<String> {
         ::url::Host::Ipv4(address) => address.is_loopback(),
         ::url::Host::Ipv6(address) => address.is_loopback(),
     };
-    let allowed = parsed.scheme() == "wss" || (parsed.scheme() == "ws" && !url.secure && loopback);
+    let allowed = parsed.scheme() == secure || (parsed.scheme() == plain && !url.secure && loopback);
     allowed.then(|| parsed.into())
 }
 
@@ -154,6 +186,9 @@ config.startVideoMuted = 10;
                 focus_user: Some("focus@auth.meet.jitsi".into()),
                 anonymous_domain: Some("guest.meet.jitsi".into()),
                 websocket: "wss://visio.example/xmpp-websocket".into(),
+                conference_request: None,
+                keep_alive_url: "https://visio.example/xmpp-websocket".into(),
+                keep_alive: Some(Duration::from_secs(60)),
                 prefer_sctp: true,
                 found: true,
             }
@@ -248,6 +283,68 @@ var config = {
         assert_eq!(
             read(source, "http://localhost/r").websocket,
             "ws://localhost/xmpp-websocket"
+        );
+    }
+
+    #[test]
+    fn the_focus_is_asked_by_http_where_the_deployment_says_so_and_never_without_tls() {
+        let with = |line: &str, room: &str| {
+            let source = format!("var config = {{ hosts: {{ domain: 'meet.example' }} }}; {line}");
+            read(&source, room).conference_request
+        };
+        for (line, wanted) in [
+            (
+                "config.conferenceRequestUrl = 'https://meet.example/conference-request/v1';",
+                Some("https://meet.example/conference-request/v1"),
+            ),
+            (
+                "config.conferenceRequestUrl = '/conference-request/v1';",
+                Some("https://meet.example/conference-request/v1"),
+            ),
+            ("config.conferenceRequestUrl = 'http://meet.example/v1';", None),
+            ("config.conferenceRequestUrl = 'http://127.0.0.1/v1';", None),
+            ("config.conferenceRequestUrl = 'file:///etc/passwd';", None),
+            ("", None),
+        ] {
+            assert_eq!(with(line, "https://meet.example/room").as_deref(), wanted, "{line}");
+        }
+        let local = with(
+            "config.conferenceRequestUrl = 'http://127.0.0.1/v1';",
+            "http://localhost/r",
+        );
+        assert_eq!(local.as_deref(), Some("http://127.0.0.1/v1"));
+    }
+
+    #[test]
+    fn the_keep_alive_has_an_interval_and_an_address() {
+        let with = |line: &str| {
+            let source = format!(
+                "var config = {{ hosts: {{ domain: 'meet.example' }}, websocket: 'wss://x.example/ws/xmpp-websocket', {line} }};"
+            );
+            let deployment = read(&source, "https://meet.example/room");
+            assert!(deployment.found);
+            (
+                deployment.keep_alive.map(|time| time.as_millis()),
+                deployment.keep_alive_url,
+            )
+        };
+        let url = "https://x.example/ws/xmpp-websocket".to_owned();
+        for (line, wanted) in [
+            ("", Some(60_000)),
+            ("websocketKeepAlive: 30000,", Some(30_000)),
+            ("websocketKeepAlive: 1,", Some(5_000)),
+            ("websocketKeepAlive: 999999999999999,", Some(3_600_000)),
+            ("websocketKeepAlive: 99999999999999999999999,", Some(60_000)),
+            ("websocketKeepAlive: 1e9,", Some(60_000)),
+            ("websocketKeepAlive: 60 * 1000,", Some(60_000)),
+            ("websocketKeepAlive: 0,", None),
+            ("websocketKeepAlive: -1,", None),
+        ] {
+            assert_eq!(with(line), (wanted, url.clone()), "{line}");
+        }
+        assert_eq!(
+            with("websocketKeepAliveUrl: 'https://meet.example/_unlock'").1,
+            "https://meet.example/_unlock"
         );
     }
 

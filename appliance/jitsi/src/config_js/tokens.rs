@@ -7,6 +7,8 @@ use std::str::Chars;
 const MAX_TOKENS: usize = 200_000;
 /// Longest string literal in characters; the rest is dropped.
 const MAX_STRING: usize = 8 * 1024;
+/// Longest number that is understood.
+const MAX_DIGITS: usize = 15;
 
 /// One token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +17,9 @@ pub(super) enum Token {
     Name(String),
     /// String literal, escapes resolved.
     Text(String),
-    /// Number, regular expression, or template with expressions: a value nobody needs.
+    /// Whole decimal number.
+    Number(i64),
+    /// Any other number, regular expression, or template with expressions: a value nobody needs.
     Opaque,
     /// One character of punctuation.
     Sign(char),
@@ -41,8 +45,7 @@ pub(super) fn tokens(source: &str) -> Vec<Token> {
             '`' => tokens.push(template(&mut rest)),
             c if c.is_alphabetic() || c == '_' || c == '$' => tokens.push(Token::Name(name(c, &mut rest))),
             c if c.is_ascii_digit() => {
-                while rest.next_if(|c| c.is_alphanumeric() || *c == '.').is_some() {}
-                tokens.push(Token::Opaque);
+                tokens.push(number(c, &mut rest));
             }
             c => tokens.push(Token::Sign(c)),
         }
@@ -157,6 +160,19 @@ fn template(rest: &mut Peekable<Chars<'_>>) -> Token {
         }
     }
     if opaque { Token::Opaque } else { Token::Text(text) }
+}
+
+/// Digits and what else belongs to a number; one that is not whole, not decimal or very long is opaque.
+fn number(first: char, rest: &mut Peekable<Chars<'_>>) -> Token {
+    let mut digits = String::from(first);
+    while let Some(c) = rest.next_if(|c| c.is_alphanumeric() || *c == '.') {
+        if digits.len() <= MAX_DIGITS {
+            digits.push(c);
+        }
+    }
+    let whole = digits.len() <= MAX_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let value = whole.then(|| digits.parse().ok()).flatten();
+    value.map_or(Token::Opaque, Token::Number)
 }
 
 fn name(first: char, rest: &mut Peekable<Chars<'_>>) -> String {

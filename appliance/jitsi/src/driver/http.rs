@@ -1,18 +1,37 @@
-//! One HTTPS GET with every limit a stranger's server needs.
+//! One HTTPS exchange with every limit a stranger's server needs.
 
 use std::error::Error;
 
 use super::tls::Clients;
 use crate::config_js::MAX_BYTES;
-use crate::participant::{HttpResponse, NetworkError};
+use crate::participant::{HttpRequest, HttpResponse, NetworkError};
 
-/// Fetches a document.
+/// Longest name of a shard, in bytes.
+const MAX_SHARD: usize = 255;
+
+/// Fetches or posts a document.
 ///
 /// # Errors
 /// Why nothing usable came.
-pub(super) async fn get(url: &str, clients: &Clients) -> Result<HttpResponse, NetworkError> {
+pub(super) async fn exchange(request: HttpRequest, clients: &Clients) -> Result<HttpResponse, NetworkError> {
     let client = &clients.get().await?.http;
-    let mut response = client.get(url).send().await.map_err(classify)?;
+    let mut builder = match request.body {
+        Some(body) => client
+            .post(&request.url)
+            .header("Content-Type", body.content_type)
+            .body(body.text),
+        None => client.get(&request.url),
+    };
+    if let Some(bearer) = request.bearer {
+        builder = builder.bearer_auth(bearer);
+    }
+    let mut response = builder.send().await.map_err(classify)?;
+    let shard = response
+        .headers()
+        .get("x-jitsi-shard")
+        .and_then(|value| value.to_str().ok())
+        .filter(|shard| !shard.is_empty() && shard.len() <= MAX_SHARD)
+        .map(str::to_owned);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(classify)? {
         if body.len() + chunk.len() > MAX_BYTES {
@@ -22,6 +41,7 @@ pub(super) async fn get(url: &str, clients: &Clients) -> Result<HttpResponse, Ne
     }
     Ok(HttpResponse {
         status: response.status().as_u16(),
+        shard,
         body: String::from_utf8_lossy(&body).into_owned(),
     })
 }

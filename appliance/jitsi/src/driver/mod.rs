@@ -159,10 +159,10 @@ struct Connections {
 impl Connections {
     fn perform(&mut self, output: Output) {
         match output {
-            Output::HttpGet { id, url } => {
+            Output::Http { id, request } => {
                 let (network, clients) = (self.network.clone(), self.clients.clone());
                 self.tasks.spawn(async move {
-                    let result = http::get(&url, &clients).await;
+                    let result = http::exchange(request, &clients).await;
                     let _ = network.send(Input::Http { id, result }).await;
                 });
             }

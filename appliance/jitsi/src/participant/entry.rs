@@ -9,7 +9,7 @@ use super::answers::ANSWER;
 use super::context::Context;
 use super::meeting::{Meeting, Phase, Purpose, Signalling};
 use super::recovery::Loss;
-use super::{ConnectionId, HttpResponse, NetworkError, Output, SocketEvent};
+use super::{ConnectionId, HttpRequest, HttpResponse, NetworkError, Output, SocketEvent};
 use crate::config_js::Deployment;
 use crate::discovery::{OwnFeatures, disco_info_query, services_query};
 use crate::muc::{OwnPresence, nick};
@@ -57,9 +57,9 @@ impl Meeting {
         })?;
         cx.event(ConferenceEvent::Progress(JoinStep::Configuration));
         let id = cx.connection();
-        cx.output(Output::HttpGet {
+        cx.output(Output::Http {
             id,
-            url: url.config_url(),
+            request: HttpRequest::get(url.config_url()),
         });
         Ok(Self {
             muted: request.muted,
@@ -79,6 +79,8 @@ impl Meeting {
             moderation: Default::default(),
             membership: Default::default(),
             lobby: None,
+            conference_http: None,
+            keep_alive: Default::default(),
             session: None,
             channel: Default::default(),
             wish: None::<ReceiveWish>,
@@ -243,6 +245,7 @@ impl Meeting {
         self.membership.enter(room, presence);
         self.announced = Default::default();
         self.lobby = None;
+        self.keep_alive.begin(cx.now);
         self.send(&element("presence", ns::CLIENT).build());
         let id = cx.iq_id();
         self.send(&disco_info_query(&main_domain, &id));

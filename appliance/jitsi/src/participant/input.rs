@@ -11,7 +11,7 @@ pub struct ConnectionId(pub u64);
 pub enum Input {
     /// From the room.
     Command(ConferenceCommand),
-    /// The answer to [`Output::HttpGet`].
+    /// The answer to [`Output::Http`].
     Http {
         /// Of the request.
         id: ConnectionId,
@@ -32,12 +32,12 @@ pub enum Input {
 /// Out of the core, to be done in order.
 #[derive(Clone, PartialEq)]
 pub enum Output {
-    /// Fetch a document; answered by [`Input::Http`].
-    HttpGet {
+    /// One HTTP exchange; answered by [`Input::Http`].
+    Http {
         /// Comes back in the answer.
         id: ConnectionId,
-        /// What to fetch. May carry a token: never to be logged.
-        url: String,
+        /// What to ask for.
+        request: HttpRequest,
     },
     /// Open a WebSocket.
     OpenSocket {
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Output {
     /// Without addresses and texts: they carry tokens, passwords and names.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::HttpGet { id, .. } => f.debug_struct("HttpGet").field("id", id).finish_non_exhaustive(),
+            Self::Http { id, .. } => f.debug_struct("Http").field("id", id).finish_non_exhaustive(),
             Self::OpenSocket { id, protocol, .. } => f
                 .debug_struct("OpenSocket")
                 .field("id", id)
@@ -81,13 +81,67 @@ impl std::fmt::Debug for Output {
     }
 }
 
-/// A document that was fetched.
-#[derive(Debug, Clone)]
+/// What is asked for by HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Where. May carry a token: never to be logged.
+    pub url: String,
+    /// For `Authorization: Bearer`. Never to be logged.
+    pub bearer: Option<String>,
+    /// What to POST; none: GET.
+    pub body: Option<HttpBody>,
+}
+
+impl HttpRequest {
+    /// Fetches a document.
+    #[must_use]
+    pub fn get(url: String) -> Self {
+        Self {
+            url,
+            bearer: None,
+            body: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for HttpRequest {
+    /// Without address, token and body.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let method = if self.body.is_some() { "POST" } else { "GET" };
+        f.debug_struct("HttpRequest")
+            .field("method", &method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is posted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpBody {
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// The text. May carry names: never to be logged.
+    pub text: String,
+}
+
+/// What was answered by HTTP.
+#[derive(Clone)]
 pub struct HttpResponse {
     /// HTTP status code.
     pub status: u16,
+    /// Header `x-jitsi-shard`: which shard has answered.
+    pub shard: Option<String>,
     /// The body as text, at most [`crate::config_js::MAX_BYTES`].
     pub body: String,
+}
+
+impl std::fmt::Debug for HttpResponse {
+    /// Without the body.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpResponse")
+            .field("status", &self.status)
+            .field("shard", &self.shard)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Something about a WebSocket.

@@ -11,12 +11,13 @@ use super::components::Announced;
 use super::context::{Context, earliest};
 use super::departure::Departure;
 use super::entry::Entry;
+use super::keep_alive::KeepAlive;
 use super::lobby::Lobby;
 use super::membership::Membership;
 use super::moderation::Moderation;
 use super::recovery::{Rejoin, Restarts};
 use super::session::Session;
-use super::{ConnectionId, Input, Output, SocketEvent};
+use super::{ConnectionId, HttpResponse, Input, NetworkError, Output, SocketEvent};
 use crate::config_js::Deployment;
 use crate::stream::Stream;
 use crate::url::RoomUrl;
@@ -95,6 +96,9 @@ pub(super) struct Meeting {
     pub moderation: Moderation,
     pub membership: Membership,
     pub lobby: Option<Lobby>,
+    /// The conference request that is asked by HTTP, and until when.
+    pub conference_http: Option<(ConnectionId, Instant)>,
+    pub keep_alive: KeepAlive,
     pub session: Option<Session>,
     pub channel: Channel,
     pub wish: Option<ReceiveWish>,
@@ -133,7 +137,7 @@ impl Meeting {
     pub fn handle(&mut self, input: Input, cx: &mut Context) {
         match input {
             Input::Command(command) => self.command(command, cx),
-            Input::Http { id, result } => self.configuration(id, result, cx),
+            Input::Http { id, result } => self.http_answer(id, result, cx),
             Input::Socket { id, event } => self.socket(id, event, cx),
             Input::Tick => self.tick(cx),
         }
@@ -156,6 +160,16 @@ impl Meeting {
         }
     }
 
+    fn http_answer(&mut self, id: ConnectionId, result: Result<HttpResponse, NetworkError>, cx: &mut Context) {
+        if self.conference_http.as_ref().is_some_and(|(request, _)| *request == id) {
+            self.conference_http_reply(result, cx);
+        } else if self.keep_alive.asked(id) {
+            self.shard_answer(result, cx);
+        } else {
+            self.configuration(id, result, cx);
+        }
+    }
+
     fn socket(&mut self, id: ConnectionId, event: SocketEvent, cx: &mut Context) {
         if self
             .signalling
@@ -171,6 +185,8 @@ impl Meeting {
     fn tick(&mut self, cx: &mut Context) {
         self.tick_entry(cx);
         self.tick_lobby(cx);
+        self.tick_conference_http(cx);
+        self.tick_keep_alive(cx);
         self.tick_stream(cx);
         self.tick_pending(cx);
         self.tick_session(cx);
@@ -196,6 +212,8 @@ impl Meeting {
             phase,
             stream.and_then(Stream::next_deadline),
             self.lobby.as_ref().and_then(Lobby::next_deadline),
+            self.conference_http.map(|(_, deadline)| deadline),
+            self.keep_alive.next_deadline(),
             self.pending.values().map(|(_, deadline)| *deadline).min(),
             self.session.as_ref().and_then(Session::next_deadline),
             self.channel.next_deadline(),

@@ -10,10 +10,12 @@ mod admission;
 mod answers;
 mod channel;
 mod components;
+mod conference_http;
 mod context;
 mod departure;
 mod entry;
 mod input;
+mod keep_alive;
 mod lobby;
 mod meeting;
 mod membership;
@@ -25,7 +27,7 @@ mod request;
 mod session;
 mod stanzas;
 
-pub use input::{ConnectionId, HttpResponse, Input, NetworkError, Output, SocketEvent};
+pub use input::{ConnectionId, HttpBody, HttpRequest, HttpResponse, Input, NetworkError, Output, SocketEvent};
 
 use std::time::Instant;
 

@@ -32,20 +32,29 @@ impl Meeting {
             session_id: self.entry.session_id.clone(),
             token: self.token().map(str::to_owned),
         };
-        let id = cx.iq_id();
+        let by_http = deployment.conference_request.clone();
         self.pending.retain(|_, (purpose, _)| *purpose != Purpose::Conference);
         self.phase = Phase::Requesting;
         self.progress(JoinStep::Requesting, cx);
+        if let Some(url) = by_http {
+            return self.post_conference(&url, &request, cx);
+        }
+        let id = cx.iq_id();
         self.send(&request.to_iq(&id));
         self.expect(id, Purpose::Conference, ANSWER, cx);
     }
 
     /// The focus has answered, or (none) not in time.
     pub fn conference_reply(&mut self, reply: Option<&Element>, cx: &mut Context) {
+        let reply = reply.map_or_else(|| Reply::Refused(StanzaError::default()), Reply::parse);
+        self.conference_answered(reply, cx);
+    }
+
+    /// What the answer means, whichever way it came.
+    pub fn conference_answered(&mut self, reply: Reply, cx: &mut Context) {
         if !matches!(self.phase, Phase::Requesting) {
             return;
         }
-        let reply = reply.map_or_else(|| Reply::Refused(StanzaError::default()), Reply::parse);
         if !matches!(reply, Reply::Refused(_)) {
             self.entry.unanswered = 0;
             self.entry.lost = 0;

@@ -112,6 +112,15 @@ pub fn json_inside(text: &str) {
     }
 }
 
+/// An answer to the conference request by HTTP.
+pub fn conference_by_http(status: u16, body: &str) {
+    if let Reply::Ready(ready) = Reply::parse_http(status, body) {
+        assert!((200..300).contains(&status));
+        assert!(ready.session_id.is_none_or(|id| id.chars().count() <= 1023));
+        assert!(ready.focus_jid.is_none_or(|jid| !jid.contains('/')));
+    }
+}
+
 /// All of them.
 #[allow(dead_code, reason = "the fuzz targets call them one by one")]
 pub fn all(text: &str) {
@@ -119,4 +128,7 @@ pub fn all(text: &str) {
     stanza(text);
     bridge_message(text);
     json_inside(text);
+    for status in [200, 400] {
+        conference_by_http(status, text);
+    }
 }

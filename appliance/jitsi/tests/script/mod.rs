@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use jitsi::Options;
-use jitsi::participant::{ConnectionId, HttpResponse, Input, NetworkError, Output, Participant, SocketEvent};
+use jitsi::participant::{
+    ConnectionId, HttpRequest, HttpResponse, Input, NetworkError, Output, Participant, SocketEvent,
+};
 use jitsi::xml;
 use media_protocol::{Fingerprint, LocalDescription, SessionEvent, SessionId, SessionPlan};
 use minidom::Element;
@@ -33,7 +35,7 @@ pub const COMPONENTS: &str = "<query xmlns='http://jabber.org/protocol/disco#inf
 pub struct Script {
     pub participant: Participant,
     pub now: Instant,
-    pub http: Vec<(ConnectionId, String)>,
+    pub http: Vec<(ConnectionId, HttpRequest)>,
     pub opened: Vec<(ConnectionId, String, Option<&'static str>)>,
     pub closed: Vec<ConnectionId>,
     pub sent: VecDeque<(ConnectionId, String)>,
@@ -94,7 +96,7 @@ impl Script {
     pub fn input(&mut self, input: Input) {
         for output in self.participant.handle(input, self.now) {
             match output {
-                Output::HttpGet { id, url } => self.http.push((id, url)),
+                Output::Http { id, request } => self.http.push((id, request)),
                 Output::OpenSocket { id, url, protocol } => self.opened.push((id, url, protocol)),
                 Output::SendText { id, text } => {
                     self.log.push(text.clone());
@@ -142,6 +144,7 @@ impl Script {
     pub fn config(&mut self, text: &str) {
         self.http_answer(Ok(HttpResponse {
             status: 200,
+            shard: None,
             body: text.into(),
         }));
     }

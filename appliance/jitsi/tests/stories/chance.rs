@@ -81,6 +81,7 @@ fn input(chance: &mut StdRng, script: &Script) -> Input {
                 id,
                 result: Ok(HttpResponse {
                     status: 200,
+                    shard: None,
                     body: CONFIG.into(),
                 }),
             }

@@ -10,7 +10,10 @@ use crate::script::*;
 fn the_box_walks_the_whole_way_into_a_room() {
     let mut script = Script::new();
     script.join(request("https://meet.example/Réunion?jwt=a.b%3D"));
-    assert_eq!(script.http[0].1, "https://meet.example/config.js?room=r%25c3%25a9union");
+    assert_eq!(
+        script.http[0].1.url,
+        "https://meet.example/config.js?room=r%25c3%25a9union"
+    );
     script.saw(&ConferenceEvent::Progress(JoinStep::Configuration));
     script.config(CONFIG);
     script.saw(&ConferenceEvent::Progress(JoinStep::Connecting));

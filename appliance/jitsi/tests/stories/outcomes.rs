@@ -54,6 +54,7 @@ fn something_that_is_no_conference_service() {
     script.join(request(URL));
     script.http_answer(Ok(HttpResponse {
         status: 404,
+        shard: None,
         body: "<html>".into(),
     }));
     script.socket_event(SocketEvent::Failed(NetworkError::Status(404)));
