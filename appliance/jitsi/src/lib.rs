@@ -10,14 +10,16 @@ pub mod discovery;
 mod driver;
 pub mod jid;
 pub mod jingle;
+pub mod left_behind;
 pub mod muc;
 pub mod ns;
 pub mod options;
 pub mod participant;
 pub mod stanza;
 pub mod stream;
+pub mod token;
 pub mod url;
 pub mod xml;
 
-pub use driver::{Handle, spawn};
+pub use driver::{Handle, leave_left_behind, spawn};
 pub use options::{Layer, Options};

@@ -1,5 +1,7 @@
 //! What a participant is told at birth.
 
+use std::path::PathBuf;
+
 use media_protocol::{SessionId, VideoCodec};
 
 /// One simulcast layer the box can send.
@@ -31,6 +33,9 @@ pub struct Options {
     pub first_session: SessionId,
     /// Seed of all chance (ids, SSRCs, jitter); none: from the operating system.
     pub seed: Option<[u8; 32]>,
+    /// Where a file says what a restarted process must know to leave in the place of one that was killed
+    /// ([`crate::leave_left_behind`]); none: then the server keeps a ghost for a minute.
+    pub state_directory: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -57,6 +62,7 @@ impl Default for Options {
             region: None,
             first_session: SessionId(1),
             seed: None,
+            state_directory: None,
         }
     }
 }

@@ -16,5 +16,6 @@ mod stories {
     mod outcomes;
     mod recorded;
     mod recovery;
+    mod resumption;
     mod session;
 }

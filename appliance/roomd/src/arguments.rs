@@ -52,6 +52,7 @@ Example configuration (TOML):
   loudspeaker = \"auto\"
   display = \"kms\"
   control = \"/run/roomd/control\"
+  state_directory = \"/run/roomd\"
 
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
 {\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"devices\",\"camera\":\"none\"} (also in
@@ -82,6 +83,10 @@ pub struct Join {
     /// Write what happened, as JSON (schema: `roomd report-schema`).
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Folder for the small file that lets the next start leave in the place of a box that was killed. Without it:
+    /// $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/roomd, for root /run/roomd.
+    #[arg(long, value_name = "FOLDER", env = "ROOMD_STATE_DIRECTORY")]
+    pub state_directory: Option<PathBuf>,
     /// The devices.
     #[command(flatten)]
     pub devices: Devices,

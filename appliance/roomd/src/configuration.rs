@@ -32,6 +32,9 @@ pub struct Configuration {
     pub control: Option<PathBuf>,
     /// Program of the media worker; none: `roomd-media` beside this program.
     pub media_worker: Option<PathBuf>,
+    /// Folder for the small file that lets a restarted box leave in the place of one that was killed; none: `$RUNTIME_DIRECTORY`,
+    /// `$XDG_RUNTIME_DIR/roomd`, for root `/run/roomd`.
+    pub state_directory: Option<PathBuf>,
     /// Where the box stands, in the deployment's words, for the choice of the bridge.
     pub region: Option<String>,
     /// 32 hexadecimal digits that name this box to the service; none: derived from `/etc/machine-id`.

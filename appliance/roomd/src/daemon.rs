@@ -35,14 +35,17 @@ pub async fn run(run: Run) -> Result<u8, Failure> {
         ask_password: true,
         ..RoomOptions::default()
     };
+    let state_directory = identity::state_directory(configuration.state_directory.as_deref());
     let participant = jitsi::Options {
         machine_uid: configuration.machine_uid.unwrap_or_else(identity::machine_uid),
         region: configuration.region,
+        state_directory: state_directory.clone(),
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
     let appliance = Appliance::new(options, participant, media_worker, Log, Lifetime::Daemon);
     let (requests, requests_receiver) = mpsc::channel(16);
+    identity::leave_left_behind(state_directory).await;
     if let Some(path) = &configuration.control {
         control::serve(path, configuration.name, requests)
             .map_err(|error| format!("the control socket {} cannot be made: {error}", path.display()))?;

@@ -23,6 +23,36 @@ fn derive(machine_id: &str) -> String {
 /// Namespace of the names of Hemicycle boxes, drawn once.
 const NAMESPACE: uuid::Uuid = uuid::uuid!("5b0c9f5e-0d5e-4b0e-9a68-2f7c1d0f8e31");
 
+/// Where a running box keeps what a restarted one must know: as given, else `$RUNTIME_DIRECTORY` (systemd),
+/// `$XDG_RUNTIME_DIR/roomd`, for root `/run/roomd`; none: nowhere.
+pub fn state_directory(given: Option<&Path>) -> Option<PathBuf> {
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    given
+        .map(Path::to_owned)
+        .or_else(|| variable("RUNTIME_DIRECTORY"))
+        .or_else(|| variable("XDG_RUNTIME_DIR").map(|folder| folder.join("roomd")))
+        .or_else(|| {
+            rustix::process::geteuid()
+                .is_root()
+                .then(|| PathBuf::from("/run/roomd"))
+        })
+}
+
+/// Leaves in the place of boxes that were killed. A box that joins does not wait long for it: the old presence is gone
+/// within a second, or the network is away.
+pub async fn leave_left_behind(folder: Option<PathBuf>) {
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+    let Some(folder) = folder else { return };
+    let leaving = tokio::spawn(async move { jitsi::leave_left_behind(&folder).await });
+    if tokio::time::timeout(PATIENCE, leaving).await.is_err() {
+        tracing::info!("what was left behind is still being left");
+    }
+}
+
 /// The media worker's program: as given, or `roomd-media` beside this program.
 ///
 /// # Errors

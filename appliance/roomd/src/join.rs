@@ -46,8 +46,10 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
         },
         ..RoomOptions::default()
     };
+    let state_directory = identity::state_directory(join.state_directory.as_deref());
     let participant = jitsi::Options {
         machine_uid: identity::machine_uid(),
+        state_directory: state_directory.clone(),
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(join.devices.media_worker.as_deref())?;
@@ -61,6 +63,7 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
         joined: Some(joined),
     };
     let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::OneMeeting);
+    identity::leave_left_behind(state_directory).await;
     requests
         .send(Request::Command(RoomCommand::Join(Box::new(JoinCommand {
             url: join.url,

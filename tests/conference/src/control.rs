@@ -136,6 +136,11 @@ impl Conference {
         self.front.cut(hold);
     }
 
+    /// Nothing crosses the front for `hold`, in neither direction; sockets stay open, as when the network is away.
+    pub fn freeze_signalling(&self, hold: Duration) {
+        self.front.freeze(hold);
+    }
+
     /// The next `<resume/>` is refused.
     pub fn refuse_next_resume(&self) {
         self.front.refuse_next_resume();

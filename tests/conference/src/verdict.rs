@@ -21,6 +21,9 @@ pub mod rule {
     /// XEP-0198 §5.
     pub const RESUME: &str = "1. a cut stream is resumed with previd= and the right h";
     /// §1 liveness.
+    pub const RESUME_KEEPS: &str =
+        "1. a resumed stream is in the room already, and nobody comes back beside their own ghost";
+    /// See the text.
     pub const PING: &str = "1. the server is pinged within 15 s of silence";
     /// §2.
     pub const CONFERENCE_REQUEST_FIRST: &str = "2. conference request before each MUC join";
@@ -101,6 +104,7 @@ pub mod rule {
         FRAMING,
         STREAM_MANAGEMENT,
         RESUME,
+        RESUME_KEEPS,
         PING,
         CONFERENCE_REQUEST_FIRST,
         CONFERENCE_REQUEST_SHAPE,

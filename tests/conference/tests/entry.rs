@@ -210,6 +210,92 @@ async fn a_cut_stream_is_resumed_under_the_old_name() {
     conference.shutdown();
 }
 
+/// A guest who is in the room, on a stream that has just been cut; gives its resumption id and its join presence.
+async fn cut_in_room(conference: &Conference) -> (String, String) {
+    let mut ws = open(conference, "").await;
+    let bind = "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    let bound = say(&mut ws, bind, "iq").await;
+    let jid = bound.children().next().unwrap().children().next().unwrap().text();
+    let enabled = say(&mut ws, "<enable xmlns='urn:xmpp:sm:3' resume='true'/>", "enabled").await;
+    let request = format!(
+        "<iq xmlns='jabber:client' type='set' to='focus.meet.local' id='q'><conference xmlns='{}' \
+         room='hemicycle@conference.meet.local' machine-uid='00'/></iq>",
+        ns::FOCUS
+    );
+    say(&mut ws, &request, "iq").await;
+    let nick: String = node(&jid).chars().take(8).collect();
+    let join = format!(
+        "<presence xmlns='jabber:client' to='hemicycle@conference.meet.local/{nick}'><x xmlns='{}'/>\
+         <nick xmlns='http://jabber.org/protocol/nick'>Salle 4</nick></presence>",
+        ns::MUC
+    );
+    say(&mut ws, &join, "presence").await;
+    assert!(
+        conference
+            .wait_until(Duration::from_secs(10), |c| c.guest().is_some())
+            .await
+    );
+    conference.cut_websocket(Duration::from_millis(100));
+    while let Some(Ok(_)) = ws.next().await {}
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    (enabled.attr("id").unwrap().to_owned(), join)
+}
+
+#[tokio::test]
+async fn whoever_resumes_wrongly_is_caught() {
+    for (what, h, previous) in [
+        ("no previd in the address", Some(0), false),
+        ("more than was ever sent", Some(4_000), true),
+        ("no count at all", None, true),
+    ] {
+        let conference = start(|_| {}).await;
+        let (id, _) = cut_in_room(&conference).await;
+        conference.clear_verdict();
+        let query = if previous {
+            format!("&previd={id}")
+        } else {
+            String::new()
+        };
+        let mut ws = open(&conference, &query).await;
+        let h = h.map(|h| format!("h='{h}' ")).unwrap_or_default();
+        ws.send(Message::text(format!(
+            "<resume xmlns='urn:xmpp:sm:3' {h}previd='{id}'/>"
+        )))
+        .await
+        .unwrap();
+        let caught = |c: &Conference| c.verdict().iter().any(|b| b.rule == rule::RESUME);
+        assert!(conference.wait_until(Duration::from_secs(10), caught).await, "{what}");
+        conference.shutdown();
+    }
+}
+
+#[tokio::test]
+async fn whoever_joins_after_resuming_or_beside_the_own_ghost_is_caught() {
+    for resumes in [true, false] {
+        let conference = start(|_| {}).await;
+        let (id, join) = cut_in_room(&conference).await;
+        conference.clear_verdict();
+        let query = if resumes {
+            format!("&previd={id}")
+        } else {
+            String::new()
+        };
+        let mut ws = open(&conference, &query).await;
+        if resumes {
+            let resume = format!("<resume xmlns='urn:xmpp:sm:3' h='1' previd='{id}'/>");
+            say(&mut ws, &resume, "resumed").await;
+            assert!(conference.verdict().iter().all(|b| b.rule != rule::RESUME_KEEPS));
+        }
+        ws.send(Message::text(join)).await.unwrap();
+        let caught = |c: &Conference| c.verdict().iter().any(|b| b.rule == rule::RESUME_KEEPS);
+        assert!(
+            conference.wait_until(Duration::from_secs(10), caught).await,
+            "{resumes}"
+        );
+        conference.shutdown();
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_is_part_of_the_address_and_of_the_room_on_the_server() {
     let conference = start(|o| o.tenant = Some("Etat".into())).await;

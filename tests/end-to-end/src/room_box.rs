@@ -77,6 +77,7 @@ impl RoomBox {
         command
             .arg("--display")
             .arg(format!("simulated:{}", folder.path().join("wall.jpg").display()));
+        command.env("ROOMD_STATE_DIRECTORY", folder.path().join("state"));
         command.args(&join.arguments);
         command.envs(join.environment.iter().map(|(name, value)| (name, value)));
         Self::start(command, folder, join.verbose)
@@ -91,17 +92,46 @@ impl RoomBox {
         let path = |name: &str| folder.path().join(name);
         let configuration = format!(
             "name = 'Salle 4'\nlanguage = 'fr'\ncamera = '{}'\nmicrophone = '{}'\nloudspeaker = '{}'\n\
-             display = 'simulated:{}'\ncontrol = '{}'\n",
+             display = 'simulated:{}'\ncontrol = '{}'\nstate_directory = '{}'\n",
             devices.camera,
             devices.microphone,
             devices.loudspeaker,
             path("wall.jpg").display(),
-            path("control").display()
+            path("control").display(),
+            path("state").display()
         );
         std::fs::write(path("roomd.toml"), configuration)?;
         let mut command = Command::new(program("roomd")?);
         command.arg("run").arg("--config").arg(path("roomd.toml"));
-        let this = Self::start(command, folder, false)?;
+        Self::start(command, folder, false)?.until_ready()
+    }
+
+    /// Starts the same daemon once more, in the same place, after it has ended.
+    ///
+    /// # Errors
+    /// As [`RoomBox::daemon`].
+    pub fn start_again(&mut self) -> std::io::Result<()> {
+        let _reaped = self.child.wait();
+        std::fs::remove_file(self.folder.path().join("control"))?;
+        let mut command = Command::new(program("roomd")?);
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.folder.path().join("roomd.toml"));
+        self.child = spawn(&mut command, &self.folder, false)?;
+        let ready = wait_for(Duration::from_secs(20), || self.ask(r#"{"command":"state"}"#).is_ok());
+        ready
+            .then_some(())
+            .ok_or_else(|| std::io::Error::other("the control socket does not answer"))
+    }
+
+    /// Where it keeps what a restarted one must know.
+    pub fn state_directory(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn until_ready(self) -> std::io::Result<Self> {
+        let this = self;
         let ready = wait_for(Duration::from_secs(20), || this.ask(r#"{"command":"state"}"#).is_ok());
         if ready {
             Ok(this)
@@ -129,11 +159,8 @@ impl RoomBox {
     }
 
     fn start(mut command: Command, folder: TempDir, verbose: bool) -> std::io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let words = std::fs::File::create(folder.path().join("words.txt"))?;
-        command.stderr(if verbose { Stdio::inherit() } else { Stdio::from(words) });
         Ok(Self {
-            child: command.spawn()?,
+            child: spawn(&mut command, &folder, verbose)?,
             folder,
         })
     }
@@ -206,6 +233,14 @@ impl Drop for RoomBox {
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Starts a program whose words are kept in the folder.
+fn spawn(command: &mut Command, folder: &TempDir, verbose: bool) -> std::io::Result<Child> {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let words = std::fs::File::create(folder.path().join("words.txt"))?;
+    command.stderr(if verbose { Stdio::inherit() } else { Stdio::from(words) });
+    command.spawn()
 }
 
 /// Sends a signal to a process; one that has ended is no error.

@@ -1,11 +1,13 @@
 //! The tokio task that owns the sockets and the clock of one [`Participant`]. No decision is taken here.
 
+mod farewell;
 mod http;
+mod memory;
 mod socket;
 mod tls;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -15,6 +17,8 @@ use tokio::task::JoinSet;
 
 use crate::options::Options;
 use crate::participant::{ConnectionId, Input, Output, Participant};
+
+pub use farewell::leave_left_behind;
 
 /// Commands that may wait for the participant.
 const COMMAND_QUEUE: usize = 64;
@@ -48,7 +52,13 @@ pub fn spawn(options: Options) -> Handle {
         Some(seed) => StdRng::from_seed(seed),
         None => rand::make_rng(),
     };
-    tokio::spawn(run(Participant::new(options, chance, Instant::now()), commands, events));
+    let options_directory = options.state_directory.clone();
+    let mut participant = Participant::new(options, chance, Instant::now());
+    if let Ok(since_1970) = SystemTime::now().duration_since(UNIX_EPOCH) {
+        participant = participant.with_wall_clock(since_1970);
+    }
+    let memory = memory::Memory::new(options_directory);
+    tokio::spawn(run(participant, memory, commands, events));
     Handle {
         commands: command_sender,
         events: event_receiver,
@@ -58,6 +68,7 @@ pub fn spawn(options: Options) -> Handle {
 /// Serves the core until the room has let go of it and the last meeting is left.
 async fn run(
     mut participant: Participant,
+    mut memory: memory::Memory,
     mut commands: mpsc::Receiver<ConferenceCommand>,
     events: mpsc::Sender<ConferenceEvent>,
 ) {
@@ -109,6 +120,7 @@ async fn run(
         for output in participant.handle(input, Instant::now()) {
             match output {
                 Output::Event(event) => queue(&mut waiting, event),
+                Output::Remember(left_behind) => memory.keep(left_behind.as_deref()),
                 output => connections.perform(output),
             }
         }
@@ -180,7 +192,7 @@ impl Connections {
                 // Dropping the sender ends the writer after what is queued.
                 self.sockets.remove(&id);
             }
-            Output::Event(_) => {}
+            Output::Event(_) | Output::Remember(_) => {}
         }
     }
 }

@@ -19,6 +19,6 @@ pub use mute::{MuteMedia, MuteRequest, unmute_request};
 pub use name::{MAX_NAME, clean_name, clean_text};
 pub use nick::nick;
 pub use occupant::{FOCUS_NICK, Occupant, Role};
-pub use own_presence::OwnPresence;
+pub use own_presence::{OwnPresence, leave};
 pub use presence::{MucPresence, UnavailableCause};
 pub use source_info::{SourceState, audio_source_name, camera_source_name, parse_source_info};

@@ -62,10 +62,7 @@ impl OwnPresence {
 
     /// The presence that leaves.
     pub fn leave(&self) -> Element {
-        element("presence", ns::CLIENT)
-            .attr("to", self.occupant.as_str())
-            .attr("type", "unavailable")
-            .build()
+        leave(&self.occupant)
     }
 
     fn to(&self) -> Builder {
@@ -103,6 +100,15 @@ fn codec_list(codecs: &[VideoCodec]) -> String {
         VideoCodec::H264 => "h264",
     });
     names.collect::<Vec<_>>().join(",")
+}
+
+/// Takes the presence of an occupant of ours back (XEP-0045 §7.14).
+#[must_use]
+pub fn leave(occupant: &str) -> Element {
+    element("presence", ns::CLIENT)
+        .attr("to", occupant)
+        .attr("type", "unavailable")
+        .build()
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ impl Meeting {
         let password = self.request.password.clone();
         if let Some(join) = self.membership.own().map(|own| own.join(password.as_deref())) {
             self.send(&join);
+            self.gone = false;
+            self.remember(cx);
         }
     }
 
@@ -58,6 +60,7 @@ impl Meeting {
             return;
         }
         tracing::info!(reason = reason_of(&error), "the room did not let us in");
+        self.gone = true;
         self.phase = Phase::Requesting;
         match error {
             JoinError::PasswordRequired => {

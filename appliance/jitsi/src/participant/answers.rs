@@ -1,6 +1,6 @@
 //! What our own IQs are answered, or that they are not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use minidom::Element;
 
@@ -12,7 +12,16 @@ use crate::discovery::{ServerInfo, services_query};
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
 
 impl Meeting {
+    /// When the next answer is late; never while no answer can come.
+    pub fn next_answer(&self) -> Option<Instant> {
+        let deadlines = self.pending.values().map(|(_, deadline)| *deadline);
+        deadlines.min().filter(|_| !self.suspended())
+    }
+
     pub fn tick_pending(&mut self, cx: &mut Context) {
+        if self.suspended() {
+            return;
+        }
         let late: Vec<String> = self
             .pending
             .iter()

@@ -308,14 +308,29 @@ impl Meeting {
                 }
             }
             SessionEvent::Stalled { silent_ms } if silent_ms > super::negotiation::STALLED_MS => {
-                tracing::warn!(silent_ms, "nothing arrives from the bridge");
-                self.demand_session(cx);
+                self.doubt_signalling(cx);
+                if !self.suspended() && !self.media_may_come_back(cx) {
+                    tracing::warn!(silent_ms, "nothing arrives from the bridge");
+                    self.demand_session(cx);
+                }
             }
             SessionEvent::Failed { reason } => {
                 tracing::warn!(reason, "the session has failed");
                 self.demand_session(cx);
             }
-            SessionEvent::Stalled { .. } | SessionEvent::FirstPacketSent { .. } | SessionEvent::Recovered => {}
+            SessionEvent::Stalled { .. } => self.doubt_signalling(cx),
+            SessionEvent::FirstPacketSent { .. } | SessionEvent::Recovered => {}
+        }
+    }
+
+    /// Nothing comes from the bridge: perhaps the whole network is away.
+    fn doubt_signalling(&mut self, cx: &Context) {
+        if let Some(stream) = self
+            .signalling
+            .as_mut()
+            .and_then(|signalling| signalling.stream.as_mut())
+        {
+            stream.doubt(cx.now);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Context {
     pub chance: StdRng,
     pub now: Instant,
     pub outputs: Vec<Output>,
+    /// The moment of `now` in the world's time, at birth: a moment, and the time since 1970.
+    pub wall_clock: Option<(Instant, Duration)>,
     connections: u64,
     next_session: SessionId,
     iqs: u64,
@@ -32,9 +34,16 @@ impl Context {
             chance,
             now,
             outputs: Vec::new(),
+            wall_clock: None,
             connections: 0,
             iqs: 0,
         }
+    }
+
+    /// When a moment of the world's time comes; none: no clock was given, or it was before.
+    pub fn moment(&self, since_1970: Duration) -> Option<Instant> {
+        let (at, then) = self.wall_clock?;
+        since_1970.checked_sub(then).and_then(|later| at.checked_add(later))
     }
 
     pub fn connection(&mut self) -> ConnectionId {

@@ -19,6 +19,8 @@ const SOCKET: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// The stream waits for a socket; on it we can leave.
+    Resuming,
     /// Our unavailable presence is sent.
     Unavailable,
     /// `<close/>` is sent.
@@ -60,6 +62,10 @@ impl Meeting {
         self.rejoin = None;
         self.pending.clear();
         let bound = self.signalling.as_ref().is_some_and(|signalling| signalling.bound);
+        let resuming = in_room && self.resumption.is_some();
+        if !resuming {
+            self.resumption = None;
+        }
         let leave = self
             .membership
             .own()
@@ -67,9 +73,12 @@ impl Meeting {
             .map(|own| own.leave());
         self.phase = Phase::Leaving(Departure {
             outcome,
-            stage: Stage::Unavailable,
+            stage: if resuming { Stage::Resuming } else { Stage::Unavailable },
             deadline: cx.after(UNAVAILABLE),
         });
+        if resuming {
+            return self.hurry_resumption(cx);
+        }
         match (leave, &self.lobby) {
             (Some(leave), _) => {
                 self.leave_lobby();
@@ -82,6 +91,22 @@ impl Meeting {
             }
             (None, _) => self.close_stream(cx),
         }
+    }
+
+    /// The stream goes on: if that was waited for in order to leave, we leave. True on the way out.
+    pub fn resumed_while_leaving(&mut self, cx: &mut Context) -> bool {
+        let Phase::Leaving(departure) = &mut self.phase else {
+            return false;
+        };
+        if departure.stage == Stage::Resuming {
+            departure.stage = Stage::Unavailable;
+            departure.deadline = cx.after(UNAVAILABLE);
+            match self.membership.own().map(|own| own.leave()) {
+                Some(leave) => self.send(&leave),
+                None => self.close_stream(cx),
+            }
+        }
+        true
     }
 
     /// Our own unavailable presence has come back; true if we were waiting for it.
@@ -143,6 +168,10 @@ impl Meeting {
             return;
         }
         match departure.stage {
+            Stage::Resuming => {
+                self.abandon_socket(cx);
+                self.departed();
+            }
             Stage::Unavailable => self.close_stream(cx),
             Stage::Close => self.close_socket(cx),
             Stage::Socket => {

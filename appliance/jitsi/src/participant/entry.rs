@@ -13,7 +13,7 @@ use super::{ConnectionId, HttpRequest, HttpResponse, NetworkError, Output, Socke
 use crate::config_js::Deployment;
 use crate::discovery::{OwnFeatures, disco_info_query, services_query};
 use crate::muc::{OwnPresence, nick};
-use crate::stream::{Stream, StreamEvent};
+use crate::stream::StreamEvent;
 use crate::url::{RoomUrl, encode};
 use crate::xml::element;
 use crate::{jid, ns};
@@ -61,7 +61,15 @@ impl Meeting {
             id,
             request: HttpRequest::get(url.config_url()),
         });
+        let token = request.token.as_deref().or(url.token.as_deref());
+        let token_expires = token
+            .and_then(crate::token::expires)
+            .and_then(|expires| cx.moment(expires));
         Ok(Self {
+            token_expires,
+            service: String::new(),
+            remembered: None,
+            gone: true,
             muted: request.muted,
             sources: request.sources,
             request,
@@ -86,6 +94,8 @@ impl Meeting {
             wish: None::<ReceiveWish>,
             restarts: Default::default(),
             rejoin: None,
+            resumption: None,
+            media_grace: None,
             outcome: None,
             start_muted: Muted {
                 audio: false,
@@ -127,12 +137,27 @@ impl Meeting {
 
     /// Opens the signalling connection.
     pub fn connect(&mut self, cx: &mut Context) {
+        self.pending.clear();
+        self.phase = Phase::Connecting {
+            deadline: cx.after(CONNECTING),
+        };
+        self.progress(JoinStep::Connecting, cx);
+        self.open_socket(None, cx);
+    }
+
+    /// Opens the socket, for a new stream or for one that shall go on.
+    pub fn open_socket(&mut self, previous: Option<&str>, cx: &mut Context) {
         let Some(deployment) = &self.deployment else { return };
         let separator = if deployment.websocket.contains('?') { '&' } else { '?' };
         let mut url = format!("{}{separator}room={}", deployment.websocket, encode(&self.url.room));
+        self.service.clone_from(&url);
         if let Some(token) = self.token() {
             url.push_str("&token=");
             url.push_str(&encode(token));
+        }
+        if let Some(id) = previous {
+            url.push_str("&previd=");
+            url.push_str(&encode(id));
         }
         let socket = cx.connection();
         self.signalling = Some(Signalling {
@@ -140,11 +165,6 @@ impl Meeting {
             stream: None,
             bound: false,
         });
-        self.pending.clear();
-        self.phase = Phase::Connecting {
-            deadline: cx.after(CONNECTING),
-        };
-        self.progress(JoinStep::Connecting, cx);
         cx.output(Output::OpenSocket {
             id: socket,
             url,
@@ -167,10 +187,15 @@ impl Meeting {
                 // Guests have a domain of their own in some deployments; a token is for the main one.
                 let guests = deployment.anonymous_domain.as_ref().filter(|_| !has_token);
                 let domain = guests.unwrap_or(&deployment.domain).clone();
-                if let Some(signalling) = &mut self.signalling
-                    && signalling.stream.is_none()
+                if self
+                    .signalling
+                    .as_ref()
+                    .is_some_and(|signalling| signalling.stream.is_none())
                 {
-                    signalling.stream = Some(Stream::open(domain, has_token, cx.now));
+                    let stream = self.stream_on(domain, has_token, cx);
+                    if let Some(signalling) = &mut self.signalling {
+                        signalling.stream = Some(stream);
+                    }
                 }
             }
             SocketEvent::Text(text) => {
@@ -184,12 +209,12 @@ impl Meeting {
                 self.stream_events(events, cx);
             }
             SocketEvent::Closed { .. } => {
-                self.signalling = None;
-                self.lost(Loss::Closed, cx);
+                let stream = self.signalling.take().and_then(|signalling| signalling.stream);
+                self.lost(Loss::Closed, stream, cx);
             }
             SocketEvent::Failed(error) => {
-                self.signalling = None;
-                self.lost(Loss::Network(error), cx);
+                let stream = self.signalling.take().and_then(|signalling| signalling.stream);
+                self.lost(Loss::Network(error), stream, cx);
             }
         }
     }
@@ -200,14 +225,14 @@ impl Meeting {
             match event {
                 StreamEvent::Authenticating => self.progress(JoinStep::Authenticating, cx),
                 StreamEvent::Bound { jid } => self.bound(&jid, cx),
+                StreamEvent::Resumed => self.resumed(cx),
+                StreamEvent::Resumable | StreamEvent::Acknowledging => self.remember(cx),
                 StreamEvent::Stanza(stanza) => self.stanza(&stanza, cx),
                 StreamEvent::Ended(_) if matches!(self.phase, Phase::Leaving(_)) => self.close_socket(cx),
                 StreamEvent::Ended(end) => {
                     self.flush(cx);
-                    if let Some(signalling) = self.signalling.take() {
-                        cx.output(Output::CloseSocket { id: signalling.socket });
-                    }
-                    self.lost(Loss::Stream(end), cx);
+                    let stream = self.abandon_socket(cx);
+                    self.lost(Loss::Stream(end), stream, cx);
                 }
             }
             if self.outcome.is_some() {
@@ -260,10 +285,9 @@ impl Meeting {
         match self.phase {
             Phase::Configuring { deadline, .. } if deadline <= cx.now => self.end(Outcome::HostUnreachable),
             Phase::Connecting { deadline } if deadline <= cx.now => {
-                if let Some(signalling) = self.signalling.take() {
-                    cx.output(Output::CloseSocket { id: signalling.socket });
-                }
-                self.lost(Loss::Network(NetworkError::Unreachable("no answer in time".into())), cx);
+                let stream = self.abandon_socket(cx);
+                let late = NetworkError::Unreachable("no answer in time".into());
+                self.lost(Loss::Network(late), stream, cx);
             }
             Phase::AskingAgain { at } if at <= cx.now => self.ask_focus(cx),
             Phase::Entering { deadline } if deadline <= cx.now => self.room_is_silent(cx),

@@ -2,6 +2,8 @@
 
 use room::conference::{ConferenceCommand, ConferenceEvent};
 
+use crate::left_behind::LeftBehind;
+
 /// Names one HTTP request or one WebSocket of the driver; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
@@ -60,6 +62,9 @@ pub enum Output {
         /// Which.
         id: ConnectionId,
     },
+    /// Keep what a restarted process must know to leave in the place of this one, in the place of what was kept before;
+    /// none: nothing is to be left any more.
+    Remember(Option<Box<LeftBehind>>),
     /// For the room.
     Event(ConferenceEvent),
 }
@@ -76,6 +81,7 @@ impl std::fmt::Debug for Output {
                 .finish_non_exhaustive(),
             Self::SendText { id, .. } => f.debug_struct("SendText").field("id", id).finish_non_exhaustive(),
             Self::CloseSocket { id } => f.debug_struct("CloseSocket").field("id", id).finish(),
+            Self::Remember(left_behind) => f.debug_tuple("Remember").field(left_behind).finish(),
             Self::Event(event) => f.debug_tuple("Event").field(event).finish(),
         }
     }

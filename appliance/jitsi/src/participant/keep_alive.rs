@@ -38,6 +38,11 @@ impl KeepAlive {
         };
     }
 
+    /// The connection is another and its shard, we hope, the same.
+    pub fn go_on(&mut self, now: Instant) {
+        self.at.get_or_insert(now + FIRST);
+    }
+
     /// Whether this is the request that was asked last.
     pub fn asked(&self, id: ConnectionId) -> bool {
         self.request == Some(id)

@@ -16,9 +16,11 @@ use super::lobby::Lobby;
 use super::membership::Membership;
 use super::moderation::Moderation;
 use super::recovery::{Rejoin, Restarts};
+use super::resumption::Resumption;
 use super::session::Session;
 use super::{ConnectionId, HttpResponse, Input, NetworkError, Output, SocketEvent};
 use crate::config_js::Deployment;
+use crate::left_behind::LeftBehind;
 use crate::stream::Stream;
 use crate::url::RoomUrl;
 use media_protocol::IceServer;
@@ -103,7 +105,19 @@ pub(super) struct Meeting {
     pub channel: Channel,
     pub wish: Option<ReceiveWish>,
     pub restarts: Restarts,
+    /// When the server will not take the token any more.
+    pub token_expires: Option<Instant>,
+    /// Address of the signalling with the room, without token.
+    pub service: String,
+    /// What a restarted process would find.
+    pub remembered: Option<Box<LeftBehind>>,
+    /// Nobody sees us: not yet, or not any more.
+    pub gone: bool,
     pub rejoin: Option<Rejoin>,
+    /// The stream waits for a socket.
+    pub resumption: Option<Resumption>,
+    /// Until then silent media are no reason for a new session.
+    pub media_grace: Option<Instant>,
     pub outcome: Option<Outcome>,
     /// Devices the meeting has wanted off at our beginning; each is heeded once, before and with the first session.
     pub start_muted: Muted,
@@ -117,6 +131,12 @@ impl Meeting {
     /// The token, whether it came beside the address or in it.
     pub fn token(&self) -> Option<&str> {
         self.request.token.as_deref().or(self.url.token.as_deref())
+    }
+
+    /// True when there is a token and its time is over. A token that was too old when we joined says only that our clock
+    /// is wrong.
+    pub fn token_expired(&self, cx: &Context) -> bool {
+        self.token_expires.is_some_and(|at| at <= cx.now)
     }
 
     /// True once we are in the room and not on the way out.
@@ -188,6 +208,7 @@ impl Meeting {
         self.tick_conference_http(cx);
         self.tick_keep_alive(cx);
         self.tick_stream(cx);
+        self.tick_resumption(cx);
         self.tick_pending(cx);
         self.tick_session(cx);
         self.tick_channel(cx);
@@ -214,10 +235,11 @@ impl Meeting {
             self.lobby.as_ref().and_then(Lobby::next_deadline),
             self.conference_http.map(|(_, deadline)| deadline),
             self.keep_alive.next_deadline(),
-            self.pending.values().map(|(_, deadline)| *deadline).min(),
+            self.next_resumption(),
+            self.next_answer(),
             self.session.as_ref().and_then(Session::next_deadline),
             self.channel.next_deadline(),
-            self.restarts.next_deadline(),
+            self.restarts.next_deadline().filter(|_| !self.suspended()),
             self.rejoin.as_ref().map(|rejoin| rejoin.limit),
         ])
     }
@@ -243,6 +265,8 @@ impl Meeting {
         }) = &mut self.signalling
         {
             stream.send(stanza);
+        } else if !self.send_later(stanza) {
+            tracing::debug!(name = stanza.name(), "not connected: a stanza is not sent");
         }
     }
 
@@ -269,6 +293,7 @@ impl Meeting {
     pub fn close_sockets(&mut self, cx: &mut Context) {
         self.drop_session(cx);
         self.flush(cx);
+        self.forget_left_behind(cx);
         if let Some(signalling) = self.signalling.take() {
             cx.output(Output::CloseSocket { id: signalling.socket });
         }

@@ -206,6 +206,7 @@ impl Meeting {
 
     /// We are out of the room, by whoever's will.
     fn put_out(&mut self, cause: UnavailableCause, cx: &mut Context) {
+        self.gone = true;
         if self.departure_confirmed(cx) || !self.joined() {
             return;
         }

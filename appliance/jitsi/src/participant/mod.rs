@@ -3,8 +3,8 @@
 //! [`Participant`] is the door; a `Meeting` exists from a join to its end. Its parts, in the order a meeting
 //! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `lobby` (before it),
 //! `answers` and `stanzas` (what arrives), `membership` (who is here), `components` and `moderation` (what those in
-//! charge say), `negotiation` (sessions with the focus), `session` and `channel` (one
-//! session and its bridge channel), `recovery` (what broke), `departure`.
+//! charge say), `negotiation` (sessions with the focus), `session` and `channel` (one session and its
+//! bridge channel), `resumption` (a lost socket), `recovery` (what broke), `departure`.
 
 mod admission;
 mod answers;
@@ -24,6 +24,7 @@ mod negotiation;
 mod own_sources;
 mod recovery;
 mod request;
+mod resumption;
 mod session;
 mod stanzas;
 
@@ -60,6 +61,13 @@ impl Participant {
             context: Context::new(options, chance, now),
             meeting: None,
         }
+    }
+
+    /// Tells what the world's time is now, as time since 1970: tokens run out by it.
+    #[must_use]
+    pub fn with_wall_clock(mut self, since_1970: std::time::Duration) -> Self {
+        self.context.wall_clock = Some((self.context.now, since_1970));
+        self
     }
 
     /// Takes an input at a time and gives what is to be done, in order. Time never runs backwards.

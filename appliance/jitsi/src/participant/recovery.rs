@@ -13,7 +13,7 @@ use super::context::{Context, backoff, due, earliest};
 use super::meeting::{Meeting, Phase, Purpose};
 use crate::jingle::session_terminate_for_restart;
 use crate::stanza::iq_set;
-use crate::stream::{Refusal, StreamEnd};
+use crate::stream::{Refusal, Stream, StreamEnd};
 
 /// How long a joined meeting is tried to be joined again.
 const REJOIN_LIMIT: Duration = Duration::from_secs(120);
@@ -69,6 +69,13 @@ impl Restarts {
         earliest([self.due, self.reinvite])
     }
 
+    /// The focus could not be heard for a while; what is awaited is awaited from now on.
+    pub fn wait_again(&mut self, cx: &Context) {
+        if self.reinvite.is_some() {
+            self.reinvite = Some(cx.after(REINVITE));
+        }
+    }
+
     /// Nothing is awaited any more.
     pub fn forget(&mut self) {
         self.due = None;
@@ -83,12 +90,28 @@ impl Restarts {
 
 impl Meeting {
     /// The signalling connection is gone; the meeting's view of it is cleared already.
-    pub fn lost(&mut self, loss: Loss, cx: &mut Context) {
+    pub fn lost(&mut self, loss: Loss, stream: Option<Stream>, cx: &mut Context) {
         if self.departed() {
             return;
         }
         let (outcome, permanent) = self.verdict(&loss);
         tracing::info!(?loss, "the signalling connection is gone");
+        let end = match &loss {
+            Loss::Stream(end) => Some(end),
+            Loss::Closed | Loss::Network(_) => None,
+        };
+        self.gone |= matches!(
+            end,
+            Some(StreamEnd::ByServer(_) | StreamEnd::Closed | StreamEnd::NotResumed)
+        );
+        let was_in = self.joined() || self.rejoin.is_some();
+        if was_in && self.token_expired(cx) {
+            // Nobody is let in with it any more; what still runs over the old connection's media ends here.
+            return self.depart_outside(Outcome::TokenExpired, cx);
+        }
+        if self.joined() && self.suspend(stream, end, cx) {
+            return;
+        }
         self.pending.clear();
         if self.joined() || self.rejoin.is_some() {
             let refused = matches!(&loss, Loss::Stream(StreamEnd::Refused(_)));
@@ -96,13 +119,7 @@ impl Meeting {
                 self.depart_outside(outcome, cx);
                 return;
             }
-            self.begin_rejoin(Outcome::ConnectionLost, cx);
-            let attempts = self.rejoin.as_mut().map(|rejoin| {
-                rejoin.attempts += 1;
-                rejoin.attempts - 1
-            });
-            let wait = cx.jitter(backoff(REOPEN.0, attempts.unwrap_or(0), REOPEN.1));
-            self.phase = Phase::Reopening { at: cx.after(wait) };
+            self.connection_lost(cx);
         } else if permanent || self.entry.lost >= LOST_ENTRIES {
             self.depart_outside(outcome, cx);
         } else {
@@ -112,11 +129,25 @@ impl Meeting {
         }
     }
 
+    /// We were in the room and the stream is lost for good: the room is entered anew over a new one.
+    pub fn connection_lost(&mut self, cx: &mut Context) {
+        self.pending.clear();
+        self.begin_rejoin(Outcome::ConnectionLost, cx);
+        let attempts = self.rejoin.as_mut().map(|rejoin| {
+            rejoin.attempts += 1;
+            rejoin.attempts - 1
+        });
+        let wait = cx.jitter(backoff(REOPEN.0, attempts.unwrap_or(0), REOPEN.1));
+        self.phase = Phase::Reopening { at: cx.after(wait) };
+    }
+
     /// What a loss is called, and whether trying again is of no use.
     fn verdict(&self, loss: &Loss) -> (Outcome, bool) {
         let found = self.deployment.as_ref().is_some_and(|deployment| deployment.found);
         match loss {
-            Loss::Closed | Loss::Stream(StreamEnd::Dead | StreamEnd::Closed) => (Outcome::ConnectionLost, false),
+            Loss::Closed | Loss::Stream(StreamEnd::Dead | StreamEnd::Closed | StreamEnd::NotResumed) => {
+                (Outcome::ConnectionLost, false)
+            }
             Loss::Network(error) => match error {
                 NetworkError::Unreachable(_) => (Outcome::HostUnreachable, true),
                 NetworkError::Certificate(_) => (Outcome::CertificateRefused, true),
@@ -163,6 +194,12 @@ impl Meeting {
             return;
         }
         self.drop_session(cx);
+        if self.resumption.take().is_some() {
+            // Nothing can be said now, and the old stream is not wanted any more.
+            self.abandon_socket(cx);
+            self.membership.clear();
+            return self.connection_lost(cx);
+        }
         self.begin_rejoin(outcome, cx);
         if let Some(leave) = self.membership.own().map(|own| own.leave()) {
             self.send(&leave);
@@ -184,7 +221,7 @@ impl Meeting {
 
     /// The session does not work: demands a new one, not faster than the focus grants them.
     pub fn demand_session(&mut self, cx: &mut Context) {
-        if !self.joined() || self.session.is_none() {
+        if !self.joined() || self.session.is_none() || self.demand_later() {
             return;
         }
         let times = &mut self.restarts.times;
@@ -247,6 +284,9 @@ impl Meeting {
     }
 
     pub fn tick_recovery(&mut self, cx: &mut Context) {
+        if self.suspended() {
+            return;
+        }
         if due(&mut self.restarts.due, cx.now) {
             self.demand_session(cx);
         }

@@ -9,6 +9,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Unanswered pings in a row that mean death.
 const FAILURES: u32 = 2;
 
+/// Time for the answer where media do not arrive either; one unanswered ping is enough then.
+const DOUBTED_ANSWER: Duration = Duration::from_secs(3);
+
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -27,6 +30,7 @@ pub(super) struct Liveness {
     ping: Option<Instant>,
     failures: u32,
     number: u64,
+    doubted: Option<Instant>,
 }
 
 impl Liveness {
@@ -36,6 +40,7 @@ impl Liveness {
             ping: None,
             failures: 0,
             number: 0,
+            doubted: None,
         }
     }
 
@@ -44,6 +49,15 @@ impl Liveness {
         self.heard = now;
         self.ping = None;
         self.failures = 0;
+        self.doubted = None;
+    }
+
+    /// There is a reason to ask at once. Who was heard a moment ago is not asked.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        if self.doubted.is_none() && now.duration_since(self.heard) >= DOUBTED_ANSWER {
+            self.doubted = Some(now);
+            self.ping = None;
+        }
     }
 
     /// Whether this is the id of one of our pings; their answers, results and errors alike, are of no further interest.
@@ -54,7 +68,12 @@ impl Liveness {
     }
 
     pub(super) fn next_deadline(&self) -> Instant {
-        self.ping.map_or(self.heard + IDLE, |sent| sent + ANSWER)
+        let answer = if self.doubted.is_some() { DOUBTED_ANSWER } else { ANSWER };
+        match (self.ping, self.doubted) {
+            (Some(sent), _) => sent + answer,
+            (None, Some(at)) => at,
+            (None, None) => self.heard + IDLE,
+        }
     }
 
     pub(super) fn tick(&mut self, now: Instant) -> Action {
@@ -63,7 +82,7 @@ impl Liveness {
         }
         if self.ping.is_some() {
             self.failures += 1;
-            if self.failures >= FAILURES {
+            if self.failures >= FAILURES || self.doubted.is_some() {
                 return Action::Dead;
             }
         }

@@ -5,6 +5,7 @@ mod framing;
 mod liveness;
 mod management;
 mod sasl;
+mod suspended;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::{ns, xml::XmlError};
 use liveness::Liveness;
 use management::Management;
 pub use sasl::Refusal;
+pub use suspended::Suspended;
 
 /// From the open socket to the bound resource.
 const NEGOTIATION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,6 +37,12 @@ pub enum StreamEvent {
         /// Our full JID.
         jid: String,
     },
+    /// The old stream goes on; nothing was lost, and whoever watches has seen nothing.
+    Resumed,
+    /// The server keeps the stream for us under this id if its socket is lost.
+    Resumable,
+    /// The server will hear how many of its stanzas have arrived.
+    Acknowledging,
     /// A stanza for the owner. IQs of the stream itself do not appear.
     Stanza(Box<Element>),
     /// It is over; nothing follows.
@@ -59,6 +67,9 @@ pub enum StreamEnd {
     /// Pings remain unanswered.
     #[error("the server does not answer any more")]
     Dead,
+    /// The server does not know the old stream any more.
+    #[error("the server does not know the old stream any more")]
+    NotResumed,
     /// Both sides closed it, as we wished.
     #[error("closed")]
     Closed,
@@ -72,6 +83,8 @@ enum Phase {
     Authenticating,
     /// The second `<open/>` is sent.
     Reopening,
+    /// `<resume/>` is sent in place of the bind request.
+    Resuming,
     /// The bind request is sent.
     Binding,
     /// Stanzas flow.
@@ -93,6 +106,9 @@ pub struct Stream {
     liveness: Liveness,
     frames: Vec<String>,
     early: Vec<StreamEvent>,
+    jid: String,
+    /// The stream that is to go on here, until the server has answered.
+    old: Option<Suspended>,
 }
 
 impl Stream {
@@ -109,6 +125,49 @@ impl Stream {
             liveness: Liveness::new(now),
             frames,
             early: Vec::new(),
+            jid: String::new(),
+            old: None,
+        }
+    }
+
+    /// The same to go on with an old stream: [`StreamEvent::Resumed`] follows, or [`StreamEnd::NotResumed`].
+    pub fn resume(domain: String, has_token: bool, old: Suspended, now: Instant) -> Self {
+        Self {
+            old: Some(old),
+            ..Self::open(domain, has_token, now)
+        }
+    }
+
+    /// The socket is gone: what is needed to go on over another, if the server promised that.
+    pub fn suspend(self, now: Instant) -> Option<Suspended> {
+        match self.old {
+            Some(old) => Some(old).filter(Suspended::is_whole),
+            None if self.phase == Phase::Bound || self.phase == Phase::Ended => {
+                Suspended::new(self.management, self.jid, now)
+            }
+            None => None,
+        }
+    }
+
+    /// Id of the stream for resuming it, if the server promised that.
+    pub fn resumption_id(&self) -> Option<&str> {
+        self.management.resumable().map(|(id, _)| id)
+    }
+
+    /// The domain of the account.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// Stanzas of the server that have arrived.
+    pub fn inbound(&self) -> u32 {
+        self.management.inbound()
+    }
+
+    /// Media do not arrive either: asks the server soon whether it lives, and does not wait long for the answer.
+    pub fn doubt(&mut self, now: Instant) {
+        if self.phase == Phase::Bound {
+            self.liveness.doubt(now);
         }
     }
 
@@ -119,11 +178,14 @@ impl Stream {
 
     /// Sends a stanza.
     pub fn send(&mut self, stanza: &Element) {
+        if let Some(old) = &mut self.old {
+            return old.send(stanza);
+        }
         if self.phase != Phase::Bound {
             return;
         }
         let text = to_text(stanza);
-        let ask = self.management.sent();
+        let ask = self.management.sent(&text);
         self.frames.push(text);
         if ask {
             self.frames.push(management::request());
@@ -186,13 +248,12 @@ impl Stream {
             return self.stream_error(&frame);
         }
         if frame.has_ns(management::NS) {
-            self.stream_management(&frame);
-            return Vec::new();
+            return self.stream_management(&frame);
         }
         match self.phase {
             Phase::Opening if frame.is("features", framing::STREAM) => self.authenticate(&frame),
             Phase::Authenticating if frame.has_ns(sasl::NS) => self.authenticated(&frame),
-            Phase::Reopening if frame.is("features", framing::STREAM) => self.bind(&frame),
+            Phase::Reopening if frame.is("features", framing::STREAM) => self.negotiated(&frame),
             Phase::Binding | Phase::Bound | Phase::Closing => self.stanza(frame),
             _ => Vec::new(),
         }
@@ -262,8 +323,45 @@ impl Stream {
         }
     }
 
-    fn bind(&mut self, features: &Element) -> Vec<StreamEvent> {
+    fn negotiated(&mut self, features: &Element) -> Vec<StreamEvent> {
         self.management.offered(features);
+        match self.old.as_ref().and_then(|old| old.management.resume()) {
+            Some(resume) => {
+                self.phase = Phase::Resuming;
+                self.frames.push(resume);
+                Vec::new()
+            }
+            None => self.bind(),
+        }
+    }
+
+    /// Answers to `<resume/>`.
+    fn resuming(&mut self, answer: &Element) -> Vec<StreamEvent> {
+        match answer.name() {
+            "resumed" => {
+                let Some(old) = self.old.take() else { return Vec::new() };
+                self.management = old.management;
+                self.jid = old.jid;
+                self.phase = Phase::Bound;
+                if old.left_behind {
+                    self.management.believe(answer);
+                } else {
+                    self.frames.extend(self.management.resumed(answer));
+                }
+                vec![StreamEvent::Resumed]
+            }
+            "failed" => {
+                // A new stream begins on a new socket, under a new name: under the old one a ghost may still be there.
+                self.old = None;
+                self.frames.push(framing::close());
+                self.end(StreamEnd::NotResumed)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn bind(&mut self) -> Vec<StreamEvent> {
+        self.old = None;
         self.phase = Phase::Binding;
         let request = element("iq", ns::CLIENT)
             .attr("type", "set")
@@ -281,6 +379,7 @@ impl Stream {
         match (answer.attr("type"), jid) {
             (Some("result"), Some(jid)) if jid.len() <= 3071 && jid.contains('/') => {
                 self.phase = Phase::Bound;
+                self.jid.clone_from(&jid);
                 self.frames.extend(self.management.enable());
                 let early = std::mem::take(&mut self.early);
                 std::iter::once(StreamEvent::Bound { jid }).chain(early).collect()
@@ -292,12 +391,26 @@ impl Stream {
         }
     }
 
-    fn stream_management(&mut self, frame: &Element) {
+    fn stream_management(&mut self, frame: &Element) -> Vec<StreamEvent> {
+        if self.phase == Phase::Resuming {
+            return self.resuming(frame);
+        }
         match frame.name() {
             // After `<close/>` nothing may follow (RFC 7395 §3.6).
-            "r" if matches!(self.phase, Phase::Closing | Phase::Ended) => {}
-            "r" => self.frames.push(self.management.acknowledgement()),
-            _ => self.management.read(frame),
+            "r" if matches!(self.phase, Phase::Closing | Phase::Ended) => Vec::new(),
+            "r" => {
+                self.frames.push(self.management.acknowledgement());
+                vec![StreamEvent::Acknowledging]
+            }
+            name => {
+                self.management.read(frame);
+                let promised = name == "enabled" && self.management.resumable().is_some();
+                if promised {
+                    vec![StreamEvent::Resumable]
+                } else {
+                    Vec::new()
+                }
+            }
         }
     }
 

@@ -32,8 +32,9 @@ fn bound(start: Instant) -> Stream {
             jid: "ab12cd34-1@meet.example/r".into()
         }]
     );
-    assert_eq!(stream.take_frames(), ["<enable xmlns='urn:xmpp:sm:3'/>"]);
-    stream.receive("<enabled xmlns='urn:xmpp:sm:3'/>", start);
+    assert_eq!(stream.take_frames(), ["<enable xmlns='urn:xmpp:sm:3' resume='true'/>"]);
+    let enabled = "<enabled xmlns='urn:xmpp:sm:3' id='old1' resume='true' max='60'/>";
+    assert_eq!(stream.receive(enabled, start), [StreamEvent::Resumable]);
     stream
 }
 
@@ -68,6 +69,123 @@ fn an_acknowledgement_is_asked_for_after_every_five_stanzas_and_given_with_the_r
     }
     stream.receive("<r xmlns='urn:xmpp:sm:3'/>", start);
     assert_eq!(stream.take_frames(), ["<a xmlns='urn:xmpp:sm:3' h='3'/>"]);
+}
+
+/// Up to `<resume/>` on a new socket; gives that.
+fn resuming(old: Suspended, now: Instant) -> (Stream, String) {
+    let mut stream = Stream::resume("meet.example".into(), false, old, now);
+    stream.receive(FEATURES_1, now);
+    stream.receive(SUCCESS, now);
+    stream.take_frames();
+    stream.receive(FEATURES_2, now);
+    let frames = stream.take_frames();
+    assert_eq!(frames.len(), 1, "{frames:?}");
+    (stream, frames[0].clone())
+}
+
+fn numbered(number: u32) -> Element {
+    element("message", ns::CLIENT).attr("id", number.to_string()).build()
+}
+
+#[test]
+fn a_suspended_stream_goes_on_and_sends_again_exactly_what_the_server_does_not_have_in_order() {
+    let start = Instant::now();
+    let mut stream = bound(start);
+    stream.receive("<message xmlns='jabber:client'/>", start);
+    for number in 0..3 {
+        stream.send(&numbered(number));
+    }
+    let mut old = stream.suspend(start).unwrap();
+    assert_eq!((old.id(), old.until()), ("old1", start + Duration::from_secs(60)));
+    old.send(&numbered(3));
+    let (mut stream, resume) = resuming(old, start);
+    assert_eq!(resume, "<resume xmlns='urn:xmpp:sm:3' h='1' previd='old1'/>");
+    stream.send(&numbered(4));
+    assert!(stream.take_frames().is_empty(), "nothing overtakes the resumption");
+    let resumed = "<resumed xmlns='urn:xmpp:sm:3' previd='old1' h='2'/>";
+    assert_eq!(stream.receive(resumed, start), [StreamEvent::Resumed]);
+    let again: Vec<String> = (2..5).map(|number| to_text(&numbered(number))).collect();
+    assert_eq!(stream.take_frames()[..3], again);
+    // The counters go on, and a second cut is as good as the first.
+    stream.receive("<presence xmlns='jabber:client'/>", start);
+    stream.receive("<a xmlns='urn:xmpp:sm:3' h='5'/>", start);
+    let (_, resume) = resuming(stream.suspend(start).unwrap(), start);
+    assert_eq!(resume, "<resume xmlns='urn:xmpp:sm:3' h='2' previd='old1'/>");
+}
+
+#[test]
+fn a_refused_resumption_ends_the_stream_in_order_and_nothing_is_left_to_resume() {
+    let start = Instant::now();
+    let mut stream = bound(start);
+    stream.send(&numbered(1));
+    let (mut stream, _) = resuming(stream.suspend(start).unwrap(), start);
+    let failed = "<failed xmlns='urn:xmpp:sm:3'/>";
+    assert_eq!(
+        stream.receive(failed, start),
+        [StreamEvent::Ended(StreamEnd::NotResumed)]
+    );
+    assert!(stream.take_frames()[0].starts_with("<close "));
+    assert!(stream.suspend(start).is_none());
+}
+
+#[test]
+fn a_socket_lost_while_resuming_gives_the_old_stream_back() {
+    let start = Instant::now();
+    let mut stream = bound(start);
+    stream.send(&numbered(1));
+    let (stream, first) = resuming(stream.suspend(start).unwrap(), start);
+    let (_, second) = resuming(stream.suspend(start).unwrap(), start);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_stream_without_a_promise_or_with_too_much_unacknowledged_is_not_resumable() {
+    let start = Instant::now();
+    let mut stream = bound(start);
+    for number in 0..300 {
+        stream.send(&numbered(number));
+    }
+    assert!(stream.resumption_id().is_none());
+    stream.receive("<a xmlns='urn:xmpp:sm:3' h='300'/>", start);
+    assert_eq!(stream.resumption_id(), Some("old1"), "everything has arrived");
+    for _ in 0..3 {
+        let body = "x".repeat(400_000);
+        stream.send(
+            &element("message", ns::CLIENT)
+                .child(element("body", ns::CLIENT).text(&body))
+                .build(),
+        );
+    }
+    assert!(stream.suspend(start).is_none());
+    let mut unpromised = Stream::open("meet.example".into(), false, start);
+    for text in [
+        FEATURES_1,
+        SUCCESS,
+        FEATURES_2,
+        BOUND,
+        "<enabled xmlns='urn:xmpp:sm:3' id='x'/>",
+    ] {
+        unpromised.receive(text, start);
+    }
+    assert!(unpromised.suspend(start).is_none());
+}
+
+#[test]
+fn a_doubted_server_has_three_seconds() {
+    let start = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut stream = bound(start);
+    stream.doubt(start + second);
+    assert_eq!(
+        stream.next_deadline(),
+        Some(start + 10 * second),
+        "it was heard a second ago"
+    );
+    stream.doubt(start + 4 * second);
+    stream.tick(start + 4 * second);
+    assert!(stream.take_frames()[0].contains("urn:xmpp:ping"));
+    stream.doubt(start + 6 * second);
+    assert_eq!(stream.tick(start + 7 * second), [StreamEvent::Ended(StreamEnd::Dead)]);
 }
 
 #[test]

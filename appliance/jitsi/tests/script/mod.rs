@@ -42,12 +42,16 @@ pub struct Script {
     pub events: VecDeque<ConferenceEvent>,
     /// Everything the box ever sent, for questions about the whole.
     pub log: Vec<String>,
+    /// What was to be kept for a restarted process, in order.
+    pub remembered: Vec<Option<jitsi::left_behind::LeftBehind>>,
     /// JID node the server gives next.
     pub node: String,
     /// The server answers the question for its components at once.
     pub announces: bool,
     /// A stanza that comes before the answer to the bind request; empty: none.
     pub push_before_bind: String,
+    /// The server's answer to `<enable/>`.
+    pub enabled: String,
 }
 
 pub fn options() -> Options {
@@ -87,10 +91,18 @@ impl Script {
             sent: VecDeque::new(),
             events: VecDeque::new(),
             log: Vec::new(),
+            remembered: Vec::new(),
             node: "ab12cd34-0000-4000-8000-000000000000".into(),
             announces: true,
             push_before_bind: String::new(),
+            enabled: "<enabled xmlns='urn:xmpp:sm:3'/>".into(),
         }
+    }
+
+    /// Tells the participant the world's time.
+    pub fn tell_time(&mut self, since_1970: Duration) {
+        let participant = Participant::new(options(), StdRng::seed_from_u64(7), self.now);
+        self.participant = participant.with_wall_clock(since_1970);
     }
 
     pub fn input(&mut self, input: Input) {
@@ -104,6 +116,7 @@ impl Script {
                 }
                 Output::CloseSocket { id } => self.closed.push(id),
                 Output::Event(event) => self.events.push_back(event),
+                Output::Remember(left_behind) => self.remembered.push(left_behind.map(|boxed| *boxed)),
             }
         }
     }
@@ -277,7 +290,7 @@ impl Script {
              <jid>{node}@meet.example/r</jid></bind></iq>"
         ));
         self.sent("<enable ");
-        self.text("<enabled xmlns='urn:xmpp:sm:3'/>");
+        self.text(&self.enabled.clone());
         if self.announces {
             self.announce_components();
         }
@@ -294,6 +307,21 @@ impl Script {
         self.text(&format!(
             "<iq xmlns='jabber:client' type='result' id='{id}' from='meet.example'>{COMPONENTS}</iq>"
         ));
+    }
+
+    /// From the open socket to `<resume/>`, which is given.
+    pub fn ask_to_resume(&mut self) -> String {
+        self.socket_event(SocketEvent::Opened);
+        self.sent("<open ");
+        self.features();
+        self.sent("<auth ");
+        self.text("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+        self.sent("<open ");
+        self.text(
+            "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>\
+             <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>",
+        );
+        self.sent("<resume ")
     }
 
     pub fn features(&mut self) {

@@ -142,7 +142,9 @@ impl Core {
             Passage::Now(_) => self.receive(now, from, datagram),
             Passage::Later => {}
             Passage::Lost => {
-                if let Some(header) = rtp::read(datagram)
+                // Where nothing passes, no NACK does either.
+                if !self.from_client.is_cut()
+                    && let Some(header) = rtp::read(datagram)
                     && let Some(id) = self.endpoint_at(from)
                     && let Some(far) = self.far.get_mut(&id)
                 {

@@ -74,6 +74,11 @@ impl Wire {
         self.fault = fault;
     }
 
+    /// Nothing passes.
+    pub fn is_cut(&self) -> bool {
+        self.fault.loss >= 1.0
+    }
+
     /// Nothing is lost now.
     pub fn is_perfect(&self) -> bool {
         self.fault.loss == 0.0

@@ -53,7 +53,8 @@ pub struct Front {
     pub address: SocketAddr,
     cut: watch::Sender<u64>,
     closed_until: Mutex<Option<Instant>>,
-    resumable: Mutex<HashMap<String, ClientWatch>>,
+    frozen_until: watch::Sender<Option<Instant>>,
+    resumable: Mutex<HashMap<String, Lost>>,
     refuse_resume: Mutex<bool>,
     transcript: Mutex<Transcript>,
 }
@@ -83,6 +84,7 @@ impl Front {
             address,
             cut: watch::channel(0).0,
             closed_until: Mutex::new(None),
+            frozen_until: watch::channel(None).0,
             resumable: Mutex::new(HashMap::new()),
             refuse_resume: Mutex::new(refuse),
             transcript: Mutex::new(VecDeque::new()),
@@ -108,6 +110,11 @@ impl Front {
         self.cut.send_modify(|generation| *generation += 1);
     }
 
+    /// Nothing crosses for `hold`, in neither direction, on no connection; sockets stay open, as when the network is away.
+    pub fn freeze(&self, hold: Duration) {
+        self.frozen_until.send_replace(Some(Instant::now() + hold));
+    }
+
     /// The next `<resume/>` is answered with `<failed/>`.
     pub fn refuse_next_resume(&self) {
         *locked(&self.refuse_resume) = true;
@@ -127,6 +134,7 @@ impl Front {
     }
 
     async fn connection(self: &Arc<Self>, mut stream: TcpStream) -> Result<()> {
+        thawed(&self.frozen_until.subscribe()).await;
         let Some(request) = peek_request(&stream).await? else {
             return Ok(());
         };
@@ -149,6 +157,30 @@ impl Front {
             .map_err(Error::io("front"))?;
         stream.write_all(&response).await.map_err(Error::io("front"))?;
         stream.shutdown().await.map_err(Error::io("front"))
+    }
+}
+
+/// A stream whose socket was lost.
+struct Lost {
+    at: Instant,
+    watch: ClientWatch,
+}
+
+impl Lost {
+    /// The server has not forgotten it.
+    fn kept(&self) -> bool {
+        self.at.elapsed() < HIBERNATION
+    }
+}
+
+/// As in the configuration of Prosody.
+const HIBERNATION: Duration = Duration::from_secs(60);
+
+/// Waits while the front is frozen.
+async fn thawed(frozen_until: &watch::Receiver<Option<Instant>>) {
+    let until = *frozen_until.borrow();
+    if let Some(until) = until {
+        tokio::time::sleep_until(until.into()).await;
     }
 }
 

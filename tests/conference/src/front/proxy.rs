@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-use super::{Front, locked, tenant};
+use super::{Front, Lost, locked, tenant, thawed};
 use crate::clock::monotonic_ns;
 use crate::error::{Error, Result};
 use crate::verdict::rule;
@@ -61,9 +61,12 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
         .clone()
         .map(|t| t.to_lowercase().replace('.', "_"));
     let mut cut = front.cut.subscribe();
+    let mut frozen = front.frozen_until.subscribe();
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     loop {
+        thawed(&frozen).await;
         tokio::select! {
+            _ = frozen.changed() => {}
             message = client.next() => match message {
                 Some(Ok(Message::Text(text))) => {
                     let text = match &tenant {
@@ -81,16 +84,17 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
                         }
                     }
                     watch.client_frame(&text, Instant::now());
+                    beside_ghost(&front, &mut watch);
                     server.send(Message::text(text)).await?;
                 }
                 Some(Ok(Message::Close(_))) | None => {
-                    watch.socket_closed(false);
+                    watch.socket_closed();
                     break;
                 }
                 Some(Ok(Message::Binary(_))) => front.around.verdict.broken(rule::FRAMING, "a binary frame"),
                 Some(Ok(_)) => {}
                 Some(Err(_)) => {
-                    watch.socket_closed(true);
+                    watch.socket_closed();
                     break;
                 }
             },
@@ -113,9 +117,7 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
             },
             _ = cut.changed() => {
                 // No close handshake: as when a cable is pulled.
-                if let Some(id) = watch.resumption_id() {
-                    locked(&front.resumable).insert(id, watch);
-                }
+                keep(&front, watch);
                 return Ok(());
             }
             _ = tick.tick() => watch.tick(Instant::now()),
@@ -127,8 +129,46 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
             .participants
             .update(nick, |p| p.socket_closed_ns = Some(monotonic_ns()));
     }
-    let _ = server.close(None).await;
+    if watch.is_closed() {
+        let _ = server.close(None).await;
+    } else {
+        // A socket that ends without `<close/>` is a lost one, if its stream is resumed soon.
+        let id = watch.resumption_id();
+        keep(&front, watch);
+        tokio::spawn(async move {
+            tokio::time::sleep(RESUMES).await;
+            let waited = |lost: &Lost| lost.at.elapsed() >= RESUMES;
+            let resumable = locked(&front.resumable);
+            if let Some(lost) = id.and_then(|id| resumable.get(&id)).filter(|lost| waited(lost)) {
+                lost.watch.not_resumed();
+            }
+        });
+    }
     Ok(())
+}
+
+/// A client that has let go of its socket resumes within this, or has left without a word.
+const RESUMES: Duration = Duration::from_secs(30);
+
+/// The stream may go on over another socket.
+fn keep(front: &Front, watch: ClientWatch) {
+    if let Some(id) = watch.resumption_id() {
+        let at = Instant::now();
+        locked(&front.resumable).insert(id, Lost { at, watch });
+    }
+}
+
+/// Whoever joins while an own stream waits to be resumed is seen twice.
+fn beside_ghost(front: &Front, watch: &mut ClientWatch) {
+    let Some(name) = watch.take_join() else { return };
+    let mut resumable = locked(&front.resumable);
+    resumable.retain(|_, lost| lost.kept());
+    if resumable.values().any(|lost| lost.watch.is_in_as(&name)) {
+        front
+            .around
+            .verdict
+            .broken(rule::RESUME_KEEPS, format!("{name} joins beside the own ghost"));
+    }
 }
 
 /// The old stream's counters go on in the new one.
@@ -140,7 +180,7 @@ fn adopt(front: &Front, watch: &mut ClientWatch, query: &str) {
         .to_owned();
     let old = locked(&front.resumable).remove(&previous);
     match old {
-        Some(old) => watch.adopt(old),
+        Some(old) => watch.adopt(old.watch),
         None => front
             .around
             .verdict

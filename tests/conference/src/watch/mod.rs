@@ -47,6 +47,9 @@ pub struct ClientWatch {
     last_frame: Option<Instant>,
     silence_noted: bool,
     nick: Option<String>,
+    name: String,
+    join: Option<String>,
+    resumed: bool,
 }
 
 impl ClientWatch {
@@ -86,12 +89,30 @@ impl ClientWatch {
             last_frame: None,
             silence_noted: false,
             nick: None,
+            name: String::new(),
+            join: None,
+            resumed: false,
         }
     }
 
     /// The nick in the room, once joined.
     pub fn nick(&self) -> Option<&str> {
         self.nick.as_deref()
+    }
+
+    /// The display name of a join presence that has just been seen.
+    pub fn take_join(&mut self) -> Option<String> {
+        self.join.take().filter(|name| !name.is_empty())
+    }
+
+    /// Whether this stream shows somebody of this name in a room.
+    pub fn is_in_as(&self, name: &str) -> bool {
+        self.nick.is_some() && !self.shown.is_empty() && self.name == name
+    }
+
+    /// `<close/>` was said.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// The id with which this stream can be resumed.
@@ -107,6 +128,9 @@ impl ClientWatch {
         self.node = old.node;
         self.nick = old.nick;
         self.requested = old.requested;
+        self.name = old.name;
+        self.bound = old.bound;
+        self.resumed = true;
         self.counters.resuming = true;
     }
 
@@ -116,6 +140,8 @@ impl ClientWatch {
         self.counters = Counters::default();
         self.asked.clear();
         self.nick = None;
+        self.resumed = false;
+        self.bound = false;
     }
 
     /// A text frame from the client.
@@ -198,6 +224,16 @@ impl ClientWatch {
                     format!("join of {} without request", bare(to)),
                 );
             }
+            if self.resumed && self.shown.contains_key(to) {
+                self.verdict
+                    .broken(rule::RESUME_KEEPS, "joins again after the stream was resumed");
+            }
+            self.name = presence
+                .children()
+                .find(|child| child.name() == "nick")
+                .map(Element::text)
+                .unwrap_or_default();
+            self.join = Some(self.name.clone());
             self.check_room(to);
             self.shown.insert(to.to_owned(), Shown::default());
         }
@@ -275,13 +311,20 @@ impl ClientWatch {
     }
 
     /// The client's socket ended.
-    pub fn socket_closed(&mut self, broken: bool) {
-        if !self.closed && self.bound {
-            let how = if broken { "broke" } else { "was closed" };
-            self.verdict
-                .broken(rule::LEAVE_ORDER, format!("the socket {how} without <close/>"));
+    pub fn socket_closed(&mut self) {
+        // Whoever is still in a room may be about to resume; whoever has left it has forgotten to say so.
+        if self.resumption_id().is_none() || self.shown.is_empty() {
+            self.not_resumed();
         }
         self.unanswered(None);
+    }
+
+    /// The stream of a socket that ended was not resumed: then it was a leave, and a rude one.
+    pub fn not_resumed(&self) {
+        if !self.closed && self.bound {
+            self.verdict
+                .broken(rule::LEAVE_ORDER, "the socket ended without <close/>");
+        }
     }
 
     /// Prosody ended the stream.

@@ -21,6 +21,8 @@ pub struct Counters {
     pub resuming: bool,
     enabled: bool,
     delivered: u32,
+    /// What the client has acknowledged; it cannot take that back.
+    acknowledged: u32,
     requests: VecDeque<(Instant, u32)>,
     bound_at: Option<Instant>,
     enable_noted: bool,
@@ -40,6 +42,7 @@ impl Counters {
             "enabled" => {
                 self.enabled = true;
                 self.delivered = 0;
+                self.acknowledged = 0;
                 self.id = element.attr("id").map(str::to_owned);
             }
             "r" => self.requests.push_back((now, self.delivered)),
@@ -58,6 +61,7 @@ impl Counters {
             "a" => {
                 let asked = self.requests.pop_front();
                 let low = asked.map_or(0, |(_, count)| count);
+                self.acknowledged = h.unwrap_or_default().max(self.acknowledged);
                 if !h.is_some_and(|h| (low..=self.delivered).contains(&h)) {
                     let what = format!("<a h={h:?}/> where {low} to {} is right", self.delivered);
                     verdict.broken(rule::STREAM_MANAGEMENT, what);
@@ -65,7 +69,9 @@ impl Counters {
             }
             "resume" => {
                 // What was on its way when the socket was cut need not have arrived.
-                if element.attr("previd") != self.id.as_deref() || h.is_none_or(|h| h > self.delivered) {
+                if element.attr("previd") != self.id.as_deref()
+                    || h.is_none_or(|h| h > self.delivered || h < self.acknowledged)
+                {
                     let what = format!(
                         "<resume h={h:?} previd={:?}/>, {} delivered",
                         element.attr("previd"),

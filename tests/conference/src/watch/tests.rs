@@ -74,7 +74,7 @@ fn broken_by(query: &str, steps: &[Step]) -> Vec<&'static str> {
             }
         }
     }
-    watch.socket_closed(false);
+    watch.socket_closed();
     verdict.all().into_iter().map(|b| b.rule).collect()
 }
 

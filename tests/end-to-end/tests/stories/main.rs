@@ -6,10 +6,12 @@
 
 mod conduct;
 mod devices;
+mod ghosts;
 mod joining;
 mod loss;
 mod refused;
 mod repetition;
 mod secrets;
+mod signalling;
 mod stage;
 mod survival;

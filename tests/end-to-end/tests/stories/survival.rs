@@ -82,6 +82,47 @@ fn a_killed_daemon_takes_its_worker_and_every_device_with_it() {
 }
 
 #[test]
+fn a_killed_daemon_that_starts_again_takes_its_ghost_out_of_the_room_and_captures_nothing() {
+    let mut stage = Stage::in_meeting(options());
+    let nick = stage.guest().nick;
+    let files = |stage: &Stage| std::fs::read_dir(stage.room_box.state_directory()).map_or(0, Iterator::count);
+    stage.wait("what a restart must know is kept", |stage| files(stage) == 1);
+    let worker = stage.room_box.worker_pid().expect("a worker");
+    stage.room_box.signal(Signal::KILL);
+    assert!(wait_for(PATIENCE, || !processes::is_alive(worker)));
+    sleep(Duration::from_secs(1));
+    assert_eq!(stage.guest().gone_ns, None, "a ghost is in the room");
+    stage.conference.clear_verdict();
+    let frames = stage.far_frames();
+    let started = Instant::now();
+    stage.room_box.start_again().expect("roomd runs again");
+    stage.wait("the ghost is gone", |stage| stage.guest().gone_ns.is_some());
+    let gone = started.elapsed();
+    println!("ghost gone {} ms after the new start", gone.as_millis());
+    assert!(gone < Duration::from_secs(5), "{gone:?}");
+    stage.wait("nothing is left to do", |stage| files(stage) == 0);
+    assert_eq!(stage.guest().nick, nick, "nobody came in");
+    assert_eq!(stage.room_box.state("/state"), "idle");
+    assert_eq!(stage.room_box.state("/camera/open"), false);
+    assert_eq!(stage.far_frames(), frames, "nothing was sent");
+    assert_eq!(stage.conference.verdict(), [], "{}", stage.room_box.words());
+    // And the next meeting is like any other.
+    stage.join(false);
+    stage.wait("the box is in again", |stage| stage.guest().nick != nick);
+    stage.wait("the far side sees the box", |stage| {
+        stage.conference.far_side().first_frame_ns.is_some()
+    });
+    let (files_in, files_out) = (files(&stage), stage.room_box.state_directory());
+    assert_eq!(files_in, 1);
+    stage.leave_and_judge();
+    assert_eq!(
+        std::fs::read_dir(files_out).map_or(0, Iterator::count),
+        0,
+        "a clean end leaves nothing"
+    );
+}
+
+#[test]
 fn sigterm_leaves_in_the_written_order() {
     let conference = conference(options());
     let mut room_box = join_and_be_seen(&conference);
