@@ -99,7 +99,11 @@ impl Conference {
         let hosts = Hosts {
             domain: options.domain.clone(),
         };
-        let (participants, far_sides, verdict) = (Participants::default(), FarSides::default(), Verdict::default());
+        let (participants, far_sides, verdict) = (
+            Participants::default(),
+            FarSides::default(),
+            Verdict::with_patience(options.patience),
+        );
         let (bridge, bridge_thread) = Bridge::start(BridgeSurroundings {
             options: options.clone(),
             far_sides: far_sides.clone(),

@@ -65,6 +65,9 @@ pub struct Options {
     pub wanted_height: i32,
     /// After a source shows something again, JVB took 4.5 s to ask for it; the default does not wait.
     pub demand_after_unmute_ms: u64,
+    /// Factor on the times within which a client must react. One is the rule; on a machine that has other work to do a
+    /// late answer says more about the machine than about the client.
+    pub patience: u32,
     /// Seed of loss and delay.
     pub seed: u64,
     /// The frequency that the box's microphone is expected to carry, Hz.
@@ -103,6 +106,7 @@ impl Default for Options {
             region: None,
             wanted_height: 720,
             demand_after_unmute_ms: 0,
+            patience: 1,
             seed: 1,
             expected_tone_hz: 1000.0,
             dominant_every_s: 0,

@@ -3,6 +3,7 @@
 //! The number in front of each name is the line of `specs/jitsi-client.md §9`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Names of the rules.
 pub mod rule {
@@ -157,10 +158,32 @@ pub struct BrokenRule {
 const MOST_PER_RULE: usize = 5;
 
 /// Where every part of the conference writes what it saw. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Verdict(Arc<Mutex<Vec<BrokenRule>>>);
+#[derive(Clone)]
+pub struct Verdict {
+    book: Arc<Mutex<Vec<BrokenRule>>>,
+    patience: u32,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self::with_patience(1)
+    }
+}
 
 impl Verdict {
+    /// A book whose times are stretched by this factor ([`crate::Options::patience`]).
+    pub fn with_patience(factor: u32) -> Self {
+        Self {
+            book: Arc::default(),
+            patience: factor.max(1),
+        }
+    }
+
+    /// How long a client may take for what it must do within `limit`.
+    pub fn within(&self, limit: Duration) -> Duration {
+        limit * self.patience
+    }
+
     /// Writes down a broken rule.
     pub fn broken(&self, rule: &'static str, detail: impl Into<String>) {
         let detail = detail.into();
@@ -182,7 +205,7 @@ impl Verdict {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<BrokenRule>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -139,11 +139,12 @@ impl Room {
         }
     }
 
-    /// The sources of the devices that are there.
+    /// The sources to announce: of the devices that are there, and of one that is gone and not yet closed.
     fn sources(&self) -> Sources {
+        let announced = |device| self.has(device) || self.switch(device).open();
         Sources {
-            audio: self.has(Device::Microphone),
-            video: self.has(Device::Camera),
+            audio: announced(Device::Microphone),
+            video: announced(Device::Camera),
         }
     }
 

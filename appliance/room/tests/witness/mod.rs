@@ -376,11 +376,11 @@ impl Witness {
         }
         let consent_revoked = (planned.0 && !self.consent[0]) || (planned.1 && !self.consent[1]);
         assert!(!consent_revoked, "a device stays in the plan after consent was revoked");
-        // The conference knows the devices that are there.
+        // The conference knows the devices that are there, and those that still send.
         if self.participant && !self.leave_told && state.state != State::Leaving {
             let there = Sources {
-                audio: self.equipment.microphone.is_some(),
-                video: self.equipment.camera.is_some(),
+                audio: self.equipment.microphone.is_some() || self.open[0],
+                video: self.equipment.camera.is_some() || self.open[1],
             };
             assert_eq!(self.sources, Some(there));
         }

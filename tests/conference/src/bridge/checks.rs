@@ -34,8 +34,11 @@ impl Core {
             far.clear(header);
         }
         let Some((media, main)) = endpoint.declared.get(&header.ssrc).copied() else {
-            // Before its answer is here nothing is known of a client.
-            if endpoint.accepted.is_some() {
+            // Before its answer is here nothing is known of a client. What it sent before it withdrew a source may still
+            // be on the way, and what is lost of that may be asked for again.
+            let withdrawn = endpoint.withdrawn.get(&header.ssrc);
+            let on_the_way = withdrawn.is_some_and(|at| now.duration_since(*at) < verdict.within(STOPS));
+            if endpoint.accepted.is_some() && !on_the_way {
                 let what = format!("SSRC {} with payload type {}", header.ssrc, header.payload_type);
                 verdict.broken(rule::DECLARED_SSRC, what);
             }
@@ -55,7 +58,7 @@ impl Core {
             );
         }
         if let Some(since) = endpoint.force_muted.get(&media)
-            && now.duration_since(*since) > MUTES
+            && now.duration_since(*since) > verdict.within(MUTES)
         {
             verdict.broken(
                 rule::MUTE_OBEYED,
@@ -69,7 +72,7 @@ impl Core {
         if media == Media::Video
             && let Some(source) = endpoint.sources.sources.iter().find(|s| s.ssrc == main)
             && let Some((0, since)) = endpoint.wanted.get(&source.name)
-            && now.duration_since(*since) > STOPS
+            && now.duration_since(*since) > verdict.within(STOPS)
         {
             verdict.broken(
                 rule::SENDER_CONSTRAINTS,
@@ -99,9 +102,10 @@ impl Core {
                 self.ask_ssrc(now, &id, ssrc, false);
             }
         }
+        let opening = self.around.verdict.within(OPENING);
         let late: Vec<_> = self
             .pings
-            .extract_if(.., |(_, _, at)| now.duration_since(*at) > OPENING)
+            .extract_if(.., |(_, _, at)| now.duration_since(*at) > opening)
             .collect();
         for (endpoint, ping, _) in late {
             self.around
@@ -144,7 +148,7 @@ impl Core {
     }
 
     fn check_connection(&mut self, now: Instant, id: &str) {
-        self.never_connected(now, id, CONNECTS);
+        self.never_connected(now, id, self.around.verdict.within(CONNECTS));
     }
 
     /// Writes down, once, that an endpoint is not connected although its answer is `within` old.
@@ -170,14 +174,15 @@ impl Core {
 
     /// A session ends: one that had time to connect and did not is noticed, also when the client gave it up.
     pub(super) fn given_up(&mut self, now: Instant, id: &str) {
-        self.never_connected(now, id, GIVEN_UP);
+        self.never_connected(now, id, self.around.verdict.within(GIVEN_UP));
     }
 
     fn check_opening(&mut self, now: Instant, id: &str) {
+        let opening = self.around.verdict.within(OPENING);
         let Some(endpoint) = self.endpoints.get_mut(id) else {
             return;
         };
-        if endpoint.opening_checked || endpoint.opened.is_none_or(|at| now.duration_since(at) < OPENING) {
+        if endpoint.opening_checked || endpoint.opened.is_none_or(|at| now.duration_since(at) < opening) {
             return;
         }
         endpoint.opening_checked = true;
@@ -193,7 +198,7 @@ impl Core {
         if !missing.is_empty() {
             self.around
                 .verdict
-                .broken(rule::CHANNEL_OPENING, format!("missing after {OPENING:?}: {missing:?}"));
+                .broken(rule::CHANNEL_OPENING, format!("missing after {opening:?}: {missing:?}"));
         }
     }
 

@@ -57,7 +57,7 @@ impl Core {
                 }
                 if let Some(entry) = self.endpoints.get_mut(&endpoint) {
                     let before = entry.sources.names(Media::Video);
-                    entry.set_sources(sources);
+                    entry.set_sources(now, sources);
                     let names = entry.sources.names(Media::Video);
                     entry.video_types.retain(|name, _| names.contains(name));
                     if names.iter().any(|name| !before.contains(name)) {

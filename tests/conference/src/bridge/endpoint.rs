@@ -63,6 +63,8 @@ pub struct Endpoint {
     pub sources: Sources,
     /// Every declared SSRC, RTX too: (media, main SSRC).
     pub declared: HashMap<u32, (Media, u32)>,
+    /// SSRCs that were declared, and when they were withdrawn.
+    pub withdrawn: HashMap<u32, Instant>,
     /// When the answer was accepted.
     pub accepted: Option<Instant>,
     /// When ICE and DTLS were done.
@@ -206,6 +208,7 @@ impl Endpoint {
             deadline: now,
             sources: Sources::default(),
             declared: HashMap::new(),
+            withdrawn: HashMap::new(),
             accepted: None,
             connected: None,
             failed: false,
@@ -268,7 +271,7 @@ impl Endpoint {
         }
         self.accepted = Some(now);
         self.last_packet = now;
-        self.set_sources(sources);
+        self.set_sources(now, sources);
         Ok(())
     }
 

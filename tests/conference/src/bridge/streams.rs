@@ -1,6 +1,7 @@
 //! The streams of an endpoint: what it declared, and the SSRCs on which others are sent to it.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use rand::RngExt;
 use str0m::media::{MediaKind, Mid};
@@ -10,8 +11,9 @@ use crate::focus::sources::{Media, Sources};
 
 impl Endpoint {
     /// The client's sources changed.
-    pub fn set_sources(&mut self, sources: Sources) {
-        self.declared.clear();
+    pub fn set_sources(&mut self, now: Instant, sources: Sources) {
+        let before = std::mem::take(&mut self.declared);
+        self.withdrawn.extend(before.into_keys().map(|ssrc| (ssrc, now)));
         let rtx: BTreeMap<u32, u32> = sources
             .sources
             .iter()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use str0m::rtp::RtpPacket;
 
 use super::decode::{Heard, PictureDecoder, Seen, SharedHeard, SharedSeen, SoundDecoder};
-use super::layer::Layer;
+use super::layer::{KEY_FRAME, Layer};
 use super::lip_sync::SenderClock;
 use super::report::{FarSideReport, KeyFrameRequest};
 use super::{FarSides, Record, assemble, locked, vp8};
@@ -333,13 +333,14 @@ impl FarSide {
     /// Every 50 ms. Gives the SSRCs to ask for key frames.
     pub fn tick(&mut self, now: Instant) -> Vec<u32> {
         let mut asks = Vec::new();
+        let limit = self.verdict.within(KEY_FRAME);
         for at in 0..self.layers.len() {
             let frames = self.layers[at].assembler.take(now);
             self.frames(now, at, frames, None);
             if self.layers[at].assembler.needs_key && self.current == Some(at) {
                 asks.extend(self.ask(now, at));
             }
-            if let Some(late) = self.layers[at].unanswered(now) {
+            if let Some(late) = self.layers[at].unanswered(now, limit) {
                 let ssrc = self.layers[at].ssrc;
                 self.verdict
                     .broken(rule::KEY_FRAME, format!("no key frame on {ssrc} after {late:?}"));

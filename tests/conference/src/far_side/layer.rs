@@ -11,7 +11,7 @@ const WINDOW: Duration = Duration::from_secs(3);
 /// A layer without a frame for so long is not there.
 const STALE: Duration = Duration::from_millis(700);
 /// A key frame comes within this.
-const KEY_FRAME: Duration = Duration::from_millis(500);
+pub const KEY_FRAME: Duration = Duration::from_millis(500);
 
 /// A layer.
 pub struct Layer {
@@ -100,11 +100,11 @@ impl Layer {
         self.requests.drain(..).map(latency).collect()
     }
 
-    /// A request that is not answered in time, once.
-    pub fn unanswered(&mut self, now: Instant) -> Option<Duration> {
+    /// A request that is not answered within `limit`, once.
+    pub fn unanswered(&mut self, now: Instant, limit: Duration) -> Option<Duration> {
         let (asked, strict) = self.open?;
         let late = now.duration_since(asked);
-        if late < KEY_FRAME {
+        if late < limit {
             return None;
         }
         self.open = None;

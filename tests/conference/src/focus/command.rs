@@ -196,7 +196,8 @@ impl Focus {
         });
         self.send_mute(room, nick, media, actor, "true");
         if !already {
-            self.expect(room, nick, Duration::from_secs(2), Expectation::Muted { media });
+            let within = self.around.verdict.within(Duration::from_secs(2));
+            self.expect(room, nick, within, Expectation::Muted { media });
             self.around.bridge.send(BridgeCommand::ForceMute {
                 endpoint: nick.into(),
                 media,

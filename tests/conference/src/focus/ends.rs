@@ -148,7 +148,8 @@ impl Focus {
             .and_then(|m| m.session.as_ref())
             .map(|s| s.sid.clone());
         if let Some(sid) = sid {
-            self.expect(room, nick, Duration::from_secs(3), Expectation::Accepted { sid });
+            let within = self.around.verdict.within(Duration::from_secs(3));
+            self.expect(room, nick, within, Expectation::Accepted { sid });
         }
     }
 

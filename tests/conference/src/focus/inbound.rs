@@ -207,7 +207,7 @@ impl Focus {
                         .verdict
                         .broken(rule::SESSION_ACCEPT, format!("session-initiate refused: {text}"));
                     self.end_session(&room, &nick, &sid);
-                } else if took > Duration::from_secs(1) {
+                } else if took > self.around.verdict.within(Duration::from_secs(1)) {
                     self.around
                         .verdict
                         .broken(rule::IQ_ONCE, format!("session-initiate answered after {took:?}"));

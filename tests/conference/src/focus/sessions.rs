@@ -44,11 +44,19 @@ impl Focus {
         };
         let target = resource(mute.attr("jid").unwrap_or_default()).to_owned();
         let own = target.is_empty() || target == nick;
-        if mute.text().trim() != "true" || (!own && entry.moderator.as_deref() != Some(nick)) {
+        let mutes = mute.text().trim() == "true";
+        // Everybody may lift the mute that the focus has laid on them; nobody may unmute others.
+        if !own && (!mutes || entry.moderator.as_deref() != Some(nick)) {
             return self.error(stanza, "cancel", "not-allowed", "");
         }
         self.result(stanza);
-        if !own {
+        if own {
+            self.around.bridge.send(BridgeCommand::ForceMute {
+                endpoint: nick.into(),
+                media,
+                on: mutes,
+            });
+        } else {
             self.mute(room, &target, media, nick);
         }
     }

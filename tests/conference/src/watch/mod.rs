@@ -344,8 +344,9 @@ impl ClientWatch {
     }
 
     fn unanswered(&mut self, now: Option<Instant>) {
+        let limit = self.verdict.within(ANSWER);
         for (id, (asked, answers, noted)) in &mut self.asked {
-            let late = now.is_some_and(|now| now.duration_since(*asked) > ANSWER);
+            let late = now.is_some_and(|now| now.duration_since(*asked) > limit);
             if *answers == 0 && late && !*noted {
                 *noted = true;
                 self.verdict

@@ -92,7 +92,7 @@ impl Counters {
         if self
             .requests
             .front()
-            .is_some_and(|(at, _)| now.duration_since(*at) > ANSWER)
+            .is_some_and(|(at, _)| now.duration_since(*at) > verdict.within(ANSWER))
         {
             self.requests.pop_front();
             verdict.broken(
@@ -102,7 +102,7 @@ impl Counters {
         }
         if bound && !self.enabled {
             let since = *self.bound_at.get_or_insert(now);
-            if now.duration_since(since) > ENABLES && !self.enable_noted {
+            if now.duration_since(since) > verdict.within(ENABLES) && !self.enable_noted {
                 self.enable_noted = true;
                 verdict.broken(rule::STREAM_MANAGEMENT, "not enabled after bind");
             }

@@ -40,8 +40,13 @@ fn muted_by_a_moderator_means_a_closed_microphone_that_only_the_room_opens() {
         stage.room_box.state("/microphone/open") == true
     });
     stage.wait("sound flows again", |stage| {
-        stage.conference.far_side().audio_packets > stopped
+        stage.conference.far_side().audio_packets > stopped + 50
     });
+    assert_eq!(
+        stage.room_box.state("/microphone/open"),
+        true,
+        "the focus has lifted its mute"
+    );
     stage.leave_and_judge();
 }
 

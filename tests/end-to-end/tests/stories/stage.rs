@@ -17,9 +17,10 @@ pub struct Stage {
     pub room_box: RoomBox,
 }
 
-/// Options with media cached between runs.
+/// Options with media cached between runs, and with patience: how fast the box is, benches and the demo measure.
 pub fn options() -> Options {
     Options {
+        patience: 10,
         media_cache: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("media"),
         ..Options::default()
     }
