@@ -53,6 +53,22 @@ fn no_life_breaks_an_invariant_and_together_they_take_every_transition_of_the_ta
     }
 }
 
+/// The goal of step 2.
+#[test]
+#[ignore = "minutes long: cargo lab soak"]
+fn soak_a_hundred_thousand_lives_break_no_invariant() {
+    std::thread::scope(|threads| {
+        for half in 0..2 {
+            threads.spawn(move || {
+                for seed in LIVES + half * 50_000..LIVES + (half + 1) * 50_000 {
+                    let life = std::panic::catch_unwind(|| Life::new(seed, false).live());
+                    assert!(life.is_ok(), "ROOM_SEED={seed} breaks an invariant; it is told above");
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn the_same_seed_is_the_same_life() {
     let effects = |seed| {

@@ -8,7 +8,7 @@ use crate::Conference;
 use crate::bridge::BridgeCommand;
 use crate::bridge::link::{Direction, Fault};
 use crate::focus::sources::Media;
-use crate::focus::{Command, Impostor};
+use crate::focus::{Command, Crowd, Impostor};
 
 impl Conference {
     /// A moderator mutes the guest, as the focus passes it on.
@@ -156,6 +156,19 @@ impl Conference {
         };
         self.ask(command);
         tokio::time::timeout(Duration::from_secs(15), nick).await.ok()?.ok()
+    }
+
+    /// So many occupants without media; so many times a second one leaves and another comes. They leave when the returned
+    /// value is dropped.
+    pub async fn crowd(&self, room: &str, count: usize, churn_per_second: u32) -> Option<Crowd> {
+        let (reply, crowd) = oneshot::channel();
+        self.ask(Command::Crowd {
+            room: self.room_jid(room),
+            count,
+            churn_per_second,
+            reply,
+        });
+        tokio::time::timeout(Duration::from_secs(15), crowd).await.ok()?.ok()
     }
 
     /// A peer leaves.

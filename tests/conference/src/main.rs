@@ -1,12 +1,12 @@
 //! `conference serve`: a conference in a box for a person or a launcher. Prints the room URL, ends on SIGTERM or after
-//! `--for`, and leaves with 1 when a client broke a rule.
+//! `--for`, and leaves with 1 when a client broke a rule. `conference exam` does to a client all that a conference does.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use conference::{Conference, ConfigStyle, Direction, Options};
+use conference::{Conference, ConfigStyle, Direction, Options, exam};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -20,7 +20,12 @@ struct Arguments {
 enum Verb {
     /// Opens a room and keeps it open.
     Serve(Serve),
+    /// Opens a room, waits for a client, does to it all that a conference does, and judges it group by group.
+    Exam(Serve),
 }
+
+/// For an examined client to leave.
+const LEAVES: Duration = Duration::from_secs(60);
 
 #[derive(Parser)]
 struct Serve {
@@ -91,8 +96,11 @@ async fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let Verb::Serve(serve) = Arguments::parse().command;
-    match run(serve).await {
+    let (serve, exam) = match Arguments::parse().command {
+        Verb::Serve(serve) => (serve, false),
+        Verb::Exam(serve) => (serve, true),
+    };
+    match run(serve, exam).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -102,7 +110,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(serve: Serve) -> conference::Result<bool> {
+async fn run(serve: Serve, exam: bool) -> conference::Result<bool> {
     let options = Options {
         room: Some(serve.room.clone()),
         peers: serve.peers,
@@ -148,15 +156,39 @@ async fn run(serve: Serve) -> conference::Result<bool> {
             None => std::future::pending().await,
         }
     };
+    let examined = async {
+        if !exam {
+            return std::future::pending().await;
+        }
+        let came = exam::examine(&conference, |what| eprintln!("exam: {what}")).await;
+        if came {
+            eprintln!("exam: done; let the client leave");
+            conference
+                .wait_until(LEAVES, |c| c.guest().is_some_and(|guest| guest.gone_ns.is_some()))
+                .await;
+            // Its last words on the stream come after its presence is gone.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        came
+    };
+    let mut came = true;
     tokio::select! {
+        yes = examined => came = yes,
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         () = end => {}
     }
     let broken = conference.verdict();
-    for rule in &broken {
-        eprintln!("broken: {}: {}", rule.rule, rule.detail);
+    if exam {
+        print!("{}", exam::summary(&broken));
+    } else {
+        for rule in &broken {
+            eprintln!("broken: {}: {}", rule.rule, rule.detail);
+        }
     }
     conference.shutdown();
-    Ok(broken.is_empty())
+    if !came {
+        eprintln!("no client came whose sound and picture arrived");
+    }
+    Ok(came && broken.is_empty())
 }

@@ -1,6 +1,7 @@
 //! How a conference is set up.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::focus::ConferenceReply;
 
@@ -74,6 +75,8 @@ pub struct Options {
     pub expected_tone_hz: f64,
     /// The dominant speaker changes by itself after so many seconds; 0: only by command.
     pub dominant_every_s: u64,
+    /// Round trip between client and front, for each connection of its own, and between client and bridge.
+    pub round_trip: Duration,
     /// Decode what arrives from the box (pictures, sound, JPEG). Off saves processor time.
     pub decode: bool,
 }
@@ -110,6 +113,7 @@ impl Default for Options {
             seed: 1,
             expected_tone_hz: 1000.0,
             dominant_every_s: 0,
+            round_trip: Duration::ZERO,
             decode: true,
         }
     }

@@ -34,6 +34,10 @@ impl Hosts {
     pub fn auth(&self) -> String {
         format!("auth.{}", self.domain)
     }
+    /// Where the crowd lives.
+    pub fn crowd(&self) -> String {
+        format!("crowd.{}", self.domain)
+    }
     /// Bare JID of the focus: what `focusjid` says and what its occupant's item shows.
     pub fn focus_user(&self) -> String {
         format!("focus@{}", self.auth())
@@ -155,7 +159,7 @@ fn configuration(
 ) -> String {
     let folder = folder.display();
     let (domain, muc, focus, auth) = (&hosts.domain, hosts.muc(), hosts.focus(), hosts.auth());
-    let focus_user = hosts.focus_user();
+    let (focus_user, crowd) = (hosts.focus_user(), hosts.crowd());
     let token = token_secret
         .map(|s| format!("  guest_token_secret = \"{s}\"\n"))
         .unwrap_or_default();
@@ -204,6 +208,9 @@ Component "{focus}"
   component_secret = "{secret}"
 
 Component "{auth}"
+  component_secret = "{secret}"
+
+Component "{crowd}"
   component_secret = "{secret}"
 "#
     )

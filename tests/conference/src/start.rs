@@ -123,7 +123,7 @@ impl MainThread {
     }
 
     async fn parts(&self, prosody: &Prosody) -> Result<Started> {
-        let (listener, address) = Front::bind(self.options.port).await?;
+        let (listener, address) = Front::bind(self.options.port, self.options.round_trip).await?;
         let focus = Focus::start(focus::Surroundings {
             hosts: self.hosts.clone(),
             component: prosody.component,

@@ -144,6 +144,36 @@ pub mod rule {
     ];
 }
 
+/// The nine groups of rules; the number in front of each rule is its group.
+pub const GROUPS: [&str; 9] = [
+    "connect",
+    "conference request",
+    "join",
+    "jingle",
+    "transport",
+    "channel and media",
+    "control",
+    "churn",
+    "leave",
+];
+
+/// The group of a rule.
+pub fn group(rule: &str) -> Option<&'static str> {
+    let number: usize = rule.split('.').next()?.parse().ok()?;
+    GROUPS.get(number.checked_sub(1)?).copied()
+}
+
+/// All rules as the table of `docs/bench.md`.
+pub fn table() -> String {
+    let mut out = String::from("| Group | Rule |\n|---|---|\n");
+    for name in rule::ALL {
+        let (number, words) = name.split_once(". ").unwrap_or(("", name));
+        let words = words.replace('<', "\\<").replace('|', "\\|");
+        out.push_str(&format!("| {number} {} | {words} |\n", group(name).unwrap_or_default()));
+    }
+    out
+}
+
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct BrokenRule {
@@ -221,6 +251,31 @@ mod tests {
         }
         verdict.broken(rule::CAPS, "other");
         assert_eq!(verdict.all().len(), 6);
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p conference` writes the table anew.
+    #[test]
+    fn the_page_about_the_bench_has_the_rules_of_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/bench.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = page.split_once("<!-- rules -->\n").unwrap();
+        let (found, after) = rest.split_once("<!-- /rules -->").unwrap();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let page = format!("{before}<!-- rules -->\n{}<!-- /rules -->{after}", table());
+            return std::fs::write(path, page).unwrap();
+        }
+        assert_eq!(found, table(), "UPDATE_DOCS=1 cargo test -p conference writes it anew");
+    }
+
+    #[test]
+    fn every_rule_is_of_a_group_and_every_group_has_one() {
+        for group in GROUPS {
+            assert!(
+                rule::ALL.iter().any(|rule| super::group(rule) == Some(group)),
+                "{group}"
+            );
+        }
+        assert!(rule::ALL.iter().all(|rule| super::group(rule).is_some()));
     }
 
     #[test]

@@ -152,6 +152,11 @@ impl Meeting {
         }
     }
 
+    /// All is said; only the end of the socket is awaited.
+    pub fn closing_socket(&self) -> bool {
+        matches!(&self.phase, Phase::Leaving(departure) if matches!(departure.stage, Stage::Socket))
+    }
+
     /// The socket is gone while leaving: the meeting is over. False if we are not leaving.
     pub fn departed(&mut self) -> bool {
         let Phase::Leaving(departure) = &self.phase else {

@@ -181,6 +181,8 @@ impl Meeting {
     /// Something about the signalling socket.
     pub fn signalling_event(&mut self, event: SocketEvent, cx: &mut Context) {
         match event {
+            // It opened while it was being closed.
+            SocketEvent::Opened if self.closing_socket() => {}
             SocketEvent::Opened => {
                 let has_token = self.token().is_some();
                 let Some(deployment) = &self.deployment else { return };

@@ -66,6 +66,7 @@ pub(super) async fn run(
         Err(error) => return tracing::error!(%error, "bridge socket"),
     };
     let seed = around.options.seed;
+    let one_way = around.options.round_trip / 2;
     let now = Instant::now();
     let mut core = Core {
         around,
@@ -76,8 +77,8 @@ pub(super) async fn run(
         media: HashMap::new(),
         far: HashMap::new(),
         departed: Vec::new(),
-        to_client: Wire::new(seed),
-        from_client: Wire::new(seed.wrapping_add(1)),
+        to_client: Wire::of_length(seed, one_way),
+        from_client: Wire::of_length(seed.wrapping_add(1), one_way),
         silent: HashSet::new(),
         speakers: Vec::new(),
         epoch: now,

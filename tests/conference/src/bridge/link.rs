@@ -69,6 +69,13 @@ impl Wire {
         }
     }
 
+    /// A perfect wire on which everything takes this long.
+    pub fn of_length(seed: u64, delay: Duration) -> Self {
+        let mut wire = Self::new(seed);
+        wire.fault.delay = delay;
+        wire
+    }
+
     /// Changes it.
     pub fn set(&mut self, fault: Fault) {
         self.fault = fault;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::sources::Media;
-use super::{Asked, Expectation, Focus};
+use super::{Asked, Crowd, Expectation, Focus};
 use crate::bridge::BridgeCommand;
 use crate::peers::{Peer, PeerPlace};
 use crate::xml::escape;
@@ -97,6 +97,17 @@ pub enum Command {
         /// Its nick.
         reply: Option<oneshot::Sender<String>>,
     },
+    /// Many occupants without media, coming and going.
+    Crowd {
+        /// Where.
+        room: String,
+        /// How many at a time.
+        count: usize,
+        /// How many come, and how many go, in a second.
+        churn_per_second: u32,
+        /// What holds them there.
+        reply: oneshot::Sender<Crowd>,
+    },
     /// A peer leaves.
     RemovePeer {
         /// Which.
@@ -166,6 +177,12 @@ impl Focus {
                     );
                 }
             }
+            Command::Crowd {
+                room,
+                count,
+                churn_per_second,
+                reply,
+            } => drop(reply.send(self.crowd(&room, count, churn_per_second))),
             Command::AddPeer { room, name, reply } => self.add_peer(&room, name, reply),
             Command::PeerReady { room, peer, reply } => {
                 let nick = peer.nick.clone();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use minidom::Element;
 
 use super::caps::{self, Features};
+use super::crowd;
 use super::room::{self, Member};
 use super::sources::Media;
 use super::{Asked, Expectation, Focus};
@@ -51,6 +52,15 @@ impl Focus {
             .get_child("nick", "http://jabber.org/protocol/nick")
             .map(Element::text)
             .unwrap_or_default();
+        let jid = stanza
+            .get_child("x", ns::MUC_USER)
+            .and_then(|x| x.get_child("item", ns::MUC_USER))
+            .and_then(|i| i.attr("jid"))
+            .unwrap_or_default()
+            .to_owned();
+        if crowd::is_of_the_crowd(&jid) {
+            return;
+        }
         let peer = self.around.registry.get(nick);
         let Some(entry) = self.rooms.get_mut(room) else { return };
         let verdict = &self.around.verdict;
@@ -76,12 +86,6 @@ impl Focus {
             member.video_muted = video_muted;
             return;
         }
-        let jid = stanza
-            .get_child("x", ns::MUC_USER)
-            .and_then(|x| x.get_child("item", ns::MUC_USER))
-            .and_then(|i| i.attr("jid"))
-            .unwrap_or_default()
-            .to_owned();
         if entry.kicked.contains(&bare(&jid).to_owned()) {
             verdict.broken(
                 rule::KICKED_STAYS_OUT,

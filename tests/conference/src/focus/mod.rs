@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod caps;
 mod command;
+mod crowd;
 mod ends;
 mod inbound;
 pub mod invite;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 pub use command::{Command, Impostor};
+pub use crowd::Crowd;
 pub use request::ConferenceReply;
 
 use crate::bridge::{Bridge, BridgeEvent};

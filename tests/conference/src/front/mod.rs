@@ -3,6 +3,7 @@
 
 mod colibri;
 mod config_js;
+mod distance;
 mod pages;
 mod proxy;
 mod tenant;
@@ -67,13 +68,16 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Front {
-    /// Binds; [`Front::serve`] runs it.
-    pub async fn bind(port: u16) -> Result<(TcpListener, SocketAddr)> {
+    /// Binds, so far away; [`Front::serve`] runs it.
+    pub async fn bind(port: u16, round_trip: Duration) -> Result<(TcpListener, SocketAddr)> {
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
             .map_err(Error::io("front"))?;
         let address = listener.local_addr().map_err(Error::io("front"))?;
-        Ok((listener, address))
+        if round_trip.is_zero() {
+            return Ok((listener, address));
+        }
+        Ok((distance::before(listener, round_trip).await?, address))
     }
 
     /// Serves until the runtime ends.

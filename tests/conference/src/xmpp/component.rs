@@ -22,6 +22,15 @@ pub type ComponentEvents = mpsc::UnboundedReceiver<Element>;
 impl Component {
     /// Connects and authenticates.
     pub async fn connect(address: SocketAddr, name: &str, secret: &str) -> Result<(Self, ComponentEvents)> {
+        Self::open(address, name, secret, true).await
+    }
+
+    /// The same for who wants to hear nothing.
+    pub async fn connect_deaf(address: SocketAddr, name: &str, secret: &str) -> Result<Self> {
+        Ok(Self::open(address, name, secret, false).await?.0)
+    }
+
+    async fn open(address: SocketAddr, name: &str, secret: &str, listens: bool) -> Result<(Self, ComponentEvents)> {
         let mut socket = TcpStream::connect(address).await.map_err(Error::io("component port"))?;
         socket.set_nodelay(true).map_err(Error::io("component port"))?;
         let open = format!(
@@ -77,6 +86,7 @@ impl Component {
         tokio::spawn(async move {
             loop {
                 match read.read(&mut buffer).await {
+                    Ok(n) if n > 0 && !listens => {}
                     Ok(n) if n > 0 => match splitter.push(&buffer[..n]) {
                         Ok(pieces) => deliver(pieces, &events),
                         Err(error) => return tracing::error!(%error, "component stream"),

@@ -2,20 +2,8 @@
 
 use std::time::Duration;
 
+use conference::verdict::{GROUPS, group};
 use serde::Serialize;
-
-/// The nine groups of `specs/jitsi-client.md §9`; the number before each rule's name is its group.
-pub const GROUPS: [&str; 9] = [
-    "connect",
-    "conference request",
-    "join",
-    "jingle",
-    "transport",
-    "channel",
-    "control",
-    "churn",
-    "leave",
-];
 
 /// How one client fared.
 pub struct Found {
@@ -55,20 +43,11 @@ pub struct Report {
     pub lines: Vec<Line>,
 }
 
-/// The group of a rule.
-pub fn group(rule: &str) -> &'static str {
-    let number = rule.split('.').next().and_then(|number| number.parse::<usize>().ok());
-    number
-        .and_then(|number| GROUPS.get(number.wrapping_sub(1)))
-        .copied()
-        .unwrap_or("no group")
-}
-
 impl Line {
     pub fn new(client: &'static str, name: &str, does: &str, rule: Option<&'static str>, found: Found) -> Self {
         Self {
             client,
-            group: rule.map(group),
+            group: rule.and_then(group),
             name: name.into(),
             does: does.into(),
             rule,

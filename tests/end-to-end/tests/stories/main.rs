@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod conduct;
+mod crowd;
 mod devices;
+mod distance;
 mod ghosts;
+mod hostile;
 mod joining;
 mod loss;
 mod refused;
