@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use crate::error::{Error, Result};
 
 const GUEST_MODULE: &str = include_str!("../prosody/mod_auth_guest.lua");
+const DOOR_MODULE: &str = include_str!("../prosody/mod_door.lua");
 const FOCUS_MODULE: &str = include_str!("../prosody/mod_wait_for_focus.lua");
 
 /// Where the host names of a domain live.
@@ -25,6 +26,10 @@ impl Hosts {
     /// The MUC service.
     pub fn muc(&self) -> String {
         format!("conference.{}", self.domain)
+    }
+    /// The MUC service of the lobbies.
+    pub fn lobby(&self) -> String {
+        format!("lobby.{}", self.domain)
     }
     /// Where conference requests go.
     pub fn focus(&self) -> String {
@@ -68,6 +73,7 @@ impl Prosody {
         let path = folder.path();
         write(&path.join("modules/mod_auth_guest.lua"), GUEST_MODULE)?;
         write(&path.join("modules/mod_wait_for_focus.lua"), FOCUS_MODULE)?;
+        write(&path.join("modules/mod_door.lua"), DOOR_MODULE)?;
         std::fs::create_dir_all(path.join("data")).map_err(Error::io("data folder"))?;
         let config = path.join("prosody.cfg.lua");
         write(
@@ -159,6 +165,7 @@ fn configuration(
 ) -> String {
     let folder = folder.display();
     let (domain, muc, focus, auth) = (&hosts.domain, hosts.muc(), hosts.focus(), hosts.auth());
+    let lobby = hosts.lobby();
     let (focus_user, crowd) = (hosts.focus_user(), hosts.crowd());
     let token = token_secret
         .map(|s| format!("  guest_token_secret = \"{s}\"\n"))
@@ -195,10 +202,17 @@ VirtualHost "{domain}"
   external_services = {{ }}
 
 Component "{muc}" "muc"
-  modules_enabled = {{ "wait_for_focus" }}
+  modules_enabled = {{ "wait_for_focus", "door" }}
   admins = {{ "{focus_user}" }}
   focus_jid = "{focus_user}"
   metadata_host = "metadata.{domain}"
+  restrict_room_creation = true
+  muc_room_locking = false
+  muc_room_default_public_jids = true
+  muc_tombstones = false
+
+Component "{lobby}" "muc"
+  admins = {{ "{focus_user}" }}
   restrict_room_creation = true
   muc_room_locking = false
   muc_room_default_public_jids = true

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod caps;
 mod command;
 mod crowd;
+mod door;
 mod ends;
 mod inbound;
 pub mod invite;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 
 pub use command::{Command, Impostor};
 pub use crowd::Crowd;
+pub use door::{JoinRefusal, Lobby, LobbyOrder};
 pub use request::ConferenceReply;
 
 use crate::bridge::{Bridge, BridgeEvent};
@@ -66,9 +68,12 @@ pub struct Focus {
     request: Component,
     occupant: Component,
     rooms: BTreeMap<String, Room>,
+    lobbies: BTreeMap<String, door::LobbyRoom>,
     pending: HashMap<String, Pending>,
     checks: Vec<Check>,
     scripted: VecDeque<ConferenceReply>,
+    /// Requests that are never answered; kept, so that by HTTP too nothing comes.
+    unanswered: Vec<request::Requester>,
     machine_uids: HashMap<String, String>,
     next_id: u64,
     commands: mpsc::UnboundedSender<Command>,
@@ -109,6 +114,9 @@ enum Expectation {
     Accepted {
         sid: String,
     },
+    LeftLobby {
+        jid: String,
+    },
     Declined {
         sid: String,
         declined: crate::peers::Declined,
@@ -136,9 +144,11 @@ impl Focus {
             request,
             occupant,
             rooms: BTreeMap::new(),
+            lobbies: BTreeMap::new(),
             pending: HashMap::new(),
             checks: Vec::new(),
             scripted,
+            unanswered: Vec::new(),
             machine_uids: HashMap::new(),
             next_id: 0,
             commands: commands.clone(),
