@@ -31,6 +31,8 @@ pub struct Options {
     /// Id of the first media session of this participant; each further one has the next. Whoever starts several
     /// participants one after the other gives each a first id above all earlier ones, so that no id comes twice.
     pub first_session: SessionId,
+    /// Time of day at birth, in ms since 1970.
+    pub epoch_ms: u64,
     /// Seed of all chance (ids, SSRCs, jitter); none: from the operating system.
     pub seed: Option<[u8; 32]>,
     /// Where a file says what a restarted process must know to leave in the place of one that was killed
@@ -61,6 +63,7 @@ impl Default for Options {
             ssrc_rewriting: true,
             region: None,
             first_session: SessionId(1),
+            epoch_ms: 0,
             seed: None,
             state_directory: None,
         }

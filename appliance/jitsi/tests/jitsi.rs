@@ -8,6 +8,7 @@ mod stories {
     mod components;
     mod conference_http;
     mod entry;
+    mod hall;
     mod keep_alive;
     mod leaving;
     mod lobby;
@@ -18,4 +19,6 @@ mod stories {
     mod recovery;
     mod resumption;
     mod session;
+    mod side_rooms;
+    mod talk;
 }

@@ -222,4 +222,6 @@ pub struct ReceivedStatistics {
     pub height: u32,
     /// Packets lost since the session began.
     pub lost: i64,
+    /// Packets that arrived since the session began.
+    pub packets: u64,
 }

@@ -158,6 +158,8 @@ pub struct OwnState {
     pub microphone: String,
     /// For example "Caméra allumée". Empty while idle.
     pub camera: String,
+    /// What lasts and must be known, for example "La réunion est enregistrée".
+    pub marks: Vec<String>,
 }
 
 /// Where the wall picture goes.

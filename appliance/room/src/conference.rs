@@ -2,7 +2,7 @@
 //!
 //! `jitsi` implements them today; another service implements the same words.
 
-use media_protocol::{LocalDescription, SessionEvent, SessionId, SessionPlan};
+use media_protocol::{LocalDescription, SessionEvent, SessionId, SessionPlan, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Outcome;
@@ -26,6 +26,66 @@ pub struct Participant {
     pub camera: Option<String>,
     /// Name of their shared screen, if any.
     pub desktop: Option<String>,
+    /// When they raised their hand, in the service's own time; none: it is down.
+    pub raised_hand: Option<u64>,
+    /// Their picture and sound are end-to-end encrypted, and the box has no key.
+    pub encrypted: bool,
+    /// They may mute, admit and remove others.
+    pub moderator: bool,
+    /// How good they say their connection is, 0 (worst) to 100.
+    pub quality: Option<u8>,
+}
+
+/// Something written in the meeting.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct ChatMessage {
+    /// Who wrote it.
+    pub from: ParticipantId,
+    /// Their name, if known.
+    pub name: Option<String>,
+    /// Written to the box alone.
+    pub private: bool,
+    /// It answers another message.
+    pub reply: bool,
+    /// What was written, cleaned of control characters, at most 1,000 characters.
+    pub text: String,
+}
+
+impl std::fmt::Debug for ChatMessage {
+    /// Without name and text.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatMessage")
+            .field("private", &self.private)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Somebody who waits to be let in.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Knocker {
+    /// Who, in the waiting room.
+    pub id: ParticipantId,
+    /// The name they chose.
+    pub name: Option<String>,
+}
+
+impl std::fmt::Debug for Knocker {
+    /// Without the name.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Knocker").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What is kept of the meeting, or carried out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recording {
+    /// Picture and sound are recorded.
+    pub recorded: bool,
+    /// Picture and sound are broadcast.
+    pub broadcast: bool,
+    /// What is said is written down.
+    pub transcribed: bool,
 }
 
 /// Which of the box's two capture devices.
@@ -138,6 +198,28 @@ pub enum ConferenceCommand {
     SetSources(Sources),
     /// Which pictures are wanted.
     Receive(ReceiveWish),
+    /// Raise or lower the hand.
+    RaiseHand(bool),
+    /// Appear under another name.
+    SetName(String),
+    /// Write to everybody, or to one.
+    Say {
+        /// To whom; none: to everybody.
+        to: Option<ParticipantId>,
+        /// What; longer than 1,000 characters is cut.
+        text: String,
+    },
+    /// Moderator only: set or (none) remove the password of the room. Answered by [`ConferenceEvent::PasswordSet`].
+    SetPassword(Option<String>),
+    /// Moderator only: let somebody in who waits, or turn them away.
+    Admit {
+        /// Who waits.
+        who: ParticipantId,
+        /// In, or away.
+        admitted: bool,
+    },
+    /// The media worker's counters, for those who want to know the quality of the box's connection.
+    Statistics(Box<Statistics>),
     /// A fact from the media worker about a session of this conference.
     Media(SessionId, SessionEvent),
     /// The media worker is gone, and with it every transport; ask the conference for a new session.
@@ -155,6 +237,12 @@ impl std::fmt::Debug for ConferenceCommand {
             ConferenceCommand::SetMuted(muted) => f.debug_tuple("SetMuted").field(muted).finish(),
             ConferenceCommand::SetSources(sources) => f.debug_tuple("SetSources").field(sources).finish(),
             ConferenceCommand::Receive(wish) => f.debug_tuple("Receive").field(wish).finish(),
+            ConferenceCommand::RaiseHand(up) => f.debug_tuple("RaiseHand").field(up).finish(),
+            ConferenceCommand::SetName(_) => f.write_str("SetName(..)"),
+            ConferenceCommand::Say { .. } => f.write_str("Say { .. }"),
+            ConferenceCommand::SetPassword(_) => f.write_str("SetPassword(..)"),
+            ConferenceCommand::Admit { admitted, .. } => write!(f, "Admit {{ admitted: {admitted} }}"),
+            ConferenceCommand::Statistics(_) => f.write_str("Statistics(..)"),
             ConferenceCommand::Media(session, _) => f.debug_tuple("Media").field(session).finish_non_exhaustive(),
             ConferenceCommand::MediaLost => f.write_str("MediaLost"),
             ConferenceCommand::Leave => f.write_str("Leave"),
@@ -217,6 +305,24 @@ pub enum ConferenceEvent {
         /// Whose decision, if known.
         actor: Option<ParticipantId>,
     },
+    /// Somebody has written something.
+    Message(ChatMessage),
+    /// What is kept of the meeting, at each change.
+    Recording(Recording),
+    /// The box has become a moderator, or is none any more.
+    Moderator(bool),
+    /// Everybody who waits to be let in, at each change. Only moderators are told.
+    Knocking(Vec<Knocker>),
+    /// The answer to [`ConferenceCommand::SetPassword`].
+    PasswordSet {
+        /// The room has a password now; none: the service has refused.
+        protected: Option<bool>,
+    },
+    /// The moderators send the box to another room of the same meeting; [`ConferenceEvent::Reconnecting`],
+    /// [`ConferenceEvent::Joined`] and [`ConferenceEvent::InRoom`] follow.
+    Moving,
+    /// Which room of the meeting the box is in: the name of a side room, or the main room.
+    InRoom(Option<String>),
     /// The connection to the service was lost; it is being rebuilt. Media may still run.
     Reconnecting,
     /// The connection is back without having left the room.

@@ -2,7 +2,7 @@
 
 use media_protocol::FromWorker;
 
-use crate::conference::{ConferenceEvent, Muted};
+use crate::conference::{ConferenceEvent, Muted, ParticipantId};
 use crate::options::Equipment;
 
 /// One input of [`crate::Room::handle`].
@@ -43,6 +43,28 @@ pub enum RoomCommand {
         /// Where the wish comes from.
         origin: Origin,
     },
+    /// Raise or lower the hand. Only people in the room can; it is down whenever a meeting is entered.
+    RaiseHand(bool),
+    /// Appear under another name, in this meeting.
+    SetName(String),
+    /// Write to everybody in the meeting, or to one.
+    Say {
+        /// To whom; none: to everybody.
+        to: Option<ParticipantId>,
+        /// What.
+        text: String,
+    },
+    /// As a moderator: set or (none) remove the password of the meeting.
+    SetPassword(Option<String>),
+    /// As a moderator: let somebody in who waits, or turn them away.
+    Admit {
+        /// Who waits.
+        who: ParticipantId,
+        /// In, or away.
+        admitted: bool,
+    },
+    /// Stay in the meeting although nobody else is there; the time until the box leaves begins anew.
+    Stay,
     /// Volume of the loudspeaker, 0.0 to 1.0, linear; other values are brought into the range, NaN is ignored.
     SetVolume(f64),
 }
@@ -98,7 +120,7 @@ impl std::fmt::Debug for JoinCommand {
 }
 
 impl std::fmt::Debug for RoomCommand {
-    /// Without passwords.
+    /// Without passwords, names and texts.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             RoomCommand::Join(join) => f.debug_tuple("Join").field(join).finish(),
@@ -106,6 +128,12 @@ impl std::fmt::Debug for RoomCommand {
             RoomCommand::Password(_) => f.write_str("Password(..)"),
             RoomCommand::SetMicrophone { on, origin } => write!(f, "SetMicrophone({on}, {origin:?})"),
             RoomCommand::SetCamera { on, origin } => write!(f, "SetCamera({on}, {origin:?})"),
+            RoomCommand::RaiseHand(up) => write!(f, "RaiseHand({up})"),
+            RoomCommand::SetName(_) => f.write_str("SetName(..)"),
+            RoomCommand::Say { .. } => f.write_str("Say { .. }"),
+            RoomCommand::SetPassword(_) => f.write_str("SetPassword(..)"),
+            RoomCommand::Admit { admitted, .. } => write!(f, "Admit {{ admitted: {admitted} }}"),
+            RoomCommand::Stay => f.write_str("Stay"),
             RoomCommand::SetVolume(volume) => write!(f, "SetVolume({volume})"),
         }
     }

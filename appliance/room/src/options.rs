@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use media_protocol::{CameraDevice, DisplayDevice, LoudspeakerDevice, MicrophoneDevice};
 
+use serde::Deserialize;
+
 use crate::words::Language;
 
 /// What a room is given at birth.
@@ -19,8 +21,23 @@ pub struct RoomOptions {
     pub ask_password: bool,
     /// People (and screens) on the wall at most, the one on stage included.
     pub tiles: usize,
+    /// Which messages are shown on the wall.
+    pub chat: ChatPolicy,
     /// How long things may take.
     pub timing: Timing,
+}
+
+/// Which messages are shown on the wall, where everybody in the room reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChatPolicy {
+    /// None.
+    Nothing,
+    /// Those written to everybody.
+    #[default]
+    Public,
+    /// Also those written to this room alone.
+    All,
 }
 
 impl Default for RoomOptions {
@@ -31,6 +48,7 @@ impl Default for RoomOptions {
             volume: 1.0,
             ask_password: false,
             tiles: 6,
+            chat: ChatPolicy::default(),
             timing: Timing::default(),
         }
     }
@@ -76,6 +94,12 @@ pub struct Timing {
     pub notice: Duration,
     /// How long the outcome of a meeting is on the wall.
     pub farewell: Duration,
+    /// How long a message is shown.
+    pub chat: Duration,
+    /// How long the box stays after everybody else has left; then [`crate::Outcome::NobodyLeft`].
+    pub alone: Duration,
+    /// How long the box stays where nobody else has come yet; then the same.
+    pub expecting: Duration,
 }
 
 impl Default for Timing {
@@ -92,6 +116,9 @@ impl Default for Timing {
             speaker_hold: Duration::from_secs(1),
             notice: Duration::from_secs(10),
             farewell: Duration::from_secs(60),
+            chat: Duration::from_secs(12),
+            alone: Duration::from_secs(300),
+            expecting: Duration::from_secs(3600),
         }
     }
 }

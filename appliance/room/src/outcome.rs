@@ -10,6 +10,8 @@ pub enum Outcome {
     Left,
     /// A moderator ended the meeting for everybody.
     MeetingEnded,
+    /// Nobody else was there (any more), so that the box left too.
+    NobodyLeft,
     /// A moderator removed the box.
     Kicked,
     /// A moderator banned the box: it may not come back.
@@ -70,9 +72,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome there is.
-    pub const ALL: [Outcome; 30] = [
+    pub const ALL: [Outcome; 31] = [
         Outcome::Left,
         Outcome::MeetingEnded,
+        Outcome::NobodyLeft,
         Outcome::Kicked,
         Outcome::Banned,
         Outcome::WrongUrl,
@@ -109,6 +112,7 @@ impl Outcome {
         match self {
             Outcome::Left => "left",
             Outcome::MeetingEnded => "meeting-ended",
+            Outcome::NobodyLeft => "nobody-left",
             Outcome::Kicked => "kicked",
             Outcome::Banned => "banned",
             Outcome::WrongUrl => "wrong-url",
@@ -146,7 +150,7 @@ impl Outcome {
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
-            Outcome::Left | Outcome::MeetingEnded => 0,
+            Outcome::Left | Outcome::MeetingEnded | Outcome::NobodyLeft => 0,
             Outcome::Kicked => 10,
             Outcome::Banned => 11,
             Outcome::WrongUrl => 20,
@@ -225,7 +229,7 @@ mod tests {
         for outcome in Outcome::ALL {
             let code = outcome.exit_code();
             match outcome {
-                Outcome::Left | Outcome::MeetingEnded => assert_eq!(code, 0),
+                Outcome::Left | Outcome::MeetingEnded | Outcome::NobodyLeft => assert_eq!(code, 0),
                 _ => assert!((10..126).contains(&code) && seen.insert(code), "{outcome:?} {code}"),
             }
         }

@@ -3,7 +3,7 @@
 use media_protocol::DeviceFault;
 use serde::Serialize;
 
-use crate::conference::{Device, JoinStep, WaitReason};
+use crate::conference::{ChatMessage, Device, JoinStep, Knocker, ParticipantId, Recording, WaitReason};
 use crate::outcome::Outcome;
 use crate::state::State;
 
@@ -33,8 +33,59 @@ pub struct RoomState {
     pub worker_running: bool,
     /// Volume of the loudspeaker, 0.0 to 1.0.
     pub volume: f64,
+    /// Our hand is raised.
+    pub hand_raised: bool,
+    /// Others whose hand is raised.
+    pub hands: usize,
+    /// The box may mute, admit and set a password.
+    pub moderator: bool,
+    /// How many wait to be let in.
+    pub knocking: usize,
+    /// The box has set a password (or has removed it); none: it has not touched it.
+    pub protected: Option<bool>,
+    /// What is kept of the meeting.
+    pub recording: Recording,
+    /// The box is in a side room of the meeting.
+    pub side_room: bool,
     /// What people should know now; the most important one. The sentence stands in [`crate::words`].
     pub notice: Option<Notice>,
+}
+
+/// Who is in the meeting and who waits to be let in, with names: for the panel in the room, never for logs or the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct People {
+    /// The others.
+    pub participants: Vec<Person>,
+    /// Who waits.
+    pub knocking: Vec<Knocker>,
+    /// The newest messages that the room shows, oldest first.
+    pub messages: Vec<ChatMessage>,
+}
+
+/// One of the others.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Who.
+    pub id: ParticipantId,
+    /// The name they chose.
+    pub name: Option<String>,
+    /// Their hand is raised.
+    pub hand_raised: bool,
+    /// They may mute, admit and remove others.
+    pub moderator: bool,
+    /// Their picture and sound cannot be shown.
+    pub encrypted: bool,
+    /// How good they say their connection is, 0 (worst) to 100.
+    pub quality: Option<u8>,
+}
+
+impl std::fmt::Debug for Person {
+    /// Without the name.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Person").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A capture device as it is.
@@ -122,4 +173,48 @@ pub enum Notice {
     MediaStalled,
     /// Nobody else is in the meeting.
     Alone,
+    /// Nobody else is in the meeting, and the box will leave.
+    LeavingAlone(Countdown),
+    /// A command that only makes sense for a moderator.
+    NotModerator,
+    /// The box has become the moderator: it can set a password.
+    Moderator,
+    /// Somebody waits to be let in.
+    Knocking,
+    /// The meeting has a password now, or (false) has none any more.
+    PasswordSet(bool),
+    /// The service has not changed the password.
+    PasswordRefused,
+    /// The box was sent to a side room, or (false) back to the main room.
+    MovedToRoom {
+        /// Not the main room.
+        side: bool,
+    },
+}
+
+/// How soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Countdown {
+    /// Within a minute.
+    Minute,
+    /// Within half a minute.
+    HalfMinute,
+    /// Within ten seconds.
+    TenSeconds,
+}
+
+impl Countdown {
+    /// Every step, the last one first.
+    pub const ALL: [Self; 3] = [Self::TenSeconds, Self::HalfMinute, Self::Minute];
+
+    /// How much time is left when it is first said.
+    #[must_use]
+    pub const fn left(self) -> std::time::Duration {
+        std::time::Duration::from_secs(match self {
+            Self::Minute => 60,
+            Self::HalfMinute => 30,
+            Self::TenSeconds => 10,
+        })
+    }
 }

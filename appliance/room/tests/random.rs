@@ -14,7 +14,10 @@ use media_protocol::{
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use room::conference::{ConferenceCommand, ConferenceEvent, Device, JoinStep, Muted, Permission, WaitReason};
+use room::conference::{
+    ChatMessage, ConferenceCommand, ConferenceEvent, Device, JoinStep, Knocker, Muted, Permission, Recording,
+    WaitReason,
+};
 use room::state::{TRANSITIONS, transition};
 use room::{Equipment, Origin, Outcome, Room, RoomCommand, RoomInput, RoomOptions, State, Transition, WorkerInput};
 use witness::Witness;
@@ -236,13 +239,72 @@ impl Life {
 
     fn some_command(&mut self) -> RoomCommand {
         let (on, origin) = (self.chance.random_bool(0.7), self.some_origin());
-        match self.chance.random_range(0..12) {
+        match self.chance.random_range(0..16) {
             0 => join(origin, self.some_mute()),
             1 => RoomCommand::Leave,
             2 => RoomCommand::Password("p".into()),
             3 => RoomCommand::SetVolume(self.chance.random_range(-1.0..2.0)),
             4..8 => RoomCommand::SetMicrophone { on, origin },
+            12 | 13 => RoomCommand::RaiseHand(on),
+            14 => self.some_word(),
+            15 => self.some_moderating(),
             _ => RoomCommand::SetCamera { on, origin },
+        }
+    }
+
+    fn some_word(&mut self) -> RoomCommand {
+        match self.chance.random_range(0..4) {
+            0 => RoomCommand::SetName(["Salle 5", "  ", "Salle 4"][self.chance.random_range(0..3)].into()),
+            1 => RoomCommand::Stay,
+            _ => RoomCommand::Say {
+                to: self.chance.random::<bool>().then(|| id("a")),
+                text: ["bonjour", " "][self.chance.random_range(0..2)].into(),
+            },
+        }
+    }
+
+    fn some_moderating(&mut self) -> RoomCommand {
+        if self.chance.random() {
+            RoomCommand::SetPassword(self.chance.random::<bool>().then(|| "p".into()))
+        } else {
+            RoomCommand::Admit {
+                who: id("k"),
+                admitted: self.chance.random(),
+            }
+        }
+    }
+
+    fn some_talk(&mut self) -> ConferenceEvent {
+        match self.chance.random_range(0..8) {
+            0 | 1 => {
+                let private = self.chance.random();
+                ConferenceEvent::Message(ChatMessage {
+                    from: id("a"),
+                    name: self.chance.random::<bool>().then(|| "A".into()),
+                    private,
+                    reply: self.chance.random(),
+                    text: if private { witness::common_secret() } else { "to all" }.into(),
+                })
+            }
+            2 => ConferenceEvent::Recording(Recording {
+                recorded: self.chance.random(),
+                broadcast: self.chance.random(),
+                transcribed: self.chance.random(),
+            }),
+            3 | 4 => ConferenceEvent::Moderator(self.chance.random()),
+            5 => ConferenceEvent::Knocking(
+                (0..self.chance.random_range(0..3))
+                    .map(|index| Knocker {
+                        id: id(&format!("k{index}")),
+                        name: None,
+                    })
+                    .collect(),
+            ),
+            6 => ConferenceEvent::PasswordSet {
+                protected: [None, Some(true), Some(false)][self.chance.random_range(0..3)],
+            },
+            _ if self.chance.random() => ConferenceEvent::Moving,
+            _ => ConferenceEvent::InRoom(self.chance.random::<bool>().then(|| "Side".into())),
         }
     }
 
@@ -252,7 +314,7 @@ impl Life {
         } else {
             Device::Microphone
         };
-        match self.chance.random_range(0..20) {
+        match self.chance.random_range(0..25) {
             0 => ConferenceEvent::Progress(JoinStep::Connecting),
             1 => ConferenceEvent::Progress(JoinStep::Entering),
             2 => ConferenceEvent::PasswordRequired {
@@ -272,6 +334,7 @@ impl Life {
             11 => ConferenceEvent::BridgeMessage(self.some_session_id(), "{}".into()),
             12 | 13 => ConferenceEvent::MutedByModerator { device, actor: None },
             14 => ConferenceEvent::Reconnecting,
+            20..25 => self.some_talk(),
             18 | 19 => ConferenceEvent::Permission {
                 device,
                 permission: [Permission::Open, Permission::Locked, Permission::Granted][self.chance.random_range(0..3)],
@@ -295,10 +358,13 @@ impl Life {
     }
 
     fn some_people(&mut self) -> Vec<room::conference::Participant> {
+        let crowd = self.chance.random_bool(0.8);
         let mut people = Vec::new();
         for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-            if self.chance.random_bool(0.6) {
+            if self.chance.random_bool(if crowd { 0.6 } else { 0.0 }) {
                 let mut person = person(name);
+                person.raised_hand = self.chance.random_bool(0.1).then_some(1);
+                person.encrypted = self.chance.random_bool(0.1);
                 person.desktop = self.chance.random_bool(0.1).then(|| format!("{name}-v1"));
                 person.camera = person.camera.filter(|_| self.chance.random_bool(0.8));
                 people.push(person);

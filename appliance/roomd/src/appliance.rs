@@ -4,7 +4,8 @@
 use std::{path::PathBuf, time::Instant};
 
 use room::{
-    Effect, Equipment, Milestone, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition, WorkerInput,
+    Effect, Equipment, Milestone, People, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition,
+    WorkerInput,
     conference::{ConferenceCommand, ConferenceEvent},
 };
 use tokio::{
@@ -39,6 +40,8 @@ pub enum Request {
     Devices(DeviceChange, oneshot::Sender<Result<(), String>>),
     /// The state of the room, now.
     State(oneshot::Sender<RoomState>),
+    /// Who is there, by name.
+    People(oneshot::Sender<People>),
 }
 
 /// When [`Appliance::run`] ends.
@@ -186,6 +189,12 @@ impl<O: Observer> Appliance<O> {
                 }
                 None
             }
+            Request::People(reply) => {
+                if reply.send(self.room.people()).is_err() {
+                    tracing::debug!("whoever asked for the people is gone");
+                }
+                None
+            }
         }
     }
 
@@ -221,6 +230,7 @@ impl<O: Observer> Appliance<O> {
 
     async fn tell_conference(&mut self, command: ConferenceCommand) {
         if matches!(command, ConferenceCommand::Join(_)) {
+            self.participant_options.epoch_ms = epoch_ms();
             self.participant = Some(jitsi::spawn(self.participant_options.clone()));
             // The worker must never take a session of the next meeting for one of this.
             self.participant_options.first_session.0 += SESSIONS_PER_MEETING;
@@ -231,6 +241,12 @@ impl<O: Observer> Appliance<O> {
             tracing::debug!("a command came after the participant's end");
         }
     }
+}
+
+/// The time of day in ms since 1970.
+fn epoch_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The participant's next event; never while there is none.

@@ -38,7 +38,7 @@ Examples:
   roomd join https://meet.example.org/Salle123456 --name 'Salle 4' --muted --for 30s --report report.json
   roomd join https://meet.example.org/Salle123456 --camera simulated --microphone simulated --display simulated
 
-While it runs on a terminal, type: mute, unmute, camera on, camera off, leave.
+While it runs on a terminal, type: mute, unmute, camera on, camera off, hand, hand down, say TEXT, stay, leave.
 
 Exit codes: 0 left or meeting ended; 1 something outside the meeting, for example an unreadable file; 2 wrong
 command line; each other number names one way a meeting is not joined or ends early, see docs/outcomes.md.";
@@ -53,10 +53,15 @@ Example configuration (TOML):
   display = \"kms\"
   control = \"/run/roomd/control\"
   state_directory = \"/run/roomd\"
+  chat = \"public\"            # which messages are on the wall: nothing, public, all (also those to this room alone)
+  leave_when_alone_s = 300   # after everybody else has left
 
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
-{\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"devices\",\"camera\":\"none\"} (also in
-a meeting; devices not named stay), {\"command\":\"state\"}, and answers each with one line.";
+{\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"hand\",\"raised\":true},
+{\"command\":\"say\",\"text\":\"...\",\"to\":\"ID\"}, {\"command\":\"name\",\"name\":\"...\"}, {\"command\":\"stay\"}, {\"command\":\"people\"},
+for a moderator {\"command\":\"roomPassword\",\"password\":\"...\"}, {\"command\":\"admit\",\"who\":\"ID\"}, {\"command\":\"refuse\",\"who\":\"ID\"},
+{\"command\":\"devices\",\"camera\":\"none\"} (also in a meeting; devices not named stay), {\"command\":\"state\"}, and
+answers each with one line.";
 
 /// `roomd join`.
 #[derive(Debug, Args)]

@@ -28,6 +28,11 @@ pub struct Configuration {
     /// See `roomd join --help`.
     #[serde(default = "automatic")]
     pub display: String,
+    /// Which messages are shown on the wall.
+    #[serde(default)]
+    pub chat: room::ChatPolicy,
+    /// Seconds that the box stays in a meeting that everybody else has left; none: five minutes.
+    pub leave_when_alone_s: Option<u32>,
     /// Unix socket for commands; none: no control socket.
     pub control: Option<PathBuf>,
     /// Program of the media worker; none: `roomd-media` beside this program.

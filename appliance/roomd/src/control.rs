@@ -3,7 +3,10 @@
 
 use std::{os::unix::fs::FileTypeExt, path::Path, sync::Arc, time::Duration};
 
-use room::{JoinCommand, Origin, RoomCommand, RoomState, conference::Muted};
+use room::{
+    JoinCommand, Origin, People, RoomCommand, RoomState,
+    conference::{Muted, ParticipantId},
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -48,6 +51,30 @@ enum Line {
     },
     /// Other devices, for example `{"command":"devices","camera":"none"}`; those not named stay.
     Devices(DeviceChange),
+    Hand {
+        raised: bool,
+    },
+    Name {
+        name: String,
+    },
+    Say {
+        text: String,
+        to: Option<String>,
+    },
+    /// As a moderator; without a password the meeting has none any more.
+    RoomPassword {
+        password: Option<String>,
+    },
+    /// As a moderator.
+    Admit {
+        who: String,
+    },
+    /// As a moderator.
+    Refuse {
+        who: String,
+    },
+    Stay {},
+    People {},
     State {},
 }
 
@@ -57,6 +84,7 @@ enum Line {
 enum Answer {
     Accepted,
     State(Box<RoomState>),
+    People(Box<People>),
     Refused { reason: String },
 }
 
@@ -120,8 +148,13 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
                 reason: error.to_string(),
             };
         }
-        Ok(Line::State {}) => return state(requests).await,
         Ok(Line::Devices(wanted)) => return devices(wanted, requests).await,
+        Ok(Line::State {}) => {
+            return ask(requests, Request::State, |state| Answer::State(Box::new(state))).await;
+        }
+        Ok(Line::People {}) => {
+            return ask(requests, Request::People, |people| Answer::People(Box::new(people))).await;
+        }
         Ok(Line::Join {
             url,
             name: wanted,
@@ -144,6 +177,16 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
         Ok(Line::Microphone { on }) => RoomCommand::SetMicrophone { on, origin },
         Ok(Line::Camera { on }) => RoomCommand::SetCamera { on, origin },
         Ok(Line::Volume { volume }) => RoomCommand::SetVolume(volume),
+        Ok(Line::Hand { raised }) => RoomCommand::RaiseHand(raised),
+        Ok(Line::Name { name }) => RoomCommand::SetName(name),
+        Ok(Line::Say { text, to }) => RoomCommand::Say {
+            text,
+            to: to.map(ParticipantId),
+        },
+        Ok(Line::RoomPassword { password }) => RoomCommand::SetPassword(password),
+        Ok(Line::Admit { who }) => admit(who, true),
+        Ok(Line::Refuse { who }) => admit(who, false),
+        Ok(Line::Stay {}) => RoomCommand::Stay,
     };
     match requests.send(Request::Command(command)).await {
         Ok(()) => Answer::Accepted,
@@ -168,26 +211,32 @@ async fn devices(wanted: DeviceChange, requests: &mpsc::Sender<Request>) -> Answ
     }
 }
 
-async fn state(requests: &mpsc::Sender<Request>) -> Answer {
-    let (reply, state) = oneshot::channel();
-    if requests.send(Request::State(reply)).await.is_err() {
-        return Answer::Refused {
-            reason: "the box is shutting down".into(),
-        };
+fn admit(who: String, admitted: bool) -> RoomCommand {
+    RoomCommand::Admit {
+        who: ParticipantId(who),
+        admitted,
     }
-    match state.await {
-        Ok(state) => Answer::State(Box::new(state)),
-        Err(_) => Answer::Refused {
-            reason: "the box is starting".into(),
-        },
+}
+
+/// Asks the box for something it knows.
+async fn ask<T>(
+    requests: &mpsc::Sender<Request>,
+    request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    answer: impl FnOnce(T) -> Answer,
+) -> Answer {
+    let refused = |reason: &str| Answer::Refused { reason: reason.into() };
+    let (reply, known) = oneshot::channel();
+    if requests.send(request(reply)).await.is_err() {
+        return refused("the box is shutting down");
     }
+    known.await.map_or_else(|_| refused("the box is starting"), answer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn ask(line: &str) -> (serde_json::Value, Option<Request>) {
+    async fn told(line: &str) -> (serde_json::Value, Option<Request>) {
         let (sender, mut receiver) = mpsc::channel(1);
         let answer = answer(line, "Salle 4", &sender).await;
         (serde_json::to_value(answer).unwrap(), receiver.try_recv().ok())
@@ -195,12 +244,40 @@ mod tests {
 
     #[tokio::test]
     async fn a_join_line_becomes_a_join_command_with_the_boxs_name() {
-        let (answer, request) = ask(r#"{"command":"join","url":"https://meet.example.org/Salle123456"}"#).await;
+        let (answer, request) = told(r#"{"command":"join","url":"https://meet.example.org/Salle123456"}"#).await;
         assert_eq!(answer, "accepted");
         let Some(Request::Command(RoomCommand::Join(join))) = request else {
             panic!("{request:?}")
         };
         assert_eq!((join.name.as_str(), join.origin), ("Salle 4", Origin::InRoom));
+    }
+
+    #[tokio::test]
+    async fn what_people_do_in_a_meeting_has_a_line_each() {
+        for (line, command) in [
+            (r#"{"command":"hand","raised":true}"#, RoomCommand::RaiseHand(true)),
+            (
+                r#"{"command":"name","name":"Salle 5"}"#,
+                RoomCommand::SetName("Salle 5".into()),
+            ),
+            (
+                r#"{"command":"say","text":"oui","to":"cd34"}"#,
+                RoomCommand::Say {
+                    to: Some(ParticipantId("cd34".into())),
+                    text: "oui".into(),
+                },
+            ),
+            (r#"{"command":"roomPassword"}"#, RoomCommand::SetPassword(None)),
+            (r#"{"command":"refuse","who":"k"}"#, admit("k".into(), false)),
+            (r#"{"command":"stay"}"#, RoomCommand::Stay),
+        ] {
+            let (answer, request) = told(line).await;
+            assert_eq!(answer, "accepted", "{line}");
+            assert!(
+                matches!(request, Some(Request::Command(told)) if told == command),
+                "{line}"
+            );
+        }
     }
 
     #[tokio::test]
@@ -212,7 +289,7 @@ mod tests {
             r#"{"command":"fly"}"#,
             r#"{"command":"leave","now":true}"#,
         ] {
-            let (answer, request) = ask(line).await;
+            let (answer, request) = told(line).await;
             assert!(
                 answer["refused"]["reason"]
                     .as_str()

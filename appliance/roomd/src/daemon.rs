@@ -1,6 +1,8 @@
 //! `roomd run`: the daemon of a box. It waits for commands on its control socket and lives until it is told to end.
 
-use room::{Language, Milestone, RoomOptions, RoomState, Transition};
+use std::time::Duration;
+
+use room::{Language, Milestone, RoomOptions, RoomState, Timing, Transition};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -33,6 +35,13 @@ pub async fn run(run: Run) -> Result<u8, Failure> {
         language,
         equipment: check::equipment(&devices)?,
         ask_password: true,
+        chat: configuration.chat,
+        timing: Timing {
+            alone: configuration
+                .leave_when_alone_s
+                .map_or(Timing::default().alone, |seconds| Duration::from_secs(seconds.into())),
+            ..Timing::default()
+        },
         ..RoomOptions::default()
     };
     let state_directory = identity::state_directory(configuration.state_directory.as_deref());

@@ -130,7 +130,13 @@ fn command(line: &str) -> Option<RoomCommand> {
         "unmute" => Some(RoomCommand::SetMicrophone { on: true, origin }),
         "camera on" => Some(RoomCommand::SetCamera { on: true, origin }),
         "camera off" => Some(RoomCommand::SetCamera { on: false, origin }),
+        "hand" => Some(RoomCommand::RaiseHand(true)),
+        "hand down" => Some(RoomCommand::RaiseHand(false)),
+        "stay" => Some(RoomCommand::Stay),
         "leave" => Some(RoomCommand::Leave),
-        _ => None,
+        _ => line.strip_prefix("say ").map(|text| RoomCommand::Say {
+            to: None,
+            text: text.to_owned(),
+        }),
     }
 }

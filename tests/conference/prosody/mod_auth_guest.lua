@@ -26,7 +26,6 @@ module:hook_global("websocket-session", function (event)
 	event.session.conference_room = values.room;
 	event.session.conference_token = values.token;
 	event.session.conference_previd = values.previd;
-	event.session.conference_peer = values.peer;
 end);
 
 local function token_problem(session)
@@ -65,6 +64,7 @@ function provider.get_sasl_handler(session)
 end
 
 module:add_identity("component", "room_metadata", "metadata." .. module.host);
-module:add_identity("component", "lobbyrooms", "lobby." .. module.host);
+module:add_identity("component", "av_moderation", "avmoderation." .. module.host);
+module:add_identity("component", "breakout_rooms", "breakout." .. module.host);
 
 module:provides("auth", provider);

@@ -8,7 +8,7 @@ use crate::Conference;
 use crate::bridge::BridgeCommand;
 use crate::bridge::link::{Direction, Fault};
 use crate::focus::sources::Media;
-use crate::focus::{Command, ConferenceReply, Crowd, Impostor, JoinRefusal, LobbyOrder};
+use crate::focus::{Command, Crowd, Impostor, Moderation, Recording};
 
 impl Conference {
     /// A moderator mutes the guest, as the focus passes it on.
@@ -19,6 +19,35 @@ impl Conference {
     /// Somebody who may not mutes the guest: it must not obey.
     pub fn mute_by_impostor(&self, media: Media, impostor: Impostor) {
         self.to_guest(|nick| Command::MuteByImpostor { nick, media, impostor });
+    }
+
+    /// A moderator decides who may unmute.
+    pub fn moderate(&self, media: Media, what: Moderation) {
+        self.to_guest(|nick| Command::Moderate { nick, media, what });
+    }
+
+    /// Somebody who is no component says that unmuting is moderated: it must change nothing.
+    pub fn moderate_by_impostor(&self, media: Media) {
+        self.to_guest(|nick| Command::ModerateByImpostor { nick, media });
+    }
+
+    /// The moderators send the guest to a breakout room of this name, or (none) back to the main room `main`.
+    pub fn send_to_room(&self, main: &str, side: Option<&str>) {
+        let main = self.room_jid(main);
+        let side = side.map(str::to_owned);
+        self.to_guest(|nick| Command::SendToRoom { nick, main, side });
+    }
+
+    /// The focus tells that the meeting is recorded, or not any more.
+    pub fn record(&self, room: &str, recording: Recording, on: bool) {
+        let room = self.room_jid(room);
+        self.ask(Command::Record { room, recording, on });
+    }
+
+    /// A peer writes to everybody, or to the guest alone.
+    pub fn chat(&self, text: &str, private: bool) {
+        let text = text.to_owned();
+        self.to_guest(|nick| Command::Chat { nick, private, text });
     }
 
     /// A peer stops sending (its presence stays).
@@ -47,33 +76,6 @@ impl Conference {
             room: self.room_jid(room),
             password: password.map(str::to_owned),
         });
-    }
-
-    /// Switches the lobby of a room on or off, lets in or turns away who waits there.
-    pub fn lobby(&self, room: &str, order: LobbyOrder) {
-        let room = self.room_jid(room);
-        self.ask(Command::Lobby { room, order });
-    }
-
-    /// Refuses the next join of somebody who is no peer.
-    pub fn refuse_next_join(&self, room: &str, refusal: JoinRefusal) {
-        let room = self.room_jid(room);
-        self.ask(Command::RefuseJoin { room, refusal });
-    }
-
-    /// Answers the next conference request so; several are answered in their order.
-    pub fn answer_next_request(&self, reply: ConferenceReply) {
-        self.ask(Command::Reply(reply));
-    }
-
-    /// Keep-alive requests by HTTP that were answered so far.
-    pub fn keep_alives(&self) -> usize {
-        self.front.keep_alives()
-    }
-
-    /// From now on another shard answers by HTTP.
-    pub fn move_to_shard(&self, name: &str) {
-        self.front.set_shard(name);
     }
 
     /// Moves the guest's session: "moving", then a new session-initiate.

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::error::{Error, Result};
 
 const GUEST_MODULE: &str = include_str!("../prosody/mod_auth_guest.lua");
-const DOOR_MODULE: &str = include_str!("../prosody/mod_door.lua");
+const SPEAK_MODULE: &str = include_str!("../prosody/mod_speak.lua");
 const FOCUS_MODULE: &str = include_str!("../prosody/mod_wait_for_focus.lua");
 
 /// Where the host names of a domain live.
@@ -27,9 +27,13 @@ impl Hosts {
     pub fn muc(&self) -> String {
         format!("conference.{}", self.domain)
     }
-    /// The MUC service of the lobbies.
-    pub fn lobby(&self) -> String {
-        format!("lobby.{}", self.domain)
+    /// Who says what moderators allow.
+    pub fn av_moderation(&self) -> String {
+        format!("avmoderation.{}", self.domain)
+    }
+    /// The breakout rooms, and who sends people there.
+    pub fn breakout(&self) -> String {
+        format!("breakout.{}", self.domain)
     }
     /// Where conference requests go.
     pub fn focus(&self) -> String {
@@ -73,7 +77,7 @@ impl Prosody {
         let path = folder.path();
         write(&path.join("modules/mod_auth_guest.lua"), GUEST_MODULE)?;
         write(&path.join("modules/mod_wait_for_focus.lua"), FOCUS_MODULE)?;
-        write(&path.join("modules/mod_door.lua"), DOOR_MODULE)?;
+        write(&path.join("modules/mod_speak.lua"), SPEAK_MODULE)?;
         std::fs::create_dir_all(path.join("data")).map_err(Error::io("data folder"))?;
         let config = path.join("prosody.cfg.lua");
         write(
@@ -165,8 +169,8 @@ fn configuration(
 ) -> String {
     let folder = folder.display();
     let (domain, muc, focus, auth) = (&hosts.domain, hosts.muc(), hosts.focus(), hosts.auth());
-    let lobby = hosts.lobby();
     let (focus_user, crowd) = (hosts.focus_user(), hosts.crowd());
+    let (moderation, breakout) = (hosts.av_moderation(), hosts.breakout());
     let token = token_secret
         .map(|s| format!("  guest_token_secret = \"{s}\"\n"))
         .unwrap_or_default();
@@ -202,7 +206,7 @@ VirtualHost "{domain}"
   external_services = {{ }}
 
 Component "{muc}" "muc"
-  modules_enabled = {{ "wait_for_focus", "door" }}
+  modules_enabled = {{ "wait_for_focus" }}
   admins = {{ "{focus_user}" }}
   focus_jid = "{focus_user}"
   metadata_host = "metadata.{domain}"
@@ -211,12 +215,18 @@ Component "{muc}" "muc"
   muc_room_default_public_jids = true
   muc_tombstones = false
 
-Component "{lobby}" "muc"
+Component "{breakout}" "muc"
+  modules_enabled = {{ "wait_for_focus", "speak" }}
   admins = {{ "{focus_user}" }}
+  focus_jid = "{focus_user}"
+  metadata_host = "metadata.{domain}"
   restrict_room_creation = true
   muc_room_locking = false
   muc_room_default_public_jids = true
   muc_tombstones = false
+
+Component "{moderation}" "speak"
+  focus_jid = "{focus_user}"
 
 Component "{focus}"
   component_secret = "{secret}"

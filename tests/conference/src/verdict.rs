@@ -37,8 +37,6 @@ pub mod rule {
     pub const SOURCE_INFO: &str = "3. SourceInfo is JSON with own sources only";
     /// §3.
     pub const CODEC_LIST: &str = "3. jitsi_participant_codecList is lower case and names vp8 or h264";
-    /// §3, lobby.
-    pub const LOBBY: &str = "3. the lobby is waited in under a name and another nick, and left by whoever is let in";
     /// §3, XEP-0115.
     pub const CAPS: &str = "3. caps hash equals the disco#info that is answered";
     /// §3.
@@ -86,6 +84,11 @@ pub mod rule {
     pub const MUTE_OBEYED: &str = "7. a moderator's mute stops the media and is shown in the presence";
     /// §7.
     pub const MUTE_IMPOSTOR: &str = "7. mute from anyone but focus, or false, is ignored";
+    /// §7.
+    pub const MODERATION: &str =
+        "7. under AV moderation a device goes on only by the client's own will once it is allowed";
+    /// §7.
+    pub const BREAKOUT: &str = "7. a client that is sent to another room of the meeting goes there";
     /// §3.
     pub const KICKED_STAYS_OUT: &str = "7. a kicked client does not come back by itself";
     /// §7.
@@ -114,7 +117,6 @@ pub mod rule {
         NICK,
         SOURCE_INFO,
         CODEC_LIST,
-        LOBBY,
         CAPS,
         FEATURES,
         PRESENCE_WHOLE,
@@ -138,6 +140,8 @@ pub mod rule {
         RTX,
         MUTE_OBEYED,
         MUTE_IMPOSTOR,
+        MODERATION,
+        BREAKOUT,
         KICKED_STAYS_OUT,
         PING_REPLY,
         MOVE,

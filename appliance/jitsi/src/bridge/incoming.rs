@@ -101,6 +101,8 @@ pub enum Incoming {
     EndpointStats {
         /// Endpoint id.
         from: String,
+        /// How good its connection is, 0 to 100, where it says so.
+        quality: Option<u8>,
     },
     /// A class we do not know, cut to 64 characters, or know and do nothing with.
     Ignored(String),
@@ -167,6 +169,7 @@ impl Incoming {
             }),
             "EndpointStats" => Ok(Self::EndpointStats {
                 from: name(&json, "EndpointStats", "from")?,
+                quality: json.get("connectionQuality").and_then(Value::as_f64).map(per_cent),
             }),
             _ => Ok(Self::Ignored(limited(&class, 64))),
         }
@@ -213,6 +216,11 @@ fn name(json: &Map<String, Value>, class: &'static str, field: &'static str) -> 
     json.get(field)
         .and_then(valid_name)
         .ok_or(IncomingError::Field { class, field })
+}
+
+/// A figure brought into 0 to 100.
+fn per_cent(value: f64) -> u8 {
+    value.round().clamp(0.0, 100.0) as u8
 }
 
 fn valid_name(json: &Value) -> Option<String> {

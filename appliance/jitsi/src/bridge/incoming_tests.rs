@@ -64,8 +64,11 @@ fn every_class_of_the_list_is_read() {
             },
         ),
         (
-            json!({"colibriClass": "EndpointStats", "from": "cd", "x": 1}),
-            Incoming::EndpointStats { from: "cd".into() },
+            json!({"colibriClass": "EndpointStats", "from": "cd", "connectionQuality": 87.6, "x": 1}),
+            Incoming::EndpointStats {
+                from: "cd".into(),
+                quality: Some(88),
+            },
         ),
         (
             json!({"colibriClass": "SyntheticSourceSendingChangeEvent", "sourceName": "x", "sending": true, "timestamp": 1}),

@@ -7,4 +7,4 @@ mod outgoing;
 
 pub use constraints::{MaxHeight, ReceiverConstraints};
 pub use incoming::{Incoming, IncomingError, MAX_MESSAGE_BYTES, SourceMapping};
-pub use outgoing::{EndpointStatistics, Outgoing, SourceVideoType};
+pub use outgoing::{Bitrate, EndpointStatistics, Outgoing, PacketLoss, SourceVideoType};

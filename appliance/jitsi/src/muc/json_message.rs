@@ -9,7 +9,7 @@ use crate::discovery::ice_servers_from_json;
 use crate::stanza::limited;
 use crate::{jid, ns};
 
-use super::MuteMedia;
+use super::{BreakoutRooms, MuteMedia};
 
 /// Longest JSON text read.
 const MAX_BYTES: usize = 256 << 10;
@@ -21,6 +21,8 @@ pub enum JsonMessage {
     RoomMetadata(RoomMetadata),
     /// Moderators decide who may speak or be seen.
     AvModeration(AvModeration),
+    /// Rooms beside the main room.
+    BreakoutRooms(BreakoutRooms),
     /// Something this box does nothing with; its `type`.
     Other(String),
 }
@@ -32,6 +34,8 @@ pub struct RoomMetadata {
     pub ice_servers: Option<Vec<IceServer>>,
     /// Begin with these devices off.
     pub start_muted: Option<Muted>,
+    /// What is said is written down.
+    pub transcribed: Option<bool>,
 }
 
 /// Moderators decide who may speak or be seen.
@@ -70,6 +74,7 @@ impl JsonMessage {
         let json: Value = serde_json::from_str(text).ok()?;
         match json.get("type")?.as_str()? {
             "room_metadata" => Some(Self::RoomMetadata(RoomMetadata::read(&json))),
+            "breakout_rooms" => Some(Self::BreakoutRooms(BreakoutRooms::read(&json)?)),
             "av_moderation" => Some(Self::AvModeration(AvModeration::read(&json)?)),
             other => Some(Self::Other(limited(other, 64))),
         }
@@ -86,6 +91,10 @@ impl RoomMetadata {
             ice_servers: services
                 .filter(|services| services.is_array())
                 .map(ice_servers_from_json),
+            transcribed: metadata
+                .get("recording")
+                .and_then(|recording| recording.get("isTranscribingEnabled"))
+                .and_then(Value::as_bool),
             start_muted: start_muted.map(|start| Muted {
                 audio: is_true(start, "audio"),
                 video: is_true(start, "video"),

@@ -1,6 +1,8 @@
 //! The room as a chat room (XEP-0045 with Jitsi's children): our presence, the others', leaving, being put out, and what
 //! moderators say (`specs/jitsi-client.md §3`, `§7`).
 
+mod breakout;
+mod chat;
 mod join_error;
 mod json_message;
 mod message;
@@ -10,8 +12,12 @@ mod nick;
 mod occupant;
 mod own_presence;
 mod presence;
+mod recording;
+mod room_control;
 mod source_info;
 
+pub use breakout::{BreakoutRoom, BreakoutRooms};
+pub use chat::{Chat, chat_message};
 pub use join_error::JoinError;
 pub use json_message::{AvModeration, JsonMessage, RoomMetadata};
 pub use message::{RoomMessage, room_message};
@@ -21,4 +27,6 @@ pub use nick::nick;
 pub use occupant::{FOCUS_NICK, Occupant, Role};
 pub use own_presence::{OwnPresence, leave};
 pub use presence::{MucPresence, UnavailableCause};
+pub use recording::{RecordingStatus, transcription};
+pub use room_control::{admit, password_form, turn_away};
 pub use source_info::{SourceState, audio_source_name, camera_source_name, parse_source_info};

@@ -135,6 +135,10 @@ impl Occupant {
             video_muted: self.camera().is_none(),
             camera: self.camera().map(str::to_owned),
             desktop: self.desktop().map(str::to_owned),
+            raised_hand: self.raised_hand,
+            encrypted: self.end_to_end_encrypted,
+            moderator: self.role == Role::Moderator,
+            quality: None,
         }
     }
 

@@ -65,6 +65,14 @@ impl OwnPresence {
         leave(&self.occupant)
     }
 
+    /// The presence that leaves for another room of the same meeting, so that nobody takes it for the end.
+    pub fn leave_for_another_room(&self) -> Element {
+        self.to()
+            .attr("type", "unavailable")
+            .child(element("status", ns::CLIENT).text("switch_room"))
+            .build()
+    }
+
     fn to(&self) -> Builder {
         element("presence", ns::CLIENT).attr("to", self.occupant.as_str())
     }

@@ -38,6 +38,7 @@ impl Meeting {
             deadline: cx.after(ENTERING),
         };
         self.moderation.begin();
+        self.marks = Default::default();
         self.progress(JoinStep::Entering, cx);
         if self.rejoin.is_some() {
             // Whoever comes back, comes back dark; the room closes its devices when it hears that we are in.
@@ -45,6 +46,7 @@ impl Meeting {
         }
         if let Some(presence) = self.membership.own_mut() {
             presence.muted = self.muted;
+            presence.raised_hand = None;
         }
         let password = self.request.password.clone();
         if let Some(join) = self.membership.own().map(|own| own.join(password.as_deref())) {
@@ -79,6 +81,8 @@ impl Meeting {
                 self.membership.rename(&nick);
                 self.ask_focus(cx);
             }
+            // A side room that does not take us is no reason to be in none.
+            _ if self.back_to_main_room(cx) => {}
             JoinError::Lobby {
                 lobby,
                 waiting_for_host,
@@ -162,10 +166,16 @@ impl Meeting {
         cx.event(ConferenceEvent::Joined {
             me: self.membership.me(),
         });
+        self.marks.enter();
+        self.tell_recording(cx);
+        self.tell_room(cx);
     }
 
     /// The room has not answered in time.
     pub fn room_is_silent(&mut self, cx: &mut Context) {
+        if self.back_to_main_room(cx) {
+            return;
+        }
         self.entry.silent += 1;
         if self.entry.silent < TRIES || self.rejoin.is_some() {
             self.ask_focus(cx);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use minidom::Element;
+use room::conference::ConferenceEvent;
 
 use super::context::Context;
 use super::meeting::{Meeting, Purpose};
@@ -41,6 +42,10 @@ impl Meeting {
         match purpose {
             Purpose::Features => self.announce(answer.and_then(ServerInfo::parse_iq).as_ref(), cx),
             Purpose::Relays { older } => self.relays(answer, older, cx),
+            Purpose::Password { protected } => cx.event(ConferenceEvent::PasswordSet {
+                protected: (!refused).then_some(protected),
+            }),
+            Purpose::Room => self.room_info(answer, cx),
             Purpose::Unmute(device) => self.unmute_answered(device, answer, cx),
             Purpose::Conference => self.conference_reply(answer, cx),
             Purpose::Accept if refused => self.accept_refused(answer, cx),
@@ -48,7 +53,7 @@ impl Meeting {
             Purpose::Sources => self.source_change_taken(cx),
             Purpose::Accept => self.sources_settled(cx),
             Purpose::Restart if refused => self.restart_refused(answer, cx),
-            Purpose::Restart => {}
+            Purpose::Restart | Purpose::Nothing => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use media_protocol::{MediaKind, SessionId};
 use room::conference::{ConferenceEvent, ParticipantId, ReceiveWish};
 
-use super::context::{Context, backoff, due, earliest};
+use super::context::{Context, PerSecond, backoff, due, earliest};
 use super::meeting::Meeting;
 use super::{ConnectionId, Output, SocketEvent};
 use crate::bridge::{Incoming, MaxHeight, Outgoing, ReceiverConstraints, SourceVideoType};
@@ -31,29 +31,7 @@ pub(super) struct Channel {
     /// When the bridge is told that our camera is off after all.
     confess: Option<Instant>,
     web_socket: Option<WebSocket>,
-    pings: Pings,
-}
-
-/// How many pings were answered in the present second.
-#[derive(Debug, Default)]
-struct Pings {
-    since: Option<Instant>,
-    answered: u32,
-}
-
-impl Pings {
-    /// Counts one more; false if it is too many.
-    fn count(&mut self, now: Instant) -> bool {
-        let same_second = |since: Instant| now.duration_since(since) < Duration::from_secs(1);
-        if !self.since.is_some_and(same_second) {
-            *self = Self {
-                since: Some(now),
-                answered: 0,
-            };
-        }
-        self.answered += 1;
-        self.answered <= PINGS
-    }
+    pings: PerSecond,
 }
 
 #[derive(Debug)]
@@ -65,6 +43,11 @@ struct WebSocket {
 }
 
 impl Channel {
+    /// Something can be said to the bridge.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     pub fn next_deadline(&self) -> Option<Instant> {
         earliest([
             self.confess,
@@ -170,6 +153,7 @@ impl Meeting {
 
     /// What is said on each opening: the bridge sends nothing, and no picture, before it.
     fn greet_bridge(&mut self, cx: &mut Context) {
+        self.quality.begin(cx.now);
         self.say(&Outgoing::ClientHello {}, cx);
         self.tell_constraints(cx);
         // A camera that was off comes into the bridge's calculation up to 5 s after it is on. At the beginning ours is
@@ -187,7 +171,7 @@ impl Meeting {
     }
 
     /// Says something on the open channel.
-    fn say(&mut self, message: &Outgoing, cx: &mut Context) {
+    pub fn say(&mut self, message: &Outgoing, cx: &mut Context) {
         let Some(session) = self.session.as_ref().filter(|_| self.channel.open) else {
             return;
         };
@@ -267,6 +251,13 @@ impl Meeting {
                 }
                 self.tell_session(cx);
             }
+            Incoming::EndpointStats {
+                from,
+                quality: Some(quality),
+            } => {
+                self.membership.set_quality(&from, quality);
+                self.tell_participants(cx);
+            }
             Incoming::EndpointMessage { from, payload } => self.endpoint_message(&from, &payload, cx),
             _ => {}
         }
@@ -281,7 +272,7 @@ impl Meeting {
             .get("id")
             .filter(|id| id.is_number() || id.as_str().is_some_and(|id| id.len() <= 64));
         if let Some(id) = id
-            && self.channel.pings.count(cx.now)
+            && self.channel.pings.count(cx.now, PINGS)
         {
             self.say(&Outgoing::ping_response(from, id), cx);
         }

@@ -21,6 +21,7 @@ pub(super) struct Context {
     connections: u64,
     next_session: SessionId,
     iqs: u64,
+    birth: Instant,
 }
 
 impl Context {
@@ -37,6 +38,7 @@ impl Context {
             wall_clock: None,
             connections: 0,
             iqs: 0,
+            birth: now,
         }
     }
 
@@ -68,6 +70,15 @@ impl Context {
             .collect()
     }
 
+    /// The time of day in ms since 1970, as others write it into stanzas.
+    pub fn epoch_ms(&self) -> u64 {
+        let lived = self.now.duration_since(self.birth).as_millis();
+        self.options
+            .epoch_ms
+            .saturating_add(u64::try_from(lived).unwrap_or(u64::MAX))
+            .max(1)
+    }
+
     pub fn event(&mut self, event: ConferenceEvent) {
         self.outputs.push(Output::Event(event));
     }
@@ -84,6 +95,28 @@ impl Context {
     /// An instant so far from now.
     pub fn after(&self, duration: Duration) -> Instant {
         self.now + duration
+    }
+}
+
+/// Counts what may come so and so often within a second.
+#[derive(Debug, Default)]
+pub(super) struct PerSecond {
+    since: Option<Instant>,
+    counted: u32,
+}
+
+impl PerSecond {
+    /// Counts one more; false if it is above the limit.
+    pub fn count(&mut self, now: Instant, limit: u32) -> bool {
+        let same_second = |since: Instant| now.duration_since(since) < Duration::from_secs(1);
+        if !self.since.is_some_and(same_second) {
+            *self = Self {
+                since: Some(now),
+                counted: 0,
+            };
+        }
+        self.counted = self.counted.saturating_add(1);
+        self.counted <= limit
     }
 }
 

@@ -58,6 +58,7 @@ impl Meeting {
             cx.event(ConferenceEvent::Ending(outcome));
         }
         self.drop_session(cx);
+        self.leave_hall(cx);
         self.restarts.forget();
         self.rejoin = None;
         self.pending.clear();

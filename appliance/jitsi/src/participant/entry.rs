@@ -85,6 +85,11 @@ impl Meeting {
             entry: Entry::default(),
             announced: Default::default(),
             moderation: Default::default(),
+            side_rooms: Default::default(),
+            hall: None,
+            marks: Default::default(),
+            messages: Default::default(),
+            quality: Default::default(),
             membership: Default::default(),
             lobby: None,
             conference_http: None,
@@ -249,7 +254,7 @@ impl Meeting {
         if let Some(signalling) = &mut self.signalling {
             signalling.bound = true;
         }
-        let room = format!("{}@{}", self.url.room, deployment.muc);
+        let room = self.side_rooms.room(&format!("{}@{}", self.url.room, deployment.muc));
         let nick = nick(own_jid, &mut cx.chance);
         let presence = OwnPresence {
             occupant: format!("{room}/{nick}"),

@@ -8,16 +8,20 @@ use room::outcome::Outcome;
 
 use super::channel::Channel;
 use super::components::Announced;
-use super::context::{Context, earliest};
+use super::context::{Context, PerSecond, earliest};
 use super::departure::Departure;
 use super::entry::Entry;
+use super::hall::Hall;
 use super::keep_alive::KeepAlive;
 use super::lobby::Lobby;
+use super::marks::Marks;
 use super::membership::Membership;
 use super::moderation::Moderation;
+use super::quality::Quality;
 use super::recovery::{Rejoin, Restarts};
 use super::resumption::Resumption;
 use super::session::Session;
+use super::side_rooms::SideRooms;
 use super::{ConnectionId, HttpResponse, Input, NetworkError, Output, SocketEvent};
 use crate::config_js::Deployment;
 use crate::left_behind::LeftBehind;
@@ -70,6 +74,12 @@ pub(super) enum Purpose {
     Restart,
     /// Our wish that the focus lifts its mute of a device.
     Unmute(Device),
+    /// Our wish to set (or remove) the room's password.
+    Password { protected: bool },
+    /// The room's own features.
+    Room,
+    /// Nothing depends on the answer.
+    Nothing,
 }
 
 /// The signalling connection.
@@ -96,6 +106,11 @@ pub(super) struct Meeting {
     pub entry: Entry,
     pub announced: Announced,
     pub moderation: Moderation,
+    pub side_rooms: SideRooms,
+    pub hall: Option<Hall>,
+    pub marks: Marks,
+    pub messages: PerSecond,
+    pub quality: Quality,
     pub membership: Membership,
     pub lobby: Option<Lobby>,
     /// The conference request that is asked by HTTP, and until when.
@@ -174,6 +189,12 @@ impl Meeting {
             ConferenceCommand::SetMuted(muted) => self.set_muted(muted, cx),
             ConferenceCommand::SetSources(sources) => self.set_sources(sources, cx),
             ConferenceCommand::Receive(wish) => self.receive(wish, cx),
+            ConferenceCommand::RaiseHand(up) => self.raise_hand(up, cx),
+            ConferenceCommand::SetName(name) => self.set_name(&name),
+            ConferenceCommand::Say { to, text } => self.say_in_room(to.as_ref(), &text, cx),
+            ConferenceCommand::SetPassword(password) => self.set_room_password(password.as_deref(), cx),
+            ConferenceCommand::Admit { who, admitted } => self.admit(&who, admitted, cx),
+            ConferenceCommand::Statistics(statistics) => self.statistics(statistics),
             ConferenceCommand::Media(session, event) => self.media(session, event, cx),
             ConferenceCommand::MediaLost => self.media_lost(cx),
             ConferenceCommand::Leave => self.depart(Outcome::Left, cx),
@@ -212,6 +233,7 @@ impl Meeting {
         self.tick_pending(cx);
         self.tick_session(cx);
         self.tick_channel(cx);
+        self.tick_quality(cx);
         self.tick_recovery(cx);
         self.tick_departure(cx);
     }
@@ -239,6 +261,7 @@ impl Meeting {
             self.next_answer(),
             self.session.as_ref().and_then(Session::next_deadline),
             self.channel.next_deadline(),
+            self.quality.next_deadline(),
             self.restarts.next_deadline().filter(|_| !self.suspended()),
             self.rejoin.as_ref().map(|rejoin| rejoin.limit),
         ])

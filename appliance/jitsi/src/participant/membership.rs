@@ -1,5 +1,7 @@
 //! Who is in the room: ourselves, the focus, the others (`specs/jitsi-client.md §3`), and whom we obey (`§2`, trust).
 
+use std::collections::BTreeMap;
+
 use minidom::Element;
 use room::conference::{ConferenceEvent, Muted, Participant, ParticipantId};
 use room::outcome::Outcome;
@@ -35,6 +37,8 @@ pub(super) struct Membership {
     others: Vec<Occupant>,
     /// Our own ids of earlier stays: the server keeps a ghost until it has noticed the lost connection, which is nobody.
     past: Vec<String>,
+    /// How good others say their connection is, 0 to 100.
+    quality: BTreeMap<String, u8>,
     told: Option<Vec<Participant>>,
 }
 
@@ -58,8 +62,18 @@ impl Membership {
     /// Forgets everybody: we are out.
     pub fn clear(&mut self) {
         self.others.clear();
+        self.quality.clear();
         self.focus = Focus::Absent;
         self.told = None;
+    }
+
+    /// The stay goes on in another room, under the same nick.
+    pub fn change_room(&mut self, room: String) {
+        if let Some(own) = &mut self.own {
+            own.occupant = format!("{room}/{}", own.id());
+        }
+        self.room = room;
+        self.clear();
     }
 
     /// Takes another nick before the next try.
@@ -125,15 +139,35 @@ impl Membership {
         self.others
             .iter()
             .filter(|other| !self.past.contains(&other.id))
-            .map(Occupant::participant)
+            .map(|other| Participant {
+                quality: self.quality.get(&other.id).copied(),
+                ..other.participant()
+            })
             .collect()
+    }
+
+    /// Somebody has said how good their connection is.
+    pub fn set_quality(&mut self, id: &str, quality: u8) {
+        if self.is_here(id) {
+            self.quality.insert(id.to_owned(), quality);
+        }
+    }
+
+    /// Whether somebody of this id is in the room.
+    pub fn is_here(&self, id: &str) -> bool {
+        self.others.iter().any(|other| other.id == id)
+    }
+
+    /// The name of somebody in the room.
+    pub fn name_of(&self, id: &str) -> Option<String> {
+        self.others.iter().find(|other| other.id == id)?.name.clone()
     }
 }
 
 impl Meeting {
     /// A presence has arrived.
     pub fn presence(&mut self, presence: &Element, cx: &mut Context) {
-        if self.lobby_presence(presence, cx) {
+        if self.lobby_presence(presence, cx) || self.hall_presence(presence, cx) {
             return;
         }
         let from = presence.attr("from").unwrap_or_default();
@@ -154,9 +188,14 @@ impl Meeting {
                 self.membership.focus = self.membership.judge_focus(&occupant);
                 if self.membership.focus == Focus::Impostor {
                     tracing::warn!("the seat of the focus is taken by somebody else, who is not obeyed");
+                } else {
+                    self.recording_status(presence, cx);
                 }
             }
-            MucPresence::Available { occupant, .. } => self.occupant(*occupant, cx),
+            MucPresence::Available { occupant, .. } => {
+                self.transcription_status(&occupant.id, presence, cx);
+                self.occupant(*occupant, cx);
+            }
             MucPresence::Unavailable { own: true, cause, .. } => self.put_out(cause, cx),
             MucPresence::Unavailable { id, .. } if id == FOCUS_NICK => {
                 let genuine = std::mem::take(&mut self.membership.focus) == Focus::Genuine;
@@ -184,6 +223,9 @@ impl Meeting {
     fn occupant_gone(&mut self, id: &str, cx: &mut Context) {
         self.membership.others.retain(|other| other.id != id);
         self.membership.past.retain(|past| past != id);
+        self.membership.quality.remove(id);
+        self.marks.forget(id);
+        self.tell_recording(cx);
         // The focus announces no source-remove for those who leave.
         if let Some(session) = &mut self.session {
             session.table.drop_owner(id);
@@ -214,6 +256,7 @@ impl Meeting {
         match cause {
             UnavailableCause::Kicked { .. } | UnavailableCause::Removed => self.depart_outside(Outcome::Kicked, cx),
             UnavailableCause::Banned => self.depart_outside(Outcome::Banned, cx),
+            UnavailableCause::Destroyed { .. } if self.back_to_main_room(cx) => {}
             UnavailableCause::Destroyed { .. } => self.depart_outside(Outcome::MeetingEnded, cx),
             UnavailableCause::Left | UnavailableCause::ServiceEnded | UnavailableCause::NickChanged => {
                 self.leave_and_rejoin(Outcome::ServiceGone, cx);

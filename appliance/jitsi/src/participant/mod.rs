@@ -4,7 +4,9 @@
 //! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `lobby` (before it),
 //! `answers` and `stanzas` (what arrives), `membership` (who is here), `components` and `moderation` (what those in
 //! charge say), `negotiation` (sessions with the focus), `session` and `channel` (one session and its
-//! bridge channel), `resumption` (a lost socket), `recovery` (what broke), `departure`.
+//! bridge channel), `conversation`, `marks`, `quality` (what else is said), `side_rooms` and `hall` (other rooms of the
+//! meeting: breakouts, and the lobby as a moderator sees it), `resumption` (a lost socket), `recovery` (what broke),
+//! `departure`.
 
 mod admission;
 mod answers;
@@ -12,20 +14,25 @@ mod channel;
 mod components;
 mod conference_http;
 mod context;
+mod conversation;
 mod departure;
 mod entry;
+mod hall;
 mod input;
 mod keep_alive;
 mod lobby;
+mod marks;
 mod meeting;
 mod membership;
 mod moderation;
 mod negotiation;
 mod own_sources;
+mod quality;
 mod recovery;
 mod request;
 mod resumption;
 mod session;
+mod side_rooms;
 mod stanzas;
 
 pub use input::{ConnectionId, HttpBody, HttpRequest, HttpResponse, Input, NetworkError, Output, SocketEvent};

@@ -46,6 +46,11 @@ impl Moderation {
         }
     }
 
+    /// Our own presence has said so.
+    pub fn is_moderator(&self) -> bool {
+        self.moderator
+    }
+
     fn rule(&mut self, device: Device) -> &mut Rule {
         match device {
             Device::Microphone => &mut self.rules[0],
@@ -97,7 +102,9 @@ impl Meeting {
     pub fn set_moderator(&mut self, moderator: bool, cx: &mut Context) {
         if self.moderation.moderator != moderator {
             self.moderation.moderator = moderator;
+            cx.event(ConferenceEvent::Moderator(moderator));
             self.tell_permissions(None, cx);
+            self.ask_room(cx);
         }
     }
 

@@ -169,7 +169,8 @@ impl Meeting {
         }
     }
 
-    fn begin_rejoin(&mut self, outcome: Outcome, cx: &mut Context) {
+    /// We were in the room and will be in one again.
+    pub fn begin_rejoin(&mut self, outcome: Outcome, cx: &mut Context) {
         self.restarts.forget();
         if self.rejoin.is_none() {
             self.rejoin = Some(Rejoin {

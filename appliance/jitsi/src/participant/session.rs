@@ -70,6 +70,14 @@ impl Session {
         &self.offer.sid
     }
 
+    /// Region of the bridge.
+    pub fn region(&self) -> Option<String> {
+        self.offer
+            .bridge_session
+            .as_ref()
+            .and_then(|bridge| bridge.region.clone())
+    }
+
     /// Our answer is sent.
     pub fn accepted(&self) -> bool {
         self.accepted

@@ -69,7 +69,8 @@ impl Meeting {
             RoomMessage::Json { from, .. } if !from.contains('@') && self.announced.hold(message) => {}
             RoomMessage::Json { from, message } => self.json_message(&from, &message, cx),
             RoomMessage::Admitted { password } => self.admitted(password, cx),
-            RoomMessage::ConfigurationChanged | RoomMessage::Other => {}
+            RoomMessage::ConfigurationChanged => self.ask_room(cx),
+            RoomMessage::Other => self.chat(message, cx),
         }
     }
 
@@ -81,6 +82,10 @@ impl Meeting {
                 if let Some(servers) = metadata.ice_servers.clone() {
                     self.add_relays(servers);
                 }
+                if let Some(transcribed) = metadata.transcribed {
+                    self.marks.transcribed = transcribed;
+                    self.tell_recording(cx);
+                }
                 if let Some(start_muted) = metadata.start_muted {
                     self.start_muted(start_muted, cx);
                 }
@@ -88,7 +93,13 @@ impl Meeting {
             JsonMessage::AvModeration(moderation) if components.is_component(Component::AvModeration, from) => {
                 self.moderated(moderation, cx);
             }
-            JsonMessage::RoomMetadata(_) | JsonMessage::AvModeration(_) | JsonMessage::Other(_) => {}
+            JsonMessage::BreakoutRooms(rooms) if components.is_component(Component::BreakoutRooms, from) => {
+                self.breakout_rooms(rooms, cx);
+            }
+            JsonMessage::RoomMetadata(_)
+            | JsonMessage::AvModeration(_)
+            | JsonMessage::BreakoutRooms(_)
+            | JsonMessage::Other(_) => {}
         }
     }
 

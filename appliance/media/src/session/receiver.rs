@@ -254,6 +254,7 @@ impl Receiver {
                 fps,
                 height,
                 lost: transport.lost(*ssrc),
+                packets: transport.arrived(*ssrc),
             }
         };
         self.incoming.iter_mut().map(statistics).collect()

@@ -243,6 +243,12 @@ impl Transport {
         self.watched.lost(ssrc)
     }
 
+    /// Packets of a received SSRC that arrived since the session began.
+    #[must_use]
+    pub fn arrived(&self, ssrc: u32) -> u64 {
+        self.watched.arrived(ssrc)
+    }
+
     /// Whether lost packets of a received SSRC are asked for again: pictures yes, sound no.
     pub fn set_retransmission(&self, ssrc: u32, wanted: bool) {
         self.watched.set_retransmission(ssrc, wanted);

@@ -58,13 +58,22 @@ impl Watched {
     /// Packets of an SSRC that never arrived.
     #[must_use]
     pub fn lost(&self, ssrc: u32) -> i64 {
+        let lost = self.counter(ssrc, "num-lost");
+        i64::try_from(lost).unwrap_or(i64::MAX)
+    }
+
+    /// Packets of an SSRC that arrived since the session began.
+    pub fn arrived(&self, ssrc: u32) -> u64 {
+        self.counter(ssrc, "num-pushed")
+    }
+
+    fn counter(&self, ssrc: u32, name: &str) -> u64 {
         let statistics = self
             .jitterbuffer(ssrc)
             .map(|element| element.property::<gst::Structure>("stats"));
-        let lost = statistics
-            .and_then(|statistics| statistics.get::<u64>("num-lost").ok())
-            .unwrap_or(0);
-        i64::try_from(lost).unwrap_or(i64::MAX)
+        statistics
+            .and_then(|statistics| statistics.get::<u64>(name).ok())
+            .unwrap_or(0)
     }
 
     /// Whether lost packets of an SSRC are asked for again.

@@ -150,6 +150,7 @@ impl Painter {
         let words = [&plan.own.name, &plan.own.microphone, &plan.own.camera];
         let words: Vec<&str> = words
             .into_iter()
+            .chain(&plan.own.marks)
             .map(String::as_str)
             .filter(|word| !word.is_empty())
             .collect();

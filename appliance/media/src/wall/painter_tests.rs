@@ -19,6 +19,7 @@ fn plan(tiles: Vec<Tile>, banner: Option<&str>) -> Option<WallPlan> {
         name: "Salle 12".into(),
         microphone: "Micro coupé".into(),
         camera: "Caméra allumée".into(),
+        marks: Vec::new(),
     };
     let display = DisplayDevice::Simulated { snapshot: None };
     Some(WallPlan {

@@ -12,7 +12,7 @@ use crate::state::{State, Trigger};
 
 impl Room {
     /// Everything that may fall due.
-    pub(super) fn deadlines(&self) -> [Option<Instant>; 6] {
+    pub(super) fn deadlines(&self) -> [Option<Instant>; 7] {
         [
             self.state_limit().map(|(at, _)| at),
             self.media_stop_limit(),
@@ -20,6 +20,7 @@ impl Room {
             self.stage_change(),
             self.notice.as_ref().map(|(_, until)| *until),
             self.farewell_until,
+            self.talk_limit(),
         ]
     }
 
@@ -35,6 +36,7 @@ impl Room {
                 .stage
                 .settle(now, self.options.timing.speaker_hold, self.options.tiles);
         }
+        self.watch_talk(now);
         if let Some((at, outcome)) = self.state_limit()
             && at <= now
         {

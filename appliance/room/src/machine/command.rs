@@ -12,12 +12,25 @@ use crate::state::{State, Trigger};
 
 impl Room {
     pub(super) fn on_command(&mut self, command: RoomCommand, now: Instant) {
+        let origin = match &command {
+            RoomCommand::SetMicrophone { origin, .. } | RoomCommand::SetCamera { origin, .. } => *origin,
+            _ => Origin::InRoom,
+        };
+        if origin == Origin::InRoom {
+            self.stir(now);
+        }
         match command {
             RoomCommand::Join(join) => self.join(*join, now),
             RoomCommand::Leave => self.leave(Trigger::Leave, Outcome::Left, now),
             RoomCommand::Password(password) => self.password(password, now),
             RoomCommand::SetMicrophone { on, origin } => self.set_device(Device::Microphone, on, origin, now),
             RoomCommand::SetCamera { on, origin } => self.set_device(Device::Camera, on, origin, now),
+            RoomCommand::RaiseHand(up) => self.raise_hand(up, now),
+            RoomCommand::SetName(name) => self.set_name(&name, now),
+            RoomCommand::Say { to, text } => self.write(to, text, now),
+            RoomCommand::SetPassword(password) => self.moderate(ConferenceCommand::SetPassword(password), now),
+            RoomCommand::Admit { who, admitted } => self.moderate(ConferenceCommand::Admit { who, admitted }, now),
+            RoomCommand::Stay => {}
             RoomCommand::SetVolume(volume) if volume.is_nan() => {}
             RoomCommand::SetVolume(volume) => self.options.volume = volume.clamp(0.0, 1.0),
         }

@@ -33,7 +33,9 @@ impl Room {
             ConferenceEvent::Joined { .. } => self.joined(now),
             ConferenceEvent::Participants(participants) => {
                 if let Some(meeting) = &mut self.meeting {
+                    let company = !(participants.is_empty() && meeting.stage.people().is_empty());
                     meeting.stage.set_participants(participants);
+                    meeting.talk.company(company, now);
                 }
             }
             ConferenceEvent::DominantSpeaker(speaker) => {
@@ -75,6 +77,7 @@ impl Room {
             }
             ConferenceEvent::Ending(outcome) => self.leave(Trigger::GiveUp, outcome, now),
             ConferenceEvent::Ended(_) => {}
+            said => self.on_talk(said, now),
         }
     }
 
@@ -140,6 +143,7 @@ impl Room {
         meeting.lobby_since = None;
         meeting.wrong_passwords = 0;
         meeting.wish = crate::conference::ReceiveWish::default();
+        meeting.talk.enter(now);
         // Said even if it is known: a word of ours may have been on its way while the participant entered.
         let say_muted = anew || meeting.announced != Muted::BOTH;
         meeting.announced = Muted::BOTH;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use media_protocol::{SessionId, SessionPlan};
 
 use super::stage::Stage;
+use super::talk::Talk;
 use crate::conference::{JoinStep, Muted, ReceiveWish, Sources};
 use crate::outcome::Outcome;
 use crate::snapshot::WaitingFor;
@@ -41,6 +42,7 @@ pub(super) struct Meeting {
     pub wish: ReceiveWish,
     /// Sources whose first picture in this session was told.
     pub first_frames: BTreeSet<String>,
+    pub talk: Talk,
     pub departure: Option<Departure>,
 }
 
@@ -80,6 +82,7 @@ impl Meeting {
             sources,
             wish: ReceiveWish::default(),
             first_frames: BTreeSet::new(),
+            talk: Talk::new(now),
             departure: None,
         }
     }

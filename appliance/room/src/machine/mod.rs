@@ -9,9 +9,11 @@ mod conference;
 mod device;
 mod meeting;
 mod output;
+mod people;
 mod permission;
 mod plan;
 mod stage;
+mod talk;
 mod worker;
 
 use std::time::Instant;
@@ -23,7 +25,7 @@ use crate::effect::{Effect, Milestone};
 use crate::input::RoomInput;
 use crate::options::RoomOptions;
 use crate::outcome::Outcome;
-use crate::snapshot::{Notice, OffReason, RoomState, WaitingFor};
+use crate::snapshot::{Countdown, Notice, OffReason, RoomState, WaitingFor};
 use crate::state::{State, Trigger, transition};
 use device::Switch;
 use meeting::{Departure, Meeting};
@@ -48,6 +50,8 @@ pub struct Room {
     playback_fault: Option<DeviceFault>,
     /// A passing notice and its end.
     notice: Option<(Notice, Instant)>,
+    /// Nobody else is here, and the box will leave so soon.
+    countdown: Option<Countdown>,
     shown: Option<RoomState>,
     out: Outbox,
 }
@@ -68,6 +72,7 @@ impl Room {
             worker: Worker::default(),
             playback_fault: None,
             notice: None,
+            countdown: None,
             shown: None,
             out: Outbox::default(),
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use media_protocol::SessionId;
 
 use super::Room;
-use crate::conference::{ConferenceCommand, Device, Muted};
+use crate::conference::{ConferenceCommand, Device, Muted, Recording};
 use crate::effect::Effect;
 use crate::snapshot::{DeviceStatus, Notice, RoomState};
 use crate::state::State;
@@ -124,6 +124,7 @@ impl Room {
 
     pub(super) fn view(&self) -> RoomState {
         let meeting = self.meeting.as_ref();
+        let talk = meeting.filter(|_| self.in_meeting()).map(|meeting| &meeting.talk);
         let joining = matches!(self.state, State::Joining | State::Waiting);
         RoomState {
             state: self.state,
@@ -141,6 +142,16 @@ impl Room {
             media_connected: meeting.is_some_and(|meeting| meeting.media_connected && !meeting.stalled),
             worker_running: self.worker.running(),
             volume: self.options.volume,
+            hand_raised: talk.is_some_and(|talk| talk.hand_raised),
+            hands: meeting.filter(|_| self.in_meeting()).map_or(0, |meeting| {
+                let people = meeting.stage.people().iter();
+                people.filter(|person| person.raised_hand.is_some()).count()
+            }),
+            moderator: talk.is_some_and(|talk| talk.moderator),
+            knocking: talk.map_or(0, |talk| talk.knocking.len()),
+            protected: talk.and_then(|talk| talk.protected),
+            recording: talk.map_or(Recording::default(), |talk| talk.recording),
+            side_room: talk.is_some_and(|talk| talk.side_room.is_some()),
             notice: self.current_notice(),
         }
     }
@@ -174,8 +185,11 @@ impl Room {
         if let Some(fault) = &self.playback_fault {
             return Some(Notice::PlaybackFailed(fault.clone()));
         }
+        if !meeting.talk.knocking.is_empty() {
+            return Some(Notice::Knocking);
+        }
         if meeting.stage.people().is_empty() {
-            return Some(Notice::Alone);
+            return Some(self.countdown.map_or(Notice::Alone, Notice::LeavingAlone));
         }
         meeting.stalled.then_some(Notice::MediaStalled)
     }

@@ -7,7 +7,7 @@ use media_protocol::{
 use super::Room;
 use super::meeting::Meeting;
 use crate::conference::Device;
-use crate::snapshot::OffReason;
+use crate::snapshot::{Notice, OffReason};
 use crate::state::State;
 use crate::words::{self, DeviceWord};
 
@@ -67,6 +67,7 @@ impl Room {
             name: meeting.name.clone(),
             microphone: words::device_state(language, Device::Microphone, self.device_word(Device::Microphone)).into(),
             camera: words::device_state(language, Device::Camera, self.device_word(Device::Camera)).into(),
+            marks: self.marks(),
         };
         Some(WallPlan {
             display,
@@ -98,10 +99,11 @@ impl Room {
                 } else {
                     id.clone()
                 },
-                name: if place.screen {
-                    words::screen_of(language, &name)
-                } else {
-                    name
+                name: match place.participant {
+                    _ if place.screen => words::screen_of(language, &name),
+                    person if person.encrypted => words::encrypted(language, &name),
+                    person if person.raised_hand.is_some() => words::hand_of(language, &name),
+                    _ => name,
                 },
                 source: place.source().map(str::to_owned),
                 audio_muted: place.participant.audio_muted,
@@ -134,6 +136,7 @@ impl Room {
         let meeting = self.meeting.as_ref();
         match self.state {
             State::Leaving => text(words::leaving(language)),
+            State::Reconnecting if meeting.is_some_and(|meeting| meeting.talk.moving) => text(words::moving(language)),
             State::Reconnecting => text(words::reconnecting(language)),
             State::Waiting => match meeting.and_then(|meeting| meeting.waiting_for) {
                 Some(waiting) => text(words::waiting(language, waiting)),
@@ -143,9 +146,7 @@ impl Room {
                 Some(step) => words::join_step(language, step),
                 None => words::joining(language),
             }),
-            State::InMeeting => self
-                .current_notice()
-                .and_then(|notice| text(words::notice(language, &notice))),
+            State::InMeeting => self.meeting_banner(),
             State::Idle => match (self.current_notice(), self.outcome) {
                 (Some(notice), _) => text(words::notice(language, &notice)),
                 (None, Some(outcome)) if self.farewell_until.is_some() => {
@@ -158,6 +159,16 @@ impl Room {
                 }
                 (None, _) => None,
             },
+        }
+    }
+
+    /// In a meeting: what people have to know now, else the last message, else what lasts.
+    fn meeting_banner(&self) -> Option<String> {
+        let notice = self.current_notice();
+        let line = |notice: Notice| words::notice(self.options.language, &notice).line();
+        match (notice, self.message_line()) {
+            (Some(Notice::Alone | Notice::Knocking), Some(message)) | (None, Some(message)) => Some(message),
+            (notice, _) => notice.map(line),
         }
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     pub fn source(&self) -> Option<&str> {
+        if self.participant.encrypted {
+            return None;
+        }
         let source = if self.screen {
             &self.participant.desktop
         } else {

@@ -10,7 +10,7 @@ use crate::effect::Milestone;
 use crate::input::WorkerInput;
 use crate::outcome::Outcome;
 use crate::snapshot::Notice;
-use crate::state::Trigger;
+use crate::state::{State, Trigger};
 
 /// The worker as the room knows it.
 #[derive(Debug, Default)]
@@ -103,7 +103,13 @@ impl Room {
             FromWorker::Capture(capture) => self.on_capture(capture),
             FromWorker::Session { session, event } => self.on_session(session, event),
             FromWorker::Wall(wall) => self.on_wall(wall),
-            FromWorker::Statistics(statistics) => self.milestone(Milestone::Statistics(Box::new(statistics))),
+            FromWorker::Statistics(statistics) => {
+                let statistics = Box::new(statistics);
+                if self.state == State::InMeeting {
+                    self.tell(ConferenceCommand::Statistics(statistics.clone()));
+                }
+                self.milestone(Milestone::Statistics(statistics));
+            }
             FromWorker::PlaybackFault { fault, .. } => self.playback_fault = Some(fault),
             FromWorker::PlaybackRecovered { .. } => self.playback_fault = None,
         }

@@ -1,8 +1,10 @@
 //! English.
 
 mod notice;
+mod talk;
 
 pub(super) use notice::notice;
+pub(super) use talk::{encrypted, hand_of, mark, moving, side_room, written_by};
 
 use media_protocol::DeviceFault;
 
@@ -20,6 +22,10 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
         Outcome::MeetingEnded => Words::new(
             "Meeting ended",
             "A moderator has ended it for everybody; there is nothing to do.",
+        ),
+        Outcome::NobodyLeft => Words::new(
+            "Nobody left in the meeting",
+            "You were alone and the device has left; join again when the others are there.",
         ),
         Outcome::Kicked => Words::new(
             "Removed from the meeting",
@@ -279,7 +285,7 @@ pub(super) fn in_meeting(participants: usize) -> String {
 }
 
 pub(super) const fn typed_commands() -> &'static str {
-    "Type: mute, unmute, camera on, camera off, leave (or Ctrl-C to leave)."
+    "Type: mute, unmute, camera on, camera off, hand, hand down, say ..., leave (or Ctrl-C to leave)."
 }
 
 pub(super) const fn type_password() -> &'static str {

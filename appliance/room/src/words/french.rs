@@ -1,8 +1,10 @@
 //! French. `\u{a0}` is the space that stands before `:`, `;`, `?` and `!` and does not break the line.
 
 mod notice;
+mod talk;
 
 pub(super) use notice::notice;
+pub(super) use talk::{encrypted, hand_of, mark, moving, side_room, written_by};
 
 use media_protocol::DeviceFault;
 
@@ -20,6 +22,10 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
         Outcome::MeetingEnded => Words::new(
             "Réunion terminée",
             "Un modérateur y a mis fin pour tout le monde\u{a0}; vous n’avez rien à faire.",
+        ),
+        Outcome::NobodyLeft => Words::new(
+            "Plus personne en réunion",
+            "Vous étiez seuls et l’appareil est sorti\u{a0}; rejoignez la réunion quand les autres y seront.",
         ),
         Outcome::Kicked => Words::new(
             "Salle retirée de la réunion",
@@ -282,7 +288,7 @@ pub(super) fn in_meeting(participants: usize) -> String {
 }
 
 pub(super) const fn typed_commands() -> &'static str {
-    "Tapez\u{a0}: mute, unmute, camera on, camera off, leave (ou Ctrl-C pour quitter)."
+    "Tapez\u{a0}: mute, unmute, camera on, camera off, hand, hand down, say …, leave (ou Ctrl-C pour quitter)."
 }
 
 pub(super) const fn type_password() -> &'static str {

@@ -111,6 +111,24 @@ impl DeviceWord {
     ];
 }
 
+/// A lasting mark beside the box's own state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// The meeting is recorded.
+    Recorded,
+    /// The meeting is broadcast.
+    Broadcast,
+    /// What is said is written down.
+    Transcribed,
+    /// Our hand is raised.
+    HandRaised,
+}
+
+impl Mark {
+    /// Every mark there is.
+    pub const ALL: [Mark; 4] = [Mark::Recorded, Mark::Broadcast, Mark::Transcribed, Mark::HandRaised];
+}
+
 /// A function of the catalogue in the language asked for.
 macro_rules! in_language {
     ($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) -> $result:ty) => {
@@ -174,6 +192,31 @@ in_language! {
     /// The service's own words about a refusal.
     service_says(text: &str) -> String
 }
+in_language! {
+    /// Under somebody whose hand is raised.
+    hand_of(name: &str) -> String
+}
+in_language! {
+    /// Under somebody whose picture and sound are end-to-end encrypted.
+    encrypted(name: &str) -> String
+}
+in_language! {
+    /// A message of somebody, to everybody or to this room alone.
+    written_by(name: &str, text: &str, private: bool) -> String
+}
+in_language! {
+    /// A lasting mark.
+    mark(mark: Mark) -> &'static str
+}
+in_language! {
+    /// The box is in a side room.
+    side_room(name: &str) -> String
+}
+in_language! {
+    /// On the way to another room of the same meeting.
+    moving() -> Words
+}
+
 in_language! {
     /// The box is in; `participants` counts everybody, the box included.
     in_meeting(participants: usize) -> String

@@ -1,4 +1,5 @@
 use super::*;
+use crate::snapshot::Countdown;
 
 /// Every pair of a title and a sentence, the same in every language in the same order.
 fn catalogue(language: Language) -> Vec<Words> {
@@ -38,8 +39,22 @@ fn catalogue(language: Language) -> Vec<Words> {
         Notice::PlaybackFailed(DeviceFault::Busy),
         Notice::MediaStalled,
         Notice::Alone,
+        Notice::NotModerator,
+        Notice::Moderator,
+        Notice::Knocking,
+        Notice::PasswordSet(true),
+        Notice::PasswordSet(false),
+        Notice::PasswordRefused,
+        Notice::MovedToRoom { side: true },
+        Notice::MovedToRoom { side: false },
     ];
-    let mut all = vec![joining(language), reconnecting(language), leaving(language)];
+    notices.extend(Countdown::ALL.map(Notice::LeavingAlone));
+    let mut all = vec![
+        joining(language),
+        reconnecting(language),
+        moving(language),
+        leaving(language),
+    ];
     all.extend(Outcome::ALL.map(|value| outcome(language, value)));
     all.extend(steps.map(|step| join_step(language, step)));
     all.extend(waits.map(|wait| waiting(language, wait)));
@@ -62,7 +77,13 @@ fn catalogue(language: Language) -> Vec<Words> {
 fn labels(language: Language) -> Vec<&'static str> {
     let devices = [Device::Microphone, Device::Camera];
     let words = devices.map(|device| DeviceWord::ALL.map(|word| device_state(language, device, word)));
-    words.into_iter().flatten().chain([unnamed(language)]).collect()
+    let marks = Mark::ALL.map(|value| mark(language, value));
+    words
+        .into_iter()
+        .flatten()
+        .chain(marks)
+        .chain([unnamed(language)])
+        .collect()
 }
 
 fn every_text(language: Language) -> Vec<String> {
@@ -72,7 +93,14 @@ fn every_text(language: Language) -> Vec<String> {
     words
         .chain(labels(language))
         .map(str::to_owned)
-        .chain([screen_of(language, "Ada"), service_says(language, "no")])
+        .chain([
+            screen_of(language, "Ada"),
+            hand_of(language, "Ada"),
+            encrypted(language, "Ada"),
+            written_by(language, "Ada", "42", true),
+            side_room(language, "Ada"),
+            service_says(language, "no"),
+        ])
         .collect()
 }
 

@@ -98,6 +98,10 @@ pub fn person(name: &str) -> Participant {
         video_muted: false,
         camera: Some(format!("{name}-v0")),
         desktop: None,
+        raised_hand: None,
+        encrypted: false,
+        moderator: false,
+        quality: None,
     }
 }
 

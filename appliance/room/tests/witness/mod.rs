@@ -14,6 +14,13 @@ pub struct Witness {
     consent: [bool; 2],
     /// A moderator must allow it first.
     locked: [bool; 2],
+    hand: bool,
+    moderator: bool,
+    /// Somebody else was in this meeting.
+    met: bool,
+    /// Nobody else is here, and nobody in the room has stirred, since.
+    alone_since: Option<Instant>,
+    stirred: bool,
     /// As the worker last said.
     open: [bool; 2],
     worker_runs: bool,
@@ -43,6 +50,11 @@ pub struct Witness {
     planned_before: (bool, bool),
 }
 
+/// What private messages contain in these lives.
+pub fn common_secret() -> &'static str {
+    "between us"
+}
+
 const BOTH_MUTED: Muted = Muted {
     audio: true,
     video: true,
@@ -54,6 +66,11 @@ impl Witness {
             equipment: options.equipment.clone(),
             consent: [false; 2],
             locked: [false; 2],
+            hand: false,
+            moderator: false,
+            met: false,
+            alone_since: None,
+            stirred: false,
             open: [false; 2],
             worker_runs: false,
             plan: None,
@@ -90,6 +107,7 @@ impl Witness {
     pub fn see_input(&mut self, input: &RoomInput) {
         self.planned_before = self.planned();
         self.remote = false;
+        self.stirred = matches!(input, RoomInput::Command(_));
         match input {
             RoomInput::Command(command) => self.see_command(command),
             RoomInput::Conference(event) => self.see_event(event),
@@ -110,7 +128,14 @@ impl Witness {
             RoomCommand::Leave => self.consent = [false; 2],
             RoomCommand::SetMicrophone { on, origin } => self.switch(0, *on, *origin),
             RoomCommand::SetCamera { on, origin } => self.switch(1, *on, *origin),
-            RoomCommand::Password(_) | RoomCommand::SetVolume(_) => {}
+            RoomCommand::Password(_)
+            | RoomCommand::SetVolume(_)
+            | RoomCommand::RaiseHand(_)
+            | RoomCommand::SetName(_)
+            | RoomCommand::Say { .. }
+            | RoomCommand::SetPassword(_)
+            | RoomCommand::Admit { .. }
+            | RoomCommand::Stay => {}
         }
     }
 
@@ -132,6 +157,10 @@ impl Witness {
                 }
                 if self.reconnecting || !self.inside {
                     self.announced = BOTH_MUTED;
+                }
+                if self.reconnecting || !self.inside {
+                    self.hand = false;
+                    self.moderator = false;
                 }
                 self.reconnecting = false;
                 self.inside = true;
@@ -163,6 +192,8 @@ impl Witness {
                 self.locked[index] = *permission == Permission::Locked;
                 self.consent[index] &= !self.locked[index];
             }
+            ConferenceEvent::Moderator(moderator) if self.participant => self.moderator = *moderator,
+            ConferenceEvent::Participants(people) if self.participant => self.met |= !people.is_empty(),
             ConferenceEvent::Session(session) => {
                 let id = session.as_ref().map(|session| session.id);
                 self.session = id.filter(|id| self.participant && !self.dead.contains(id));
@@ -179,6 +210,9 @@ impl Witness {
         self.consent = [false; 2];
         self.leave_told = false;
         self.locked = [false; 2];
+        self.hand = false;
+        self.moderator = false;
+        self.met = false;
         self.password_wanted = false;
         self.reconnecting = false;
         self.session = None;
@@ -274,6 +308,11 @@ impl Witness {
         if let Some(wall) = &plan.wall {
             assert!(wall.tiles.len() <= 6);
             assert!(wall.tiles.is_empty() || self.inside);
+            let private = wall
+                .banner
+                .as_deref()
+                .is_some_and(|banner| banner.contains(common_secret()));
+            assert!(!private, "what was written to the room alone is on the wall");
         }
         self.plan = Some(plan.clone());
     }
@@ -310,6 +349,16 @@ impl Witness {
                 self.sources = Some(*sources);
             }
             ConferenceCommand::Receive(wish) => assert!(wish.others.len() < 6),
+            ConferenceCommand::RaiseHand(up) => {
+                assert!(self.inside && *up != self.hand, "a hand is raised once, in a meeting");
+                self.hand = *up;
+            }
+            ConferenceCommand::SetName(_) | ConferenceCommand::Say { .. } | ConferenceCommand::Statistics(_) => {
+                assert!(self.inside, "said to nobody: {command:?}");
+            }
+            ConferenceCommand::SetPassword(_) | ConferenceCommand::Admit { .. } => {
+                assert!(self.inside && self.moderator, "only a moderator may: {command:?}");
+            }
         }
     }
 
@@ -336,6 +385,22 @@ impl Witness {
             }
         }
         self.announced = muted;
+    }
+
+    /// A box never keeps a meeting alive for nobody.
+    fn see_company(&mut self, state: &RoomState, now: Instant) {
+        assert!(!state.hand_raised || self.hand, "a hand that nobody raised");
+        if state.state != State::InMeeting || state.participants > 1 {
+            self.alone_since = None;
+            return;
+        }
+        if self.stirred {
+            self.alone_since = None;
+        }
+        let since = *self.alone_since.get_or_insert(now);
+        let timing = room::Timing::default();
+        let limit = if self.met { timing.alone } else { timing.expecting };
+        assert!(now < since + limit, "alone since {:?}", now - since);
     }
 
     pub fn see_end(&mut self, effects: &[Effect], room: &Room, now: Instant) {
@@ -366,6 +431,7 @@ impl Witness {
             state.state != State::Idle || !self.participant,
             "idle with a participant"
         );
+        self.see_company(&state, now);
         let planned = self.planned();
         // Invariant 3: while reconnecting only the media of before are fed.
         if state.state == State::Reconnecting && planned != (false, false) {

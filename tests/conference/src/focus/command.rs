@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::door::{JoinRefusal, LobbyOrder};
-use super::request::ConferenceReply;
 use super::sources::Media;
-use super::{Asked, Crowd, Expectation, Focus};
+use super::{Asked, Crowd, Expectation, Focus, Moderation, Recording};
 use crate::bridge::BridgeCommand;
 use crate::peers::{Peer, PeerPlace};
 use crate::xml::escape;
@@ -40,6 +38,49 @@ pub enum Command {
         /// How.
         impostor: Impostor,
     },
+    /// AV moderation.
+    Moderate {
+        /// Whom it concerns.
+        nick: String,
+        /// What.
+        media: Media,
+        /// How.
+        what: Moderation,
+    },
+    /// AV moderation by somebody who may not.
+    ModerateByImpostor {
+        /// Whom it concerns.
+        nick: String,
+        /// What.
+        media: Media,
+    },
+    /// Sends to a breakout room, or back.
+    SendToRoom {
+        /// Whom.
+        nick: String,
+        /// The main room.
+        main: String,
+        /// Name of the breakout room; none: the main room.
+        side: Option<String>,
+    },
+    /// The meeting is recorded, or not any more.
+    Record {
+        /// Which room.
+        room: String,
+        /// How.
+        recording: Recording,
+        /// It begins.
+        on: bool,
+    },
+    /// Somebody writes to everybody, or to the client alone.
+    Chat {
+        /// To whom.
+        nick: String,
+        /// To the client alone.
+        private: bool,
+        /// What.
+        text: String,
+    },
     /// Puts out of the room.
     Kick {
         /// Who.
@@ -58,31 +99,6 @@ pub enum Command {
         room: String,
         /// None clears.
         password: Option<String>,
-    },
-    /// Moves the lobby of a room.
-    Lobby {
-        /// Which room.
-        room: String,
-        /// How.
-        order: LobbyOrder,
-    },
-    /// Refuses the next join of somebody who is no peer.
-    RefuseJoin {
-        /// Which room.
-        room: String,
-        /// How.
-        refusal: JoinRefusal,
-    },
-    /// Answers the next conference request so.
-    Reply(ConferenceReply),
-    /// A conference request by HTTP.
-    HttpRequest {
-        /// The body.
-        body: String,
-        /// Of the header `Authorization`.
-        bearer: Option<String>,
-        /// Status and body of the answer.
-        reply: oneshot::Sender<(u16, String)>,
     },
     /// Moves the session to another transport.
     Move {
@@ -158,6 +174,16 @@ impl Focus {
                 }
             }
             Command::MuteByImpostor { nick, media, impostor } => self.mute_by_impostor(&nick, media, impostor),
+            Command::Moderate { nick, media, what } => self.moderate(&nick, media, what),
+            Command::ModerateByImpostor { nick, media } => self.moderate_as_impostor(&nick, media),
+            Command::SendToRoom { nick, main, side } => self.send_to_room(&nick, &main, side.as_deref()),
+            Command::Record { room, recording, on } => self.record(&room, recording, on),
+            Command::Chat { nick, private, text } => {
+                let room = self.room_of(&nick).unwrap_or_default();
+                if let Some(peer) = self.rooms.get(&room).and_then(|entry| entry.peers.values().next()) {
+                    peer.chat(&room, Some(nick.as_str()).filter(|_| private), &text);
+                }
+            }
             Command::Kick { nick, reason } => self.kick(&nick, &reason),
             Command::Destroy { reason } => self.destroy(&reason),
             Command::SetPassword { room, password } => {
@@ -167,10 +193,6 @@ impl Focus {
                 }
                 self.around.options.password = password;
             }
-            Command::Lobby { room, order } => self.lobby_order(&room, order),
-            Command::RefuseJoin { room, refusal } => self.refuse_join(&room, refusal),
-            Command::Reply(reply) => self.scripted.push_back(reply),
-            Command::HttpRequest { body, bearer, reply } => self.http_request(&body, bearer.as_deref(), reply),
             Command::Move { nick } => {
                 if let Some(room) = self.room_of(&nick) {
                     self.move_session(&room, &nick).await;

@@ -29,7 +29,7 @@ impl Focus {
 
     async fn presence(&mut self, stanza: &Element, kind: Option<&str>, room: &str, nick: &str) {
         if !self.rooms.contains_key(room) {
-            return self.lobby_presence(stanza, kind, room, nick);
+            return;
         }
         if nick == "focus" {
             match kind {
@@ -70,18 +70,6 @@ impl Focus {
             p.video_muted = video_muted;
         });
         if let Some(member) = entry.members.get_mut(nick) {
-            for (media, before, now) in [
-                (Media::Audio, member.audio_muted, audio_muted),
-                (Media::Video, member.video_muted, video_muted),
-            ] {
-                if before && !now {
-                    self.around.bridge.send(BridgeCommand::ForceMute {
-                        endpoint: nick.into(),
-                        media,
-                        on: false,
-                    });
-                }
-            }
             member.audio_muted = audio_muted;
             member.video_muted = video_muted;
             return;
@@ -111,8 +99,6 @@ impl Focus {
             p.audio_muted = audio_muted;
             p.video_muted = video_muted;
         });
-        self.expect_to_leave_the_lobby(room, nick, &jid);
-        let Some(entry) = self.rooms.get_mut(room) else { return };
         let first = entry.moderator.is_none();
         if first {
             entry.moderator = Some(nick.into());
@@ -297,6 +283,19 @@ impl Focus {
     }
 
     fn check(&self, check: super::Check) {
+        if let Expectation::InRoom { user, target } = &check.what {
+            let here = self.rooms.get(target).is_some_and(|room| {
+                let mut members = room.members.values();
+                members.any(|member| bare(&member.jid) == user)
+            });
+            if !here {
+                let rule = rule::BREAKOUT;
+                self.around
+                    .verdict
+                    .broken(rule, "the client is not in the room it was sent to");
+            }
+            return;
+        }
         let Some(member) = self.rooms.get(&check.room).and_then(|r| r.members.get(&check.nick)) else {
             return;
         };
@@ -315,11 +314,14 @@ impl Focus {
                     format!("{} is not shown as muted in the presence", media.word()),
                 );
             }
+            Expectation::NotSwitchedOn { media, muted: true } if !muted(media) => {
+                verdict.broken(
+                    rule::MODERATION,
+                    format!("{} went on because it was allowed to", media.word()),
+                );
+            }
             Expectation::StillAsBefore { media, muted: before } if muted(media) != before => {
                 verdict.broken(rule::MUTE_IMPOSTOR, format!("{} was muted by a stranger", media.word()));
-            }
-            Expectation::LeftLobby { jid } if self.in_a_lobby(&jid) => {
-                verdict.broken(rule::LOBBY, "whoever was let in still stands in the lobby 3 s later");
             }
             Expectation::Accepted { sid } => {
                 let accepted = member.session.as_ref().is_some_and(|s| s.sid == sid && s.accepted);

@@ -7,10 +7,10 @@ pub mod answer;
 pub mod caps;
 mod command;
 mod crowd;
-mod door;
 mod ends;
 mod inbound;
 pub mod invite;
+mod moderation;
 mod request;
 mod room;
 mod sessions;
@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 
 pub use command::{Command, Impostor};
 pub use crowd::Crowd;
-pub use door::{JoinRefusal, Lobby, LobbyOrder};
+pub use moderation::{Moderation, Recording};
 pub use request::ConferenceReply;
 
 use crate::bridge::{Bridge, BridgeEvent};
@@ -68,12 +68,9 @@ pub struct Focus {
     request: Component,
     occupant: Component,
     rooms: BTreeMap<String, Room>,
-    lobbies: BTreeMap<String, door::LobbyRoom>,
     pending: HashMap<String, Pending>,
     checks: Vec<Check>,
     scripted: VecDeque<ConferenceReply>,
-    /// Requests that are never answered; kept, so that by HTTP too nothing comes.
-    unanswered: Vec<request::Requester>,
     machine_uids: HashMap<String, String>,
     next_id: u64,
     commands: mpsc::UnboundedSender<Command>,
@@ -111,11 +108,16 @@ enum Expectation {
         media: sources::Media,
         muted: bool,
     },
+    NotSwitchedOn {
+        media: sources::Media,
+        muted: bool,
+    },
+    InRoom {
+        user: String,
+        target: String,
+    },
     Accepted {
         sid: String,
-    },
-    LeftLobby {
-        jid: String,
     },
     Declined {
         sid: String,
@@ -144,11 +146,9 @@ impl Focus {
             request,
             occupant,
             rooms: BTreeMap::new(),
-            lobbies: BTreeMap::new(),
             pending: HashMap::new(),
             checks: Vec::new(),
             scripted,
-            unanswered: Vec::new(),
             machine_uids: HashMap::new(),
             next_id: 0,
             commands: commands.clone(),

@@ -25,6 +25,10 @@ pub struct Room {
     pub password: Option<String>,
     /// The mixed sources that a bridge always has.
     pub jvb: Sources,
+    /// Media under AV moderation.
+    pub moderated: Vec<Media>,
+    /// Who may unmute what all the same.
+    pub approved: Vec<(String, Media)>,
     /// Bare JIDs that were kicked.
     pub kicked: Vec<String>,
     /// Handles of peers by nick; dropping one makes the peer leave.
@@ -49,6 +53,16 @@ pub struct Member {
     pub video_muted: bool,
     /// When it asked for a restart, for the rate limit.
     pub restarts: Vec<Instant>,
+}
+
+impl Member {
+    /// Shown as muted.
+    pub fn muted(&self, media: Media) -> bool {
+        match media {
+            Media::Audio => self.audio_muted,
+            Media::Video => self.video_muted,
+        }
+    }
 }
 
 /// A Jingle session.
@@ -93,6 +107,8 @@ impl Room {
                 ],
                 groups: Vec::new(),
             },
+            moderated: Vec::new(),
+            approved: Vec::new(),
             kicked: Vec::new(),
             peers: BTreeMap::new(),
             peers_named: 0,

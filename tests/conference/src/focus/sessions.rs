@@ -45,7 +45,13 @@ impl Focus {
         let target = resource(mute.attr("jid").unwrap_or_default()).to_owned();
         let own = target.is_empty() || target == nick;
         let mutes = mute.text().trim() == "true";
-        // Everybody may lift the mute that the focus has laid on them; nobody may unmute others.
+        // Everybody may lift the mute that the focus has laid on them, as moderation allows; nobody may unmute others.
+        if own && !mutes {
+            if self.lift_mute(room, nick, media) {
+                return self.result(stanza);
+            }
+            return self.error(stanza, "cancel", "not-allowed", "");
+        }
         if !own && (!mutes || entry.moderator.as_deref() != Some(nick)) {
             return self.error(stanza, "cancel", "not-allowed", "");
         }

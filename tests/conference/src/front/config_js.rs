@@ -1,23 +1,14 @@
 //! `config.js` in the shapes that deployments have.
 
-use crate::options::{ConfigStyle, Options};
+use crate::options::ConfigStyle;
 use crate::prosody::Hosts;
 
 /// The script; `subdomain` is `tenant.` or empty, `subdir` is `tenant/` or empty, as the web server substitutes them.
-pub fn script(options: &Options, hosts: &Hosts, authority: &str, tenant: Option<&str>) -> Option<String> {
-    let by_http = if options.conference_request_by_http {
-        format!("config.conferenceRequestUrl = 'http://{authority}/' + subdir + 'conference-request/v1';")
-    } else {
-        String::new()
-    };
-    let keep_alive = options
-        .keep_alive_ms
-        .map(|ms| format!("config.websocketKeepAlive = {ms};"))
-        .unwrap_or_default();
+pub fn script(style: ConfigStyle, hosts: &Hosts, authority: &str, tenant: Option<&str>) -> Option<String> {
     let subdomain = tenant.map(|t| format!("{}.", t.to_lowercase())).unwrap_or_default();
     let subdir = tenant.map(|t| format!("{t}/")).unwrap_or_default();
     let domain = &hosts.domain;
-    match options.config_style {
+    match style {
         ConfigStyle::Absent => None,
         ConfigStyle::Docker => Some(format!(
             r#"// Begin default config overrides.
@@ -43,8 +34,6 @@ if (subdir.startsWith("<!--")) {{
 }}
 config.bosh = 'http://{authority}/' + subdir + 'http-bind';
 config.websocket = 'ws://{authority}/' + subdir + 'xmpp-websocket';
-{by_http}
-{keep_alive}
 config.websocketKeepAliveUrl = 'http://{authority}/' + subdir + '_unlock';
 
 config.bridgeChannel = {{
@@ -81,8 +70,6 @@ var config = {{
     channelLastN: -1,
     p2p: {{ enabled: false, }},
 }};
-{by_http}
-{keep_alive}
 "#
         )),
     }

@@ -98,7 +98,7 @@ pub type Declined = Arc<Mutex<Vec<String>>>;
 impl Peer {
     /// Connects and joins; returns once Prosody shows the peer in the room (at most 10 s).
     pub async fn join(place: PeerPlace) -> Result<Self> {
-        let path = format!("/xmpp-websocket?peer=1&room={}", node(&place.room));
+        let path = format!("/xmpp-websocket?room={}", node(&place.room));
         let (guest, mut events) = Guest::connect(place.http, &place.hosts.domain, &path).await?;
         let nick: String = node(&guest.jid).chars().take(8).collect();
         place.registry.insert(PeerInfo {
@@ -131,6 +131,27 @@ impl Peer {
             room: place.room,
             declined,
         })
+    }
+
+    /// Writes to everybody in the room, or to one.
+    pub fn chat(&self, room: &str, to: Option<&str>, text: &str) {
+        let (to, kind) = match to {
+            Some(nick) => (format!("{room}/{nick}"), "chat"),
+            None => (room.to_owned(), "groupchat"),
+        };
+        let (to, text) = (escape(&to), escape(text));
+        self.guest.send(format!(
+            "<message to='{to}' type='{kind}'><body>{text}</body></message>"
+        ));
+    }
+
+    /// Says to somebody what only components may say.
+    pub fn say_json(&self, room: &str, nick: &str, json: &str) {
+        let (to, json) = (escape(&format!("{room}/{nick}")), escape(json));
+        self.guest.send(format!(
+            "<message to='{to}' type='chat'><json-message xmlns='{}'>{json}</json-message></message>",
+            ns::JITMEET
+        ));
     }
 
     /// Invites `nick` past the focus, as browsers do when they are two. The sids that were declined appear in the list.

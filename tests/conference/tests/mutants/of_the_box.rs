@@ -25,6 +25,10 @@ pub enum Act {
     Probe,
     /// A peer invites it past the focus.
     InviteDirectly,
+    /// It is muted by AV moderation, and then allowed to unmute.
+    Allow,
+    /// It is sent to a breakout room.
+    SendAside,
     /// It is put out.
     Kick,
 }
@@ -472,6 +476,36 @@ fn control() -> Vec<BoxMutant> {
             },
         )
         .when(Act::Mute),
+        mutant(
+            "takes-permission-for-an-order",
+            "shows itself unmuted as soon as a moderator allows it",
+            rule::MODERATION,
+            |frame, memory| {
+                if frame.said(&["<presence", "SourceInfo"]) {
+                    memory.kept = vec![frame.text.clone()];
+                }
+                if frame.heard(&["av_moderation", "approved"])
+                    && let Some(last) = memory.kept.pop()
+                {
+                    let on = last.replace(r#"-a0":{"muted":true"#, r#"-a0":{"muted":false"#);
+                    return vec![frame, Frame::to_server(on)];
+                }
+                frame.pass()
+            },
+        )
+        .when(Act::Allow),
+        mutant(
+            "stays-where-it-is",
+            "does not hear that it is sent to a breakout room",
+            rule::BREAKOUT,
+            |frame, _| {
+                if frame.heard(&["breakout_rooms", "move-to-room"]) {
+                    return Vec::new();
+                }
+                frame.pass()
+            },
+        )
+        .when(Act::SendAside),
         mutant(
             "obeys-anybody",
             "is muted by somebody who is not the focus",

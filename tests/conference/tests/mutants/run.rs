@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use conference::{Conference, Impostor, Media, Options, rule};
+use conference::{Conference, Impostor, Media, Moderation, Options, rule};
 use end_to_end::{Devices, RoomBox, wait_for};
 
 use crate::middle::Middle;
@@ -149,6 +149,14 @@ fn act(act: Act, conference: &Conference, room_box: &RoomBox) {
         Act::Move => conference.move_session(),
         Act::Probe => conference.probe_errors(),
         Act::InviteDirectly => conference.invite_directly(),
+        Act::Allow => {
+            conference.moderate(Media::Audio, Moderation::On);
+            wait_for(Duration::from_secs(5), || {
+                conference.guest().is_some_and(|guest| guest.audio_muted)
+            });
+            conference.moderate(Media::Audio, Moderation::Approved);
+        }
+        Act::SendAside => conference.send_to_room(ROOM, Some("Aside")),
         Act::Kick => conference.kick("the mutants"),
     }
 }

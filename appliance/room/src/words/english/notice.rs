@@ -3,7 +3,7 @@
 use super::{device_fault, outcome};
 use crate::conference::Device;
 use crate::outcome::Outcome;
-use crate::snapshot::Notice;
+use crate::snapshot::{Countdown, Notice};
 use crate::words::Words;
 
 pub(in crate::words) const fn notice(notice: &Notice) -> Words {
@@ -88,6 +88,50 @@ pub(in crate::words) const fn notice(notice: &Notice) -> Words {
         Notice::MediaStalled => Words::new(
             "Nothing arrives from the meeting",
             "The device restores picture and sound by itself; wait a moment.",
+        ),
+        Notice::LeavingAlone(Countdown::Minute) => Words::new(
+            "You are alone",
+            "The device leaves within a minute; touch the microphone or the camera to stay.",
+        ),
+        Notice::LeavingAlone(Countdown::HalfMinute) => Words::new(
+            "You are alone",
+            "The device leaves within thirty seconds; touch the microphone or the camera to stay.",
+        ),
+        Notice::LeavingAlone(Countdown::TenSeconds) => Words::new(
+            "You are alone",
+            "The device leaves within ten seconds; touch the microphone or the camera to stay.",
+        ),
+        Notice::NotModerator => Words::new(
+            "Only a moderator can do that",
+            "Ask a moderator of the meeting to do it.",
+        ),
+        Notice::Moderator => Words::new(
+            "You are the moderator",
+            "You can set a password and let in who waits; somebody else takes over when you leave.",
+        ),
+        Notice::Knocking => Words::new(
+            "Somebody waits to be let in",
+            "Let them in or turn them away; they wait until you do.",
+        ),
+        Notice::PasswordSet(true) => Words::new(
+            "The meeting has a password",
+            "Whoever joins from now on needs it; tell it to those you expect.",
+        ),
+        Notice::PasswordSet(false) => Words::new(
+            "The meeting has no password any more",
+            "Whoever has the address can join.",
+        ),
+        Notice::PasswordRefused => Words::new(
+            "Password not changed",
+            "The service has refused; try again or ask another moderator.",
+        ),
+        Notice::MovedToRoom { side: true } => Words::new(
+            "You are in a side room",
+            "A moderator has sent you here; switch microphone and camera on in the room.",
+        ),
+        Notice::MovedToRoom { side: false } => Words::new(
+            "You are back in the main room",
+            "Switch microphone and camera on in the room.",
         ),
         Notice::Alone => Words::new("You are alone", "The others will appear here as soon as they arrive."),
     }

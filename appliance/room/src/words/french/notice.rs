@@ -3,7 +3,7 @@
 use super::{device_fault, outcome};
 use crate::conference::Device;
 use crate::outcome::Outcome;
-use crate::snapshot::Notice;
+use crate::snapshot::{Countdown, Notice};
 use crate::words::Words;
 
 pub(in crate::words) const fn notice(notice: &Notice) -> Words {
@@ -90,6 +90,50 @@ pub(in crate::words) const fn notice(notice: &Notice) -> Words {
         Notice::MediaStalled => Words::new(
             "Rien n’arrive de la réunion",
             "L’appareil rétablit l’image et le son de lui-même\u{a0}; patientez un instant.",
+        ),
+        Notice::LeavingAlone(Countdown::Minute) => Words::new(
+            "Vous êtes seuls",
+            "L’appareil quitte la réunion dans une minute\u{a0}; touchez le micro ou la caméra pour rester.",
+        ),
+        Notice::LeavingAlone(Countdown::HalfMinute) => Words::new(
+            "Vous êtes seuls",
+            "L’appareil quitte la réunion dans trente secondes\u{a0}; touchez le micro ou la caméra pour rester.",
+        ),
+        Notice::LeavingAlone(Countdown::TenSeconds) => Words::new(
+            "Vous êtes seuls",
+            "L’appareil quitte la réunion dans dix secondes\u{a0}; touchez le micro ou la caméra pour rester.",
+        ),
+        Notice::NotModerator => Words::new(
+            "Réservé aux modérateurs",
+            "Demandez à un modérateur de la réunion de le faire.",
+        ),
+        Notice::Moderator => Words::new(
+            "Vous êtes modérateurs",
+            "Vous pouvez choisir un mot de passe et faire entrer ceux qui attendent, tant que vous êtes là.",
+        ),
+        Notice::Knocking => Words::new(
+            "Quelqu’un attend d’entrer",
+            "Faites entrer ou refusez\u{a0}; on attend votre réponse.",
+        ),
+        Notice::PasswordSet(true) => Words::new(
+            "La réunion a un mot de passe",
+            "Il sera demandé à ceux qui arrivent\u{a0}; donnez-le à ceux que vous attendez.",
+        ),
+        Notice::PasswordSet(false) => Words::new(
+            "La réunion n’a plus de mot de passe",
+            "Toute personne qui a l’adresse peut entrer.",
+        ),
+        Notice::PasswordRefused => Words::new(
+            "Mot de passe inchangé",
+            "Le service a refusé\u{a0}; réessayez ou demandez à un autre modérateur.",
+        ),
+        Notice::MovedToRoom { side: true } => Words::new(
+            "Vous êtes dans une salle annexe",
+            "Un modérateur vous y a envoyés\u{a0}; rallumez micro et caméra dans la salle.",
+        ),
+        Notice::MovedToRoom { side: false } => Words::new(
+            "Vous êtes de retour en salle principale",
+            "Rallumez micro et caméra dans la salle.",
         ),
         Notice::Alone => Words::new("Vous êtes seuls", "Les autres apparaîtront ici dès leur arrivée."),
     }
