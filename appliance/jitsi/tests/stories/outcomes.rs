@@ -334,3 +334,16 @@ fn a_ban_in_the_meeting_is_told_apart_from_a_kick() {
         assert_eq!(script.farewell(), outcome);
     }
 }
+
+#[test]
+fn a_server_that_sends_frames_beyond_every_limit_breaks_the_protocol() {
+    let mut script = Script::new();
+    script.join(request(URL));
+    script.config(CONFIG);
+    for _ in 0..3 {
+        script.socket_event(SocketEvent::Opened);
+        script.socket_event(SocketEvent::Failed(NetworkError::TooLarge));
+        script.seconds(5);
+    }
+    assert_eq!(script.ended(), Outcome::ProtocolError);
+}
