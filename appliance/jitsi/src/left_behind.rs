@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::muc::leave;
+use crate::options::ServiceAccount;
 use crate::stream::{Stream, StreamEvent, Suspended};
 
 /// For the whole farewell on an open socket.
@@ -70,12 +71,18 @@ pub struct Farewell {
 }
 
 impl Farewell {
-    /// Begins.
+    /// Begins. The account is used where the service is the one it is for.
     #[must_use]
-    pub fn begin(old: &LeftBehind, now: Instant) -> Self {
+    pub fn begin(old: &LeftBehind, account: Option<&ServiceAccount>, now: Instant) -> Self {
+        let host = url::Url::parse(&old.service).ok();
+        let host = host.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+        let account = account
+            .and_then(|account| account.on(host))
+            .filter(|_| old.token.is_none());
         let suspended = Suspended::left_behind(&old.previous, old.arrived, now);
         Self {
-            stream: Stream::resume(old.domain.clone(), old.token.is_some(), suspended, now),
+            stream: Stream::resume(old.domain.clone(), old.token.is_some(), suspended, now)
+                .with_account(account.cloned()),
             occupant: old.occupant.clone(),
             end: now + FAREWELL,
             left: None,
@@ -167,7 +174,7 @@ mod tests {
     }
 
     fn begun(now: Instant) -> Farewell {
-        let mut farewell = Farewell::begin(&old(), now);
+        let mut farewell = Farewell::begin(&old(), None, now);
         for text in [FEATURES, SUCCESS, MANAGED] {
             farewell.receive(text, now);
         }

@@ -3,6 +3,7 @@
 //! The one rule: [`participant::Participant::handle`] takes an input and the time and gives outputs; it does no I/O,
 //! reads no clock and draws chance only from the generator it got at birth. The driver behind [`spawn`] owns the sockets.
 
+pub mod bosh;
 pub mod bridge;
 pub mod conference_request;
 pub mod config_js;
@@ -22,4 +23,4 @@ pub mod url;
 pub mod xml;
 
 pub use driver::{Handle, leave_left_behind, spawn};
-pub use options::{Layer, Options};
+pub use options::{Layer, Options, ServiceAccount};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use media_protocol::{SessionId, VideoCodec};
 
+use crate::stream::Account;
+
 /// One simulcast layer the box can send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layer {
@@ -11,6 +13,23 @@ pub struct Layer {
     pub height: u32,
     /// Target bit rate in bit/s.
     pub bitrate: u32,
+}
+
+/// An account of the box on one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Host of the room addresses that it is for. No other service ever sees the password.
+    pub host: String,
+    /// Who.
+    pub account: Account,
+}
+
+impl ServiceAccount {
+    /// The account, if it is for this host.
+    #[must_use]
+    pub fn on(&self, host: &str) -> Option<&Account> {
+        self.host.eq_ignore_ascii_case(host).then_some(&self.account)
+    }
 }
 
 /// What a participant is told at birth; the same for all meetings it joins.
@@ -35,6 +54,8 @@ pub struct Options {
     pub epoch_ms: u64,
     /// Seed of all chance (ids, SSRCs, jitter); none: from the operating system.
     pub seed: Option<[u8; 32]>,
+    /// With which account the box logs in; none: as a guest or with a token.
+    pub account: Option<ServiceAccount>,
     /// Where a file says what a restarted process must know to leave in the place of one that was killed
     /// ([`crate::leave_left_behind`]); none: then the server keeps a ghost for a minute.
     pub state_directory: Option<PathBuf>,
@@ -65,6 +86,7 @@ impl Default for Options {
             first_session: SessionId(1),
             epoch_ms: 0,
             seed: None,
+            account: None,
             state_directory: None,
         }
     }

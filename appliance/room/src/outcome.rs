@@ -32,6 +32,8 @@ pub enum Outcome {
     TokenExpired,
     /// The token is for another room.
     TokenForAnotherRoom,
+    /// The service refuses the box's user name or password.
+    AccountRefused,
     /// The service wants an account and guests are not admitted.
     LoginRequired,
     /// The service does not open the room for guests.
@@ -72,7 +74,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome there is.
-    pub const ALL: [Outcome; 31] = [
+    pub const ALL: [Outcome; 32] = [
         Outcome::Left,
         Outcome::MeetingEnded,
         Outcome::NobodyLeft,
@@ -86,6 +88,7 @@ impl Outcome {
         Outcome::TokenRefused,
         Outcome::TokenExpired,
         Outcome::TokenForAnotherRoom,
+        Outcome::AccountRefused,
         Outcome::LoginRequired,
         Outcome::CreationRestricted,
         Outcome::ReservationRefused,
@@ -123,6 +126,7 @@ impl Outcome {
             Outcome::TokenRefused => "token-refused",
             Outcome::TokenExpired => "token-expired",
             Outcome::TokenForAnotherRoom => "token-for-another-room",
+            Outcome::AccountRefused => "account-refused",
             Outcome::LoginRequired => "login-required",
             Outcome::CreationRestricted => "creation-restricted",
             Outcome::ReservationRefused => "reservation-refused",
@@ -162,6 +166,7 @@ impl Outcome {
             Outcome::TokenExpired => 31,
             Outcome::TokenForAnotherRoom => 32,
             Outcome::LoginRequired => 33,
+            Outcome::AccountRefused => 36,
             Outcome::CreationRestricted => 34,
             Outcome::ReservationRefused => 35,
             Outcome::NotOpened => 40,

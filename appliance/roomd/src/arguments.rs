@@ -55,6 +55,10 @@ Example configuration (TOML):
   state_directory = \"/run/roomd\"
   chat = \"public\"            # which messages are on the wall: nothing, public, all (also those to this room alone)
   leave_when_alone_s = 300   # after everybody else has left
+  [account]
+  host = \"meet.example.org\"
+  user = \"salle4\"
+  password_file = \"/etc/roomd/password\"
 
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
 {\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"hand\",\"raised\":true},
@@ -79,6 +83,12 @@ pub struct Join {
     /// File with the token (JWT) for the deployment.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// User name of an account on the service, with --user-password-file. Without it the box joins as a guest.
+    #[arg(long, value_name = "NAME", requires = "user_password_file")]
+    pub user: Option<String>,
+    /// File with the password of the account.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub user_password_file: Option<PathBuf>,
     /// Join with microphone and camera off.
     #[arg(long)]
     pub muted: bool,

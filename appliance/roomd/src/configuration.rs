@@ -42,8 +42,22 @@ pub struct Configuration {
     pub state_directory: Option<PathBuf>,
     /// Where the box stands, in the deployment's words, for the choice of the bridge.
     pub region: Option<String>,
+    /// Account on one service; none: the box joins as a guest or with a token.
+    pub account: Option<AccountConfiguration>,
     /// 32 hexadecimal digits that name this box to the service; none: derived from `/etc/machine-id`.
     pub machine_uid: Option<String>,
+}
+
+/// The account of the box on a service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfiguration {
+    /// Host of the room addresses that it is for; no other service sees the password.
+    pub host: String,
+    /// User name.
+    pub user: String,
+    /// File with the password.
+    pub password_file: PathBuf,
 }
 
 fn french() -> String {

@@ -45,16 +45,21 @@ pub async fn run(run: Run) -> Result<u8, Failure> {
         ..RoomOptions::default()
     };
     let state_directory = identity::state_directory(configuration.state_directory.as_deref());
+    let account = configuration
+        .account
+        .map(|account| identity::account(&account.host, &account.user, &account.password_file))
+        .transpose()?;
     let participant = jitsi::Options {
         machine_uid: configuration.machine_uid.unwrap_or_else(identity::machine_uid),
         region: configuration.region,
         state_directory: state_directory.clone(),
+        account: account.clone(),
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
     let appliance = Appliance::new(options, participant, media_worker, Log, Lifetime::Daemon);
     let (requests, requests_receiver) = mpsc::channel(16);
-    identity::leave_left_behind(state_directory).await;
+    identity::leave_left_behind(state_directory, account).await;
     if let Some(path) = &configuration.control {
         control::serve(path, configuration.name, requests)
             .map_err(|error| format!("the control socket {} cannot be made: {error}", path.display()))?;

@@ -44,13 +44,50 @@ pub fn state_directory(given: Option<&Path>) -> Option<PathBuf> {
 
 /// Leaves in the place of boxes that were killed. A box that joins does not wait long for it: the old presence is gone
 /// within a second, or the network is away.
-pub async fn leave_left_behind(folder: Option<PathBuf>) {
+pub async fn leave_left_behind(folder: Option<PathBuf>, account: Option<jitsi::ServiceAccount>) {
     const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
     let Some(folder) = folder else { return };
-    let leaving = tokio::spawn(async move { jitsi::leave_left_behind(&folder).await });
+    let leaving = tokio::spawn(async move { jitsi::leave_left_behind(&folder, account.as_ref()).await });
     if tokio::time::timeout(PATIENCE, leaving).await.is_err() {
         tracing::info!("what was left behind is still being left");
     }
+}
+
+/// Largest file with a token or a password.
+const MAX_SECRET_BYTES: u64 = 16 * 1024;
+
+/// A secret from a file, without the white space around it. `what` is the secret's name for people.
+///
+/// # Errors
+/// A sentence for whoever wrote the path.
+pub fn read_secret(what: &str, path: &Path) -> Result<String, String> {
+    let unreadable = |error| format!("the {what} file {} cannot be read: {error}", path.display());
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_SECRET_BYTES {
+        return Err(format!(
+            "{} is larger than 16 KiB; is this the {what} file?",
+            path.display()
+        ));
+    }
+    let secret = std::fs::read_to_string(path).map_err(unreadable)?.trim().to_owned();
+    if secret.is_empty() {
+        Err(format!("the {what} file {} is empty", path.display()))
+    } else {
+        Ok(secret)
+    }
+}
+
+/// The account for one service, its password from a file. `user` may have the domain behind an `@`, which is not needed.
+///
+/// # Errors
+/// As [`read_secret`].
+pub fn account(host: &str, user: &str, password_file: &Path) -> Result<jitsi::ServiceAccount, String> {
+    Ok(jitsi::ServiceAccount {
+        host: host.to_owned(),
+        account: jitsi::stream::Account {
+            user: user.split('@').next().unwrap_or_default().to_owned(),
+            password: read_secret("password", password_file)?,
+        },
+    })
 }
 
 /// The media worker's program: as given, or `roomd-media` beside this program.

@@ -25,15 +25,14 @@ use crate::{
     worker::WorkerNews,
 };
 
-/// Largest token file that is read.
-const MAX_TOKEN_BYTES: u64 = 16 * 1024;
-
 /// Joins, stays, leaves; gives the exit code of the outcome.
 ///
 /// # Errors
 /// When the command line cannot be carried out: an unknown device, an unreadable token file, an unwritable report.
 pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
-    let token = join.token_file.as_deref().map(read_token).transpose()?;
+    let token = join.token_file.as_deref();
+    let token = token.map(|path| identity::read_secret("token", path)).transpose()?;
+    let account = account(&join)?;
     let interactive = std::io::IsTerminal::is_terminal(&std::io::stdin());
     let options = RoomOptions {
         language,
@@ -50,6 +49,7 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
     let participant = jitsi::Options {
         machine_uid: identity::machine_uid(),
         state_directory: state_directory.clone(),
+        account: account.clone(),
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(join.devices.media_worker.as_deref())?;
@@ -63,7 +63,7 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
         joined: Some(joined),
     };
     let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::OneMeeting);
-    identity::leave_left_behind(state_directory).await;
+    identity::leave_left_behind(state_directory, account).await;
     requests
         .send(Request::Command(RoomCommand::Join(Box::new(JoinCommand {
             url: join.url,
@@ -92,17 +92,16 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
     Ok(report.exit_code)
 }
 
-fn read_token(path: &std::path::Path) -> Result<String, Failure> {
-    let unreadable = |error| format!("the token file {} cannot be read: {error}", path.display());
-    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_TOKEN_BYTES {
-        return Err(format!("{} is larger than 16 KiB; is this the token file?", path.display()).into());
-    }
-    let token = std::fs::read_to_string(path).map_err(unreadable)?.trim().to_owned();
-    if token.is_empty() {
-        Err(format!("the token file {} is empty", path.display()).into())
-    } else {
-        Ok(token)
-    }
+/// The account, for the host of the address and no other.
+fn account(join: &Join) -> Result<Option<jitsi::ServiceAccount>, Failure> {
+    let Some((user, path)) = join.user.as_ref().zip(join.user_password_file.as_ref()) else {
+        return Ok(None);
+    };
+    // What is no address has an outcome of its own.
+    let Ok(url) = jitsi::url::RoomUrl::parse(&join.url) else {
+        return Ok(None);
+    };
+    Ok(Some(identity::account(&url.host, user, path)?))
 }
 
 /// The time counts from being in the meeting; a box that is never let in ends by the waiting time.

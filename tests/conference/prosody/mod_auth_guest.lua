@@ -18,15 +18,17 @@ provider.user_exists = refuse;
 provider.create_user = refuse;
 function provider.users() return next, prosody.hosts[module.host].sessions, nil; end
 
--- The query of the WebSocket URL is the only place where a client can say these things. mod_websocket is a global module.
-module:hook_global("websocket-session", function (event)
+-- The query of the URL is the only place where a client can say these things. mod_websocket and mod_bosh are global modules.
+local function read_query(event)
 	local query = event.request.url.query;
 	local values = query and http.formdecode(query) or {};
 	if type(values) ~= "table" then values = {}; end
 	event.session.conference_room = values.room;
 	event.session.conference_token = values.token;
 	event.session.conference_previd = values.previd;
-end);
+end
+module:hook_global("websocket-session", read_query);
+module:hook_global("bosh-session", read_query);
 
 local function token_problem(session)
 	if not secret then return nil; end

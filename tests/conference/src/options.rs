@@ -34,6 +34,16 @@ pub struct Options {
     pub peer_names: Vec<String>,
     /// Password of each room.
     pub password: Option<String>,
+    /// User names and passwords; with any, `hosts.domain` wants a login and guests have a domain of their own.
+    pub accounts: Vec<(String, String)>,
+    /// How the server keeps the passwords: `SHA-1` or `SHA-256`.
+    pub password_hash: &'static str,
+    /// SASL mechanisms that the login does not offer.
+    pub disabled_mechanisms: Vec<&'static str>,
+    /// The XMPP WebSocket is there; else there is only BOSH.
+    pub websocket: bool,
+    /// `config.js` names the WebSocket.
+    pub websocket_named: bool,
     /// Tokens must be signed with this (HS256).
     pub token_secret: Option<String>,
     /// Where encoded media of the peers is kept between runs.
@@ -93,6 +103,11 @@ impl Default for Options {
                 .map(String::from)
                 .to_vec(),
             password: None,
+            accounts: Vec::new(),
+            password_hash: "SHA-1",
+            disabled_mechanisms: Vec::new(),
+            websocket: true,
+            websocket_named: true,
             token_secret: None,
             media_cache: PathBuf::from("target/lab/media"),
             config_style: ConfigStyle::default(),

@@ -10,9 +10,11 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result};
+use crate::options::Options;
 
 const GUEST_MODULE: &str = include_str!("../prosody/mod_auth_guest.lua");
 const SPEAK_MODULE: &str = include_str!("../prosody/mod_speak.lua");
+const ACCOUNTS_MODULE: &str = include_str!("../prosody/mod_accounts.lua");
 const FOCUS_MODULE: &str = include_str!("../prosody/mod_wait_for_focus.lua");
 
 /// Where the host names of a domain live.
@@ -23,6 +25,10 @@ pub struct Hosts {
 }
 
 impl Hosts {
+    /// Where accounts log in, if the conference has any.
+    pub fn login(&self) -> String {
+        format!("login.{}", self.domain)
+    }
     /// The MUC service.
     pub fn muc(&self) -> String {
         format!("conference.{}", self.domain)
@@ -67,7 +73,7 @@ pub struct Prosody {
 
 impl Prosody {
     /// Starts Prosody and waits until it listens (at most 15 s).
-    pub async fn start(hosts: &Hosts, token_secret: Option<&str>, secret: String) -> Result<Self> {
+    pub async fn start(hosts: &Hosts, options: &Options, secret: String) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("conference-")
             .tempdir()
@@ -78,11 +84,12 @@ impl Prosody {
         write(&path.join("modules/mod_auth_guest.lua"), GUEST_MODULE)?;
         write(&path.join("modules/mod_wait_for_focus.lua"), FOCUS_MODULE)?;
         write(&path.join("modules/mod_speak.lua"), SPEAK_MODULE)?;
+        write(&path.join("modules/mod_accounts.lua"), ACCOUNTS_MODULE)?;
         std::fs::create_dir_all(path.join("data")).map_err(Error::io("data folder"))?;
         let config = path.join("prosody.cfg.lua");
         write(
             &config,
-            &configuration(hosts, path, http.port(), component.port(), &secret, token_secret),
+            &configuration(hosts, path, http.port(), component.port(), &secret, options),
         )?;
         let output = std::fs::File::create(path.join("output.log")).map_err(Error::io("output.log"))?;
         let errors = output.try_clone().map_err(Error::io("output.log"))?;
@@ -159,21 +166,17 @@ fn free_port() -> Result<SocketAddr> {
     listener.local_addr().map_err(Error::io("free port"))
 }
 
-fn configuration(
-    hosts: &Hosts,
-    folder: &Path,
-    http: u16,
-    component: u16,
-    secret: &str,
-    token_secret: Option<&str>,
-) -> String {
+fn configuration(hosts: &Hosts, folder: &Path, http: u16, component: u16, secret: &str, options: &Options) -> String {
     let folder = folder.display();
     let (domain, muc, focus, auth) = (&hosts.domain, hosts.muc(), hosts.focus(), hosts.auth());
     let (focus_user, crowd) = (hosts.focus_user(), hosts.crowd());
     let (moderation, breakout) = (hosts.av_moderation(), hosts.breakout());
-    let token = token_secret
+    let token = options
+        .token_secret
+        .as_ref()
         .map(|s| format!("  guest_token_secret = \"{s}\"\n"))
         .unwrap_or_default();
+    let login = login_host(hosts, options);
     format!(
         r#"run_as_root = true
 daemonize = false
@@ -194,17 +197,18 @@ default_storage = "memory"
 modules_enabled = {{ "disco", "ping" }}
 modules_disabled = {{ "s2s", "tls" }}
 consider_websocket_secure = true
+consider_bosh_secure = true
 c2s_require_encryption = false
 http_default_host = "{domain}"
 c2s_stanza_size_limit = 1048576
 
 VirtualHost "{domain}"
   authentication = "guest"
-{token}  modules_enabled = {{ "saslauth", "websocket", "smacks", "external_services" }}
+{token}  modules_enabled = {{ "saslauth", "websocket", "bosh", "smacks", "external_services" }}
   smacks_hibernation_time = 60
   smacks_max_unacked_stanzas = 5
   external_services = {{ }}
-
+{login}
 Component "{muc}" "muc"
   modules_enabled = {{ "wait_for_focus" }}
   admins = {{ "{focus_user}" }}
@@ -237,5 +241,33 @@ Component "{auth}"
 Component "{crowd}"
   component_secret = "{secret}"
 "#
+    )
+}
+
+/// The host of accounts, with passwords as a server keeps them (SCRAM-SHA-1, or for PLAIN alone).
+fn login_host(hosts: &Hosts, options: &Options) -> String {
+    if options.accounts.is_empty() {
+        return String::new();
+    }
+    let accounts: Vec<String> = options
+        .accounts
+        .iter()
+        .map(|(user, password)| format!("[\"{user}\"] = \"{password}\""))
+        .collect();
+    let disabled = options.disabled_mechanisms.join("\", \"");
+    format!(
+        r#"
+VirtualHost "{login}"
+  authentication = "internal_hashed"
+  password_hash = "{hash}"
+  disable_sasl_mechanisms = {{ "{disabled}" }}
+  modules_enabled = {{ "saslauth", "websocket", "bosh", "smacks", "accounts" }}
+  smacks_hibernation_time = 60
+  smacks_max_unacked_stanzas = 5
+  accounts = {{ {accounts} }}
+"#,
+        login = hosts.login(),
+        hash = options.password_hash,
+        accounts = accounts.join(", "),
     )
 }

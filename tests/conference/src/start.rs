@@ -104,7 +104,7 @@ struct MainThread {
 impl MainThread {
     async fn run(self, ready: oneshot::Sender<Result<Started>>, stopped: oneshot::Receiver<()>) {
         let secret = focus::random_hex(32);
-        let prosody = match Prosody::start(&self.hosts, self.options.token_secret.as_deref(), secret).await {
+        let prosody = match Prosody::start(&self.hosts, &self.options, secret).await {
             Ok(prosody) => prosody,
             Err(error) => return drop(ready.send(Err(error))),
         };

@@ -40,6 +40,10 @@ pub struct Deployment {
     pub keep_alive_url: String,
     /// `websocketKeepAlive`: between two of them; none: there are none.
     pub keep_alive: Option<Duration>,
+    /// Address of BOSH, without query: for when there is no WebSocket.
+    pub bosh: String,
+    /// BOSH is to be used before a WebSocket is tried: `preferBosh`, or no WebSocket is named and BOSH is.
+    pub prefer_bosh: bool,
     /// `bridgeChannel.preferSctp`, true if absent.
     pub prefer_sctp: bool,
     /// True when the file was a configuration; false when all of this is guessed from the address.
@@ -84,6 +88,11 @@ impl Deployment {
             focus_user: text("config.focusUserJid").filter(|jid| jid.len() <= 3071 && jid.contains('@')),
             anonymous_domain: domain_name("config.hosts.anonymousdomain"),
             websocket,
+            prefer_bosh: matches!(values.get("config.preferBosh"), Some(Value::Boolean(true)))
+                || (text("config.websocket").is_none() && text("config.bosh").is_some()),
+            bosh: text("config.bosh")
+                .and_then(|text| http(&text, url))
+                .unwrap_or_else(|| default_bosh(url)),
             prefer_sctp,
             found,
             domain,
@@ -102,6 +111,11 @@ fn is_domain(text: &str) -> bool {
 fn default_websocket(url: &RoomUrl) -> String {
     let scheme = if url.secure { "wss" } else { "ws" };
     format!("{scheme}://{}{}xmpp-websocket", url.authority(), url.base_path())
+}
+
+fn default_bosh(url: &RoomUrl) -> String {
+    let scheme = if url.secure { "https" } else { "http" };
+    format!("{scheme}://{}{}http-bind", url.authority(), url.base_path())
 }
 
 /// An absolute address; without TLS only on this machine, and only where the configuration came from there too.
@@ -189,6 +203,8 @@ config.startVideoMuted = 10;
                 conference_request: None,
                 keep_alive_url: "https://visio.example/xmpp-websocket".into(),
                 keep_alive: Some(Duration::from_secs(60)),
+                bosh: "https://visio.example/http-bind".into(),
+                prefer_bosh: false,
                 prefer_sctp: true,
                 found: true,
             }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::memory::{self, Found};
 use super::{socket, tls};
 use crate::left_behind::Farewell;
+use crate::options::ServiceAccount;
 use crate::participant::{ConnectionId, Input, SocketEvent};
 
 /// As long as Jitsi's servers keep a lost stream.
@@ -17,12 +18,12 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Takes back the presence of every process that ended without leaving, as its file in the folder tells. Nothing is
 /// captured, no meeting is entered. Returns when all is done, at the latest after a minute and some seconds.
-pub async fn leave_left_behind(folder: &Path) {
+pub async fn leave_left_behind(folder: &Path, account: Option<&ServiceAccount>) {
     let clients = tls::Clients::default();
     for found in memory::find(folder) {
         tracing::info!("an earlier process has left a stream behind; it is resumed only to leave");
         let until = Instant::now() + TRY;
-        while !leave(&found, &clients).await && Instant::now() < until {
+        while !leave(&found, account, &clients).await && Instant::now() < until {
             tokio::time::sleep(AGAIN).await;
         }
         found.remove();
@@ -30,7 +31,7 @@ pub async fn leave_left_behind(folder: &Path) {
 }
 
 /// One try; true when nothing is left to do.
-async fn leave(found: &Found, clients: &tls::Clients) -> bool {
+async fn leave(found: &Found, account: Option<&ServiceAccount>, clients: &tls::Clients) -> bool {
     let (network, mut events) = mpsc::channel(16);
     let url = found.left_behind.url();
     let (socket, task) = socket::open(ConnectionId(0), url, Some("xmpp"), network, clients.clone());
@@ -41,7 +42,7 @@ async fn leave(found: &Found, clients: &tls::Clients) -> bool {
         tokio::select! {
             input = events.recv() => match input {
                 Some(Input::Socket { event: SocketEvent::Opened, .. }) => {
-                    farewell = Some(Farewell::begin(&found.left_behind, Instant::now()));
+                    farewell = Some(Farewell::begin(&found.left_behind, account, Instant::now()));
                 }
                 Some(Input::Socket { event: SocketEvent::Text(text), .. }) => {
                     if let Some(farewell) = &mut farewell {

@@ -46,7 +46,7 @@ pub(super) async fn exchange(request: HttpRequest, clients: &Clients) -> Result<
     })
 }
 
-fn classify(error: reqwest::Error) -> NetworkError {
+pub(super) fn classify(error: reqwest::Error) -> NetworkError {
     let error = error.without_url();
     let detail = describe(&error);
     if is_certificate_refusal(&detail) {

@@ -1,5 +1,6 @@
 //! The tokio task that owns the sockets and the clock of one [`Participant`]. No decision is taken here.
 
+mod bosh;
 mod farewell;
 mod http;
 mod memory;
@@ -180,6 +181,11 @@ impl Connections {
             }
             Output::OpenSocket { id, url, protocol } => {
                 let (socket, task) = socket::open(id, url, protocol, self.network.clone(), self.clients.clone());
+                self.sockets.insert(id, socket);
+                self.tasks.spawn(task);
+            }
+            Output::OpenBosh { id, url } => {
+                let (socket, task) = bosh::open(id, url, self.network.clone(), self.clients.clone());
                 self.sockets.insert(id, socket);
                 self.tasks.spawn(task);
             }

@@ -33,6 +33,14 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    /// A writing end, what is written to it, and the sign that it was too much.
+    pub(super) fn new() -> (Self, mpsc::Receiver<String>, Arc<Notify>) {
+        let (frames, written) = mpsc::channel(WRITE_QUEUE);
+        let overflow = Arc::new(Notify::new());
+        let overflown = overflow.clone();
+        (Self { frames, overflow }, written, overflown)
+    }
+
     /// Queues a text frame. A full queue breaks the connection: nothing is ever left out in the middle of a stream.
     pub(super) fn send(&self, text: String) {
         if let Err(TrySendError::Full(_)) = self.frames.try_send(text) {
@@ -49,9 +57,7 @@ pub(super) fn open(
     network: mpsc::Sender<Input>,
     clients: Clients,
 ) -> (Socket, impl Future<Output = ()> + Send + 'static) {
-    let (sender, frames) = mpsc::channel(WRITE_QUEUE);
-    let overflow = Arc::new(Notify::new());
-    let overflown = overflow.clone();
+    let (socket, frames, overflown) = Socket::new();
     let task = async move {
         let served = async {
             match clients.get().await {
@@ -66,10 +72,6 @@ pub(super) fn open(
             }
         };
         let _ = network.send(Input::Socket { id, event: last }).await;
-    };
-    let socket = Socket {
-        frames: sender,
-        overflow,
     };
     (socket, task)
 }

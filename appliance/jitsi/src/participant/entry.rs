@@ -67,6 +67,7 @@ impl Meeting {
             .and_then(|expires| cx.moment(expires));
         Ok(Self {
             token_expires,
+            bosh: false,
             service: String::new(),
             remembered: None,
             gone: true,
@@ -136,7 +137,9 @@ impl Meeting {
                 return self.end(Outcome::NotAConference);
             }
         };
-        self.deployment = Some(Deployment::read(&source, &self.url));
+        let deployment = Deployment::read(&source, &self.url);
+        self.bosh = deployment.prefer_bosh;
+        self.deployment = Some(deployment);
         self.connect(cx);
     }
 
@@ -153,8 +156,13 @@ impl Meeting {
     /// Opens the socket, for a new stream or for one that shall go on.
     pub fn open_socket(&mut self, previous: Option<&str>, cx: &mut Context) {
         let Some(deployment) = &self.deployment else { return };
-        let separator = if deployment.websocket.contains('?') { '&' } else { '?' };
-        let mut url = format!("{}{separator}room={}", deployment.websocket, encode(&self.url.room));
+        let address = if self.bosh {
+            &deployment.bosh
+        } else {
+            &deployment.websocket
+        };
+        let separator = if address.contains('?') { '&' } else { '?' };
+        let mut url = format!("{address}{separator}room={}", encode(&self.url.room));
         self.service.clone_from(&url);
         if let Some(token) = self.token() {
             url.push_str("&token=");
@@ -170,10 +178,14 @@ impl Meeting {
             stream: None,
             bound: false,
         });
-        cx.output(Output::OpenSocket {
-            id: socket,
-            url,
-            protocol: Some("xmpp"),
+        cx.output(if self.bosh {
+            Output::OpenBosh { id: socket, url }
+        } else {
+            Output::OpenSocket {
+                id: socket,
+                url,
+                protocol: Some("xmpp"),
+            }
         });
     }
 
@@ -191,15 +203,27 @@ impl Meeting {
             SocketEvent::Opened => {
                 let has_token = self.token().is_some();
                 let Some(deployment) = &self.deployment else { return };
-                // Guests have a domain of their own in some deployments; a token is for the main one.
-                let guests = deployment.anonymous_domain.as_ref().filter(|_| !has_token);
+                let account = cx
+                    .options
+                    .account
+                    .as_ref()
+                    .and_then(|account| account.on(&self.url.host));
+                let account = account.filter(|_| !has_token).cloned();
+                // Guests have a domain of their own in some deployments; accounts and tokens are of the main one.
+                let guests = deployment
+                    .anonymous_domain
+                    .as_ref()
+                    .filter(|_| !has_token && account.is_none());
                 let domain = guests.unwrap_or(&deployment.domain).clone();
                 if self
                     .signalling
                     .as_ref()
                     .is_some_and(|signalling| signalling.stream.is_none())
                 {
-                    let stream = self.stream_on(domain, has_token, cx);
+                    let stream = self
+                        .stream_on(domain, has_token, cx)
+                        .with_account(account)
+                        .over_bosh(self.bosh);
                     if let Some(signalling) = &mut self.signalling {
                         signalling.stream = Some(stream);
                     }

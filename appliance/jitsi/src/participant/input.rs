@@ -50,6 +50,13 @@ pub enum Output {
         /// Sub-protocol to demand.
         protocol: Option<&'static str>,
     },
+    /// Begin a BOSH session, which then is like a WebSocket that has opened.
+    OpenBosh {
+        /// Comes back with each event.
+        id: ConnectionId,
+        /// Where. May carry a token: never to be logged.
+        url: String,
+    },
     /// Send a text frame.
     SendText {
         /// On which WebSocket.
@@ -79,6 +86,7 @@ impl std::fmt::Debug for Output {
                 .field("id", id)
                 .field("protocol", protocol)
                 .finish_non_exhaustive(),
+            Self::OpenBosh { id, .. } => f.debug_struct("OpenBosh").field("id", id).finish_non_exhaustive(),
             Self::SendText { id, .. } => f.debug_struct("SendText").field("id", id).finish_non_exhaustive(),
             Self::CloseSocket { id } => f.debug_struct("CloseSocket").field("id", id).finish(),
             Self::Remember(left_behind) => f.debug_tuple("Remember").field(left_behind).finish(),

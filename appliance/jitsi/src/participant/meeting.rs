@@ -122,6 +122,8 @@ pub(super) struct Meeting {
     pub restarts: Restarts,
     /// When the server will not take the token any more.
     pub token_expires: Option<Instant>,
+    /// The signalling goes by BOSH.
+    pub bosh: bool,
     /// Address of the signalling with the room, without token.
     pub service: String,
     /// What a restarted process would find.

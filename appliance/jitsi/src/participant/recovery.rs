@@ -120,6 +120,10 @@ impl Meeting {
                 return;
             }
             self.connection_lost(cx);
+        } else if self.websocket_refused(&loss) {
+            tracing::info!("no WebSocket is to be had; BOSH is tried");
+            self.bosh = true;
+            self.connect(cx);
         } else if permanent || self.entry.lost >= LOST_ENTRIES {
             self.depart_outside(outcome, cx);
         } else {
@@ -127,6 +131,16 @@ impl Meeting {
             let wait = cx.jitter(backoff(REOPEN.0, self.entry.lost - 1, REOPEN.1));
             self.phase = Phase::Reopening { at: cx.after(wait) };
         }
+    }
+
+    /// The way to the service is there, and something on it lets no WebSocket through.
+    fn websocket_refused(&self, loss: &Loss) -> bool {
+        let refused = matches!(
+            loss,
+            Loss::Network(NetworkError::Status(400..=499 | 501) | NetworkError::Protocol(_))
+        );
+        let found = self.deployment.as_ref().is_some_and(|deployment| deployment.found);
+        refused && found && !self.bosh && matches!(self.phase, Phase::Connecting { .. })
     }
 
     /// We were in the room and the stream is lost for good: the room is entered anew over a new one.
@@ -158,6 +172,7 @@ impl Meeting {
                 NetworkError::TooLarge => (Outcome::ProtocolError, false),
             },
             Loss::Stream(StreamEnd::Refused(refusal)) => match refusal {
+                Refusal::AccountRefused => (Outcome::AccountRefused, true),
                 Refusal::LoginRequired => (Outcome::LoginRequired, true),
                 Refusal::TokenExpired => (Outcome::TokenExpired, true),
                 Refusal::TokenForAnotherRoom => (Outcome::TokenForAnotherRoom, true),

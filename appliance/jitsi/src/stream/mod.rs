@@ -3,6 +3,7 @@
 
 mod framing;
 mod liveness;
+mod login;
 mod management;
 mod sasl;
 mod suspended;
@@ -16,6 +17,7 @@ use crate::xml::{element, parse, to_text};
 use crate::{ns, xml::XmlError};
 
 use liveness::Liveness;
+pub use login::Account;
 use management::Management;
 pub use sasl::Refusal;
 pub use suspended::Suspended;
@@ -107,6 +109,11 @@ pub struct Stream {
     frames: Vec<String>,
     early: Vec<StreamEvent>,
     jid: String,
+    /// Who logs in; none: a guest.
+    account: Option<Account>,
+    /// Stream management is wanted.
+    managed: bool,
+    login: Option<login::Login>,
     /// The stream that is to go on here, until the server has answered.
     old: Option<Suspended>,
 }
@@ -126,8 +133,25 @@ impl Stream {
             frames,
             early: Vec::new(),
             jid: String::new(),
+            account: None,
+            managed: true,
+            login: None,
             old: None,
         }
+    }
+
+    /// Over HTTP requests are repeated by themselves and there is no socket to lose: no stream management.
+    #[must_use]
+    pub fn over_bosh(mut self, bosh: bool) -> Self {
+        self.managed = !bosh;
+        self
+    }
+
+    /// Logs in with an account where the server can; else as a guest.
+    #[must_use]
+    pub fn with_account(mut self, account: Option<Account>) -> Self {
+        self.account = account;
+        self
     }
 
     /// The same to go on with an old stream: [`StreamEvent::Resumed`] follows, or [`StreamEnd::NotResumed`].
@@ -298,7 +322,16 @@ impl Stream {
     }
 
     fn authenticate(&mut self, features: &Element) -> Vec<StreamEvent> {
-        if !sasl::offers_anonymous(features) {
+        if let Some(account) = &self.account {
+            if let Some((login, auth)) = login::begin(features, account) {
+                self.login = Some(login);
+                self.phase = Phase::Authenticating;
+                self.frames.push(auth);
+                return vec![StreamEvent::Authenticating];
+            }
+            tracing::info!("the service knows no login with a password; we come as a guest");
+        }
+        if !sasl::offers(features, "ANONYMOUS") {
             return self.end(StreamEnd::Refused(Refusal::LoginRequired));
         }
         self.phase = Phase::Authenticating;
@@ -309,8 +342,22 @@ impl Stream {
     fn authenticated(&mut self, answer: &Element) -> Vec<StreamEvent> {
         match answer.name() {
             "success" => {
+                let proved = self.login.as_mut().map_or(Ok(()), |login| login.finish(answer));
+                if let Err(refusal) = proved {
+                    return self.end(StreamEnd::Refused(refusal));
+                }
                 self.phase = Phase::Reopening;
                 self.frames.push(framing::open(&self.domain));
+                Vec::new()
+            }
+            "failure" if self.login.is_some() => self.end(StreamEnd::Refused(Refusal::of_login(answer))),
+            "challenge" if self.login.is_some() => {
+                let response = self.login.as_mut().map(|login| login.answer(answer));
+                match response {
+                    Some(Err(refusal)) => return self.end(StreamEnd::Refused(refusal)),
+                    Some(Ok(response)) => self.frames.push(response),
+                    None => {}
+                }
                 Vec::new()
             }
             "failure" => self.end(StreamEnd::Refused(Refusal::read(answer, self.has_token))),
@@ -324,7 +371,9 @@ impl Stream {
     }
 
     fn negotiated(&mut self, features: &Element) -> Vec<StreamEvent> {
-        self.management.offered(features);
+        if self.managed {
+            self.management.offered(features);
+        }
         match self.old.as_ref().and_then(|old| old.management.resume()) {
             Some(resume) => {
                 self.phase = Phase::Resuming;

@@ -1,5 +1,5 @@
 //! Authentication: guests and tokens both use ANONYMOUS (RFC 4505); a token is read by the server from the socket's
-//! address (`specs/jitsi-client.md §1`).
+//! address (`specs/jitsi-client.md §1`). An account's login is in `login`.
 
 use minidom::Element;
 
@@ -14,6 +14,9 @@ pub enum Refusal {
     /// An account is needed and guests are not admitted.
     #[error("an account or a token is required")]
     LoginRequired,
+    /// The account's name or password is wrong, or the account is closed.
+    #[error("the account was refused")]
+    AccountRefused,
     /// The token is too old.
     #[error("the token has expired")]
     TokenExpired,
@@ -29,6 +32,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Reads the `<failure/>` of a login with an account.
+    pub(super) fn of_login(failure: &Element) -> Self {
+        let condition = failure
+            .children()
+            .find(|child| child.name() != "text")
+            .map(Element::name);
+        match condition {
+            Some("temporary-auth-failure" | "aborted") => Self::Other("the login failed for the moment".into()),
+            _ => Self::AccountRefused,
+        }
+    }
+
     /// Reads `<failure/>`.
     pub(super) fn read(failure: &Element, has_token: bool) -> Self {
         let text = failure.get_child("text", NS).map(Element::text).unwrap_or_default();
@@ -66,11 +81,11 @@ impl Refusal {
     }
 }
 
-/// Whether the features offer ANONYMOUS.
-pub(super) fn offers_anonymous(features: &Element) -> bool {
+/// Whether the features offer a mechanism.
+pub(super) fn offers(features: &Element, mechanism: &str) -> bool {
     features.get_child("mechanisms", NS).is_some_and(|list| {
         list.children()
-            .any(|m| m.is("mechanism", NS) && m.text().trim() == "ANONYMOUS")
+            .any(|offered| offered.is("mechanism", NS) && offered.text().trim() == mechanism)
     })
 }
 

@@ -17,6 +17,8 @@ use room::conference::{ConferenceCommand, ConferenceEvent, JoinRequest, Muted, S
 use room::outcome::Outcome;
 
 pub const URL: &str = "https://meet.example/Standup";
+/// Stands for the protocol where BOSH was opened.
+pub const BOSH: &str = "bosh";
 pub const ROOM: &str = "standup@muc.meet.example";
 pub const FOCUS: &str = "standup@muc.meet.example/focus";
 pub const ME: &str = "ab12cd34";
@@ -110,6 +112,7 @@ impl Script {
             match output {
                 Output::Http { id, request } => self.http.push((id, request)),
                 Output::OpenSocket { id, url, protocol } => self.opened.push((id, url, protocol)),
+                Output::OpenBosh { id, url } => self.opened.push((id, url, Some(BOSH))),
                 Output::SendText { id, text } => {
                     self.log.push(text.clone());
                     self.sent.push_back((id, text));
@@ -167,7 +170,7 @@ impl Script {
         self.opened
             .iter()
             .rev()
-            .find(|(_, _, protocol)| *protocol == Some("xmpp"))
+            .find(|(_, _, protocol)| matches!(protocol, Some("xmpp" | BOSH)))
             .expect("a socket")
             .0
     }

@@ -1,5 +1,6 @@
 //! The way in.
 
+use jitsi::participant::{NetworkError, SocketEvent};
 use jitsi::xml;
 use room::conference::{ConferenceCommand, ConferenceEvent, JoinStep, Muted, ParticipantId, WaitReason};
 use std::time::Duration;
@@ -242,4 +243,41 @@ fn a_lost_connection_on_the_way_in_is_tried_again() {
     script.saw(&ConferenceEvent::Joined {
         me: ParticipantId(ME.into()),
     });
+}
+
+#[test]
+fn where_no_websocket_is_to_be_had_bosh_carries_the_same_stream_without_stream_management() {
+    let named = "var config = { hosts: { domain: 'meet.example', muc: 'muc.meet.example' }, bosh: '//meet.example/http-bind' };";
+    let preferred = "var config = { hosts: { domain: 'meet.example', muc: 'muc.meet.example' }, preferBosh: true, \
+                     websocket: 'wss://meet.example/xmpp-websocket' };";
+    for (config, refused) in [(CONFIG, true), (named, false), (preferred, false)] {
+        let mut script = Script::new();
+        script.join(request(URL));
+        script.config(config);
+        if refused {
+            script.socket_event(SocketEvent::Failed(NetworkError::Status(403)));
+        }
+        let (_, url, protocol) = script.opened.last().cloned().unwrap();
+        assert_eq!(protocol, Some(BOSH), "{config}");
+        assert_eq!(url, "https://meet.example/http-bind?room=standup");
+        script.socket_event(SocketEvent::Opened);
+        script.features();
+        script.text("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+        script.text(
+            "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>\
+             <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>",
+        );
+        script.text(
+            "<iq xmlns='jabber:client' type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <jid>ab12cd34-0000-4000-8000-000000000000@meet.example/r</jid></bind></iq>",
+        );
+        script.nothing_sent("<enable ");
+        script.focus_is_ready();
+        script.let_in();
+        assert!(script.remembered.is_empty());
+        // A lost session is entered anew over the same way.
+        script.socket_event(SocketEvent::Closed { code: None });
+        script.seconds(3);
+        assert_eq!(script.opened.last().unwrap().2, Some(BOSH));
+    }
 }

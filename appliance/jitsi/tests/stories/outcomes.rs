@@ -77,6 +77,9 @@ fn a_refused_connection() {
     script.join(request(URL));
     script.config(CONFIG);
     script.socket_event(SocketEvent::Failed(NetworkError::Status(403)));
+    // BOSH is the second way, and refused too.
+    assert_eq!(script.opened.last().map(|(_, _, protocol)| *protocol), Some(Some(BOSH)));
+    script.socket_event(SocketEvent::Failed(NetworkError::Status(403)));
     assert_eq!(script.ended(), Outcome::ConnectionRefused);
 }
 

@@ -67,6 +67,10 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Link of another meeting",
             "This access link opens another meeting; ask the organiser for the link of this one.",
         ),
+        Outcome::AccountRefused => Words::new(
+            "Account refused",
+            "The service refuses the user name or password of this room; tell whoever looks after the room.",
+        ),
         Outcome::LoginRequired => Words::new(
             "Account required",
             "Guests are not admitted; ask the organiser for an access link.",

@@ -67,6 +67,10 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Lien d’une autre réunion",
             "Ce lien d’accès ouvre une autre réunion\u{a0}; demandez à l’organisateur le lien de celle-ci.",
         ),
+        Outcome::AccountRefused => Words::new(
+            "Compte refusé",
+            "Le service refuse l’identifiant ou le mot de passe de cette salle\u{a0}; prévenez qui s’occupe de la salle.",
+        ),
         Outcome::LoginRequired => Words::new(
             "Compte obligatoire",
             "Les invités ne sont pas admis\u{a0}; demandez un lien d’accès à l’organisateur.",

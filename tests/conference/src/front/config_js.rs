@@ -1,14 +1,26 @@
 //! `config.js` in the shapes that deployments have.
 
-use crate::options::ConfigStyle;
+use crate::options::{ConfigStyle, Options};
 use crate::prosody::Hosts;
 
 /// The script; `subdomain` is `tenant.` or empty, `subdir` is `tenant/` or empty, as the web server substitutes them.
-pub fn script(style: ConfigStyle, hosts: &Hosts, authority: &str, tenant: Option<&str>) -> Option<String> {
+pub fn script(options: &Options, hosts: &Hosts, authority: &str, tenant: Option<&str>) -> Option<String> {
     let subdomain = tenant.map(|t| format!("{}.", t.to_lowercase())).unwrap_or_default();
     let subdir = tenant.map(|t| format!("{t}/")).unwrap_or_default();
     let domain = &hosts.domain;
-    match style {
+    let main = if options.accounts.is_empty() {
+        domain.clone()
+    } else {
+        hosts.login()
+    };
+    let guests = (main != *domain).then(|| format!("config.hosts.anonymousdomain = '{domain}';\n"));
+    let guests = guests.unwrap_or_default();
+    let websocket = if options.websocket_named {
+        "config.websocket"
+    } else {
+        "config.otherwise"
+    };
+    match options.config_style {
         ConfigStyle::Absent => None,
         ConfigStyle::Docker => Some(format!(
             r#"// Begin default config overrides.
@@ -17,7 +29,8 @@ config = {{}};
 
 if (!config.hasOwnProperty('hosts')) config.hosts = {{}};
 
-config.hosts.domain = '{domain}';
+config.hosts.domain = '{main}';
+{guests}config.hosts.focus = 'focus.{domain}';
 config.focusUserJid = '{focus}';
 
 var subdomain = "{subdomain}";
@@ -33,7 +46,7 @@ if (subdir.startsWith("<!--")) {{
   subdir = "";
 }}
 config.bosh = 'http://{authority}/' + subdir + 'http-bind';
-config.websocket = 'ws://{authority}/' + subdir + 'xmpp-websocket';
+{websocket} = 'ws://{authority}/' + subdir + 'xmpp-websocket';
 config.websocketKeepAliveUrl = 'http://{authority}/' + subdir + '_unlock';
 
 config.bridgeChannel = {{

@@ -137,6 +137,21 @@ impl Front {
         transcript.push_back((from_client, text.to_owned()));
     }
 
+    /// BOSH, as it is.
+    async fn bosh(&self, mut client: TcpStream) -> Result<()> {
+        let mut server = TcpStream::connect(self.around.http)
+            .await
+            .map_err(Error::io("proxy to Prosody"))?;
+        let mut cut = self.cut.subscribe();
+        tokio::select! {
+            copied = tokio::io::copy_bidirectional(&mut client, &mut server) => {
+                copied.map(|_| ()).map_err(Error::io("proxy to Prosody"))
+            }
+            // As when a cable is pulled: the request is lost, or its answer.
+            _ = cut.changed() => Ok(()),
+        }
+    }
+
     async fn connection(self: &Arc<Self>, mut stream: TcpStream) -> Result<()> {
         thawed(&self.frozen_until.subscribe()).await;
         let Some(request) = peek_request(&stream).await? else {
@@ -144,6 +159,10 @@ impl Front {
         };
         let path = request.target.split('?').next().unwrap_or_default().to_owned();
         if request.upgrade {
+            if path.ends_with("/xmpp-websocket") && !self.around.options.websocket {
+                let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                return stream.write_all(refusal).await.map_err(Error::io("front"));
+            }
             if path.ends_with("/xmpp-websocket") {
                 if locked(&self.closed_until).is_some_and(|until| Instant::now() < until) {
                     return Ok(());
@@ -153,6 +172,9 @@ impl Front {
             if path.starts_with("/colibri-ws/") {
                 return colibri::run(self.around.bridge.clone(), stream).await;
             }
+        }
+        if request.method == "POST" && path.ends_with("/http-bind") {
+            return self.bosh(stream).await;
         }
         let response = pages::respond(&self.around, self.address, &request.method, &request.target);
         let mut discard = vec![0u8; request.size];

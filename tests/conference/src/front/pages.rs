@@ -22,9 +22,13 @@ pub(super) fn respond(around: &Surroundings, address: SocketAddr, method: &str, 
         _ if path.ends_with("/config.js") => {
             let asked = path.trim_end_matches("/config.js").trim_matches('/');
             let asked = if asked.is_empty() { None } else { Some(asked) };
-            let style = around.options.config_style;
             // A web server substitutes the tenant of the path; without it the client lands in the wrong room.
-            match config_js::script(style, &around.hosts, &address.to_string(), asked.and(tenant).or(asked)) {
+            match config_js::script(
+                &around.options,
+                &around.hosts,
+                &address.to_string(),
+                asked.and(tenant).or(asked),
+            ) {
                 Some(script) => response("200 OK", "application/javascript", script.as_bytes()),
                 None => response("404 Not Found", "text/plain", b""),
             }

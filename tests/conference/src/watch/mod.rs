@@ -250,8 +250,11 @@ impl ClientWatch {
                 .broken(rule::ROOM_PARAMETER, format!("room={} but joins {room}", self.room));
         }
         let nick = resource(to);
+        // A user name tells no nick.
+        let of_guest = self.node.as_bytes().get(..8);
+        let of_guest = of_guest.is_some_and(|start| start.iter().all(u8::is_ascii_hexdigit));
         let hexadecimal = nick.len() == 8 && nick.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if !hexadecimal || (!self.node.is_empty() && !self.node.starts_with(nick)) {
+        if !hexadecimal || (of_guest && !self.node.starts_with(nick)) {
             self.verdict
                 .broken(rule::NICK, format!("nick {nick} for JID node {}", self.node));
         }

@@ -6,6 +6,36 @@ use end_to_end::wait_for;
 use crate::stage::{PATIENCE, ROOM, Stage, conference, join, options};
 
 #[test]
+fn a_user_name_and_a_password_open_a_service_that_wants_an_account() {
+    for (password_hash, disabled, expected) in [
+        ("SHA-1", vec![], "SCRAM-SHA-1"),
+        ("SHA-256", vec![], "SCRAM-SHA-256"),
+        ("SHA-1", vec!["SCRAM-SHA-1"], "PLAIN"),
+    ] {
+        let conference = conference(Options {
+            accounts: vec![("salle4".into(), "p=ss,wörd".into())],
+            password_hash,
+            disabled_mechanisms: disabled,
+            ..options()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "p=ss,wörd\n").unwrap();
+        let path = path.to_str().unwrap();
+        let room_box = join(&conference, &["--user", "salle4", "--user-password-file", path]);
+        let in_the_room = || conference.guest().is_some();
+        assert!(wait_for(PATIENCE, in_the_room), "{expected} {}", room_box.words());
+        let transcript = conference.transcript();
+        let words = format!("mechanism='{expected}'");
+        let used = transcript
+            .iter()
+            .any(|(from_client, text)| *from_client && text.contains(&words));
+        assert!(used, "{expected}");
+        assert!(!transcript.iter().any(|(_, text)| text.contains("p=ss,wörd")));
+    }
+}
+
+#[test]
 fn the_box_is_seen_and_heard_sees_and_hears_and_leaves_no_trace() {
     let conference = conference(options());
     let mut room_box = join(&conference, &["--name", "Salle 4", "--for", "10s"]);

@@ -47,6 +47,23 @@ fn a_wrong_password_is_told_apart_from_a_missing_one() {
 }
 
 #[test]
+fn an_account_that_the_service_does_not_know_is_refused_by_name() {
+    let conference = conference(Options {
+        accounts: vec![("salle4".into(), "right".into())],
+        ..options()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "wrong").unwrap();
+    let refused = join(
+        &conference,
+        &["--user", "salle4", "--user-password-file", path.to_str().unwrap()],
+    );
+    assert_eq!(outcome(refused).0, "account-refused");
+    assert_eq!(conference.guest().map(|guest| guest.name), None, "it was never in");
+}
+
+#[test]
 fn a_token_that_the_service_does_not_accept_is_refused() {
     let conference = conference(Options {
         token_secret: Some("secret of the test".into()),

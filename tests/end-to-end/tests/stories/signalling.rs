@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use conference::Direction;
+use conference::{Direction, Options};
 use end_to_end::wait_for;
 
 use crate::stage::{Stage, options};
@@ -128,6 +128,51 @@ fn a_network_that_is_away_for_ten_seconds_is_back_within_five_when_sockets_break
 #[test]
 fn a_network_that_is_away_for_ten_seconds_is_back_within_five_when_nobody_says_so() {
     network_away(true);
+}
+
+/// In the meeting over BOSH, everything flowing.
+fn by_bosh(options: Options) -> Stage {
+    let stage = Stage::in_meeting(options);
+    stage.wait("all peers are on the wall", |stage| {
+        stage.room_box.state("/pictures") == 3
+    });
+    stage.all_layers_flow();
+    assert!(
+        stage.conference.transcript().is_empty(),
+        "nothing went over a WebSocket"
+    );
+    stage
+}
+
+#[test]
+fn where_the_websocket_is_refused_the_meeting_goes_by_bosh() {
+    let stage = by_bosh(Options {
+        websocket: false,
+        ..options()
+    });
+    // The stream lives although nobody says anything.
+    sleep(Duration::from_secs(15));
+    assert!(is(&stage, "in-meeting"));
+    stage.tell(r#"{"command":"microphone","on":false}"#);
+    stage.wait("the others see it", |stage| stage.guest().audio_muted);
+    stage.leave_and_judge();
+}
+
+#[test]
+fn a_lost_request_of_bosh_is_posted_again_and_nobody_notices() {
+    let stage = by_bosh(Options {
+        websocket_named: false,
+        ..options()
+    });
+    for _ in 0..3 {
+        stage.conference.cut_websocket(Duration::ZERO);
+        sleep(Duration::from_secs(2));
+        assert!(is(&stage, "in-meeting"));
+    }
+    stage.tell(r#"{"command":"microphone","on":false}"#);
+    stage.wait("the others see it", |stage| stage.guest().audio_muted);
+    assert_eq!((stays(&stage), stage.guest().gone_ns), (1, None), "never left");
+    stage.leave_and_judge();
 }
 
 #[test]
