@@ -350,3 +350,35 @@ fn a_server_that_sends_frames_beyond_every_limit_breaks_the_protocol() {
     }
     assert_eq!(script.ended(), Outcome::ProtocolError);
 }
+
+#[test]
+fn an_account_that_is_not_known_is_refused_by_name_and_never_sent_to_another_host() {
+    for (host, asked) in [("meet.example", true), ("other.example", false)] {
+        let mut script = Script::with(jitsi::Options {
+            account: Some(jitsi::ServiceAccount {
+                host: host.into(),
+                account: jitsi::stream::Account {
+                    user: "salle4".into(),
+                    password: "wrong".into(),
+                },
+            }),
+            ..options()
+        });
+        script.join(request(URL));
+        script.config(CONFIG);
+        script.socket_event(SocketEvent::Opened);
+        script.text(
+            "<stream:features xmlns:stream='http://etherx.jabber.org/streams'><mechanisms \
+             xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism><mechanism>ANONYMOUS</mechanism>\
+             </mechanisms></stream:features>",
+        );
+        assert_eq!(script.sent("<auth ").contains("PLAIN"), asked, "{host}");
+        script.text("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>");
+        let outcome = if asked {
+            Outcome::AccountRefused
+        } else {
+            Outcome::LoginRequired
+        };
+        assert_eq!(script.ended(), outcome);
+    }
+}
