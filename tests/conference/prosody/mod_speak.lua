@@ -10,7 +10,7 @@ module:hook("message/host", function (event)
 	local speak = stanza:get_child("speak", "urn:x-conference:speak");
 	if not speak or jid.bare(stanza.attr.from) ~= focus_jid then return; end
 	local message = st.message({ from = module.host, to = speak.attr.to });
-	for child in speak:childtags() do
+	for _, child in ipairs(speak.tags) do
 		message:add_child(st.clone(child));
 	end
 	module:send(message);

@@ -14,7 +14,7 @@ use crate::jid;
 use crate::muc::{BreakoutRoom, BreakoutRooms};
 
 /// Between two moves; what comes sooner is no moderator.
-const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Where in the meeting we are.
 #[derive(Debug, Default)]

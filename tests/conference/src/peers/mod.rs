@@ -141,7 +141,7 @@ impl Peer {
         };
         let (to, text) = (escape(&to), escape(text));
         self.guest.send(format!(
-            "<message to='{to}' type='{kind}'><body>{text}</body></message>"
+            "<message xmlns='jabber:client' to='{to}' type='{kind}'><body>{text}</body></message>"
         ));
     }
 
@@ -149,7 +149,7 @@ impl Peer {
     pub fn say_json(&self, room: &str, nick: &str, json: &str) {
         let (to, json) = (escape(&format!("{room}/{nick}")), escape(json));
         self.guest.send(format!(
-            "<message to='{to}' type='chat'><json-message xmlns='{}'>{json}</json-message></message>",
+            "<message xmlns='jabber:client' to='{to}' type='chat'><json-message xmlns='{}'>{json}</json-message></message>",
             ns::JITMEET
         ));
     }

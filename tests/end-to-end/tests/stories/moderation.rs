@@ -19,6 +19,9 @@ fn under_moderation_the_box_is_heard_again_only_once_it_is_allowed_and_somebody_
     let stage = Stage::in_meeting(options());
     microphone_is(&stage, true);
     stage.conference.moderate_by_impostor(Media::Audio);
+    let frames = stage.far_frames();
+    stage.wait("three seconds of pictures", |stage| stage.far_frames() > frames + 300);
+    assert_eq!(stage.room_box.state("/microphone/open"), true);
     stage.conference.moderate(Media::Audio, Moderation::On);
     microphone_is(&stage, false);
     stage.wait("everybody is told", |stage| stage.guest().audio_muted);
