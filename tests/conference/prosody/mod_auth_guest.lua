@@ -26,6 +26,7 @@ local function read_query(event)
 	event.session.conference_room = values.room;
 	event.session.conference_token = values.token;
 	event.session.conference_previd = values.previd;
+	event.session.conference_peer = values.peer;
 end
 module:hook_global("websocket-session", read_query);
 module:hook_global("bosh-session", read_query);
@@ -68,5 +69,6 @@ end
 module:add_identity("component", "room_metadata", "metadata." .. module.host);
 module:add_identity("component", "av_moderation", "avmoderation." .. module.host);
 module:add_identity("component", "breakout_rooms", "breakout." .. module.host);
+module:add_identity("component", "lobbyrooms", "lobby." .. module.host);
 
 module:provides("auth", provider);

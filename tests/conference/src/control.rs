@@ -8,7 +8,7 @@ use crate::Conference;
 use crate::bridge::BridgeCommand;
 use crate::bridge::link::{Direction, Fault};
 use crate::focus::sources::Media;
-use crate::focus::{Command, Crowd, Impostor, Moderation, Recording};
+use crate::focus::{Command, ConferenceReply, Crowd, Impostor, JoinRefusal, LobbyOrder, Moderation, Recording};
 
 impl Conference {
     /// A moderator mutes the guest, as the focus passes it on.
@@ -76,6 +76,33 @@ impl Conference {
             room: self.room_jid(room),
             password: password.map(str::to_owned),
         });
+    }
+
+    /// Switches the lobby of a room on or off, lets in or turns away who waits there.
+    pub fn lobby(&self, room: &str, order: LobbyOrder) {
+        let room = self.room_jid(room);
+        self.ask(Command::Lobby { room, order });
+    }
+
+    /// Refuses the next join of somebody who is no peer.
+    pub fn refuse_next_join(&self, room: &str, refusal: JoinRefusal) {
+        let room = self.room_jid(room);
+        self.ask(Command::RefuseJoin { room, refusal });
+    }
+
+    /// Answers the next conference request so; several are answered in their order.
+    pub fn answer_next_request(&self, reply: ConferenceReply) {
+        self.ask(Command::Reply(reply));
+    }
+
+    /// Keep-alive requests by HTTP that were answered so far.
+    pub fn keep_alives(&self) -> usize {
+        self.front.keep_alives()
+    }
+
+    /// From now on another shard answers by HTTP.
+    pub fn move_to_shard(&self, name: &str) {
+        self.front.set_shard(name);
     }
 
     /// Moves the guest's session: "moving", then a new session-initiate.

@@ -44,9 +44,9 @@ pub use bridge::link::{Direction, Fault};
 pub use error::{Error, Result};
 pub use far_side::{FarSideReport, KeyFrameRequest, LayerReport};
 pub use focus::sources::Media;
-pub use focus::{ConferenceReply, Crowd, Impostor, Moderation, Recording};
+pub use focus::{ConferenceReply, Crowd, Impostor, JoinRefusal, Lobby, LobbyOrder, Moderation, Recording};
 pub use options::{ConfigStyle, Options};
-pub use participants::Participant;
+pub use participants::{Participant, Waiting};
 pub use verdict::{BrokenRule, rule};
 
 use bridge::{Bridge, BridgeCommand, BridgeSurroundings};
@@ -167,6 +167,11 @@ impl Conference {
     /// The participant under test: the newest that is no peer.
     pub fn guest(&self) -> Option<Participant> {
         self.participants.newest_guest()
+    }
+
+    /// Who stands in the lobby.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.participants.waiting()
     }
 
     /// The peers that are in.

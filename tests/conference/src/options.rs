@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::focus::ConferenceReply;
+use crate::focus::{ConferenceReply, JoinRefusal, Lobby};
 
 /// The shape of `config.js`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,6 +68,14 @@ pub struct Options {
     pub start_video_muted: bool,
     /// Answers to the first conference requests.
     pub conference_replies: Vec<ConferenceReply>,
+    /// A lobby before each room from the start; peers need not wait.
+    pub lobby: Option<Lobby>,
+    /// How the first joins of others than peers are refused.
+    pub join_refusals: Vec<JoinRefusal>,
+    /// `config.js` names an address for conference requests by HTTP.
+    pub conference_request_by_http: bool,
+    /// `websocketKeepAlive`; none: not said.
+    pub keep_alive_ms: Option<u64>,
     /// The first `<resume/>` is answered with `<failed/>`.
     pub refuse_resume_once: bool,
     /// Region of the bridge, in the session-initiate.
@@ -120,6 +128,10 @@ impl Default for Options {
             start_audio_muted: false,
             start_video_muted: false,
             conference_replies: Vec::new(),
+            lobby: None,
+            join_refusals: Vec::new(),
+            conference_request_by_http: false,
+            keep_alive_ms: None,
             refuse_resume_once: false,
             region: None,
             wanted_height: 720,

@@ -42,9 +42,18 @@ pub struct Participant {
     pub video_muted: bool,
 }
 
+/// Somebody in a lobby.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Nick in the lobby.
+    pub nick: String,
+    /// `room@muc` that they wait for.
+    pub room: String,
+}
+
 /// The list, shared by all parts.
 #[derive(Clone, Default)]
-pub struct Participants(Arc<Mutex<Vec<Participant>>>);
+pub struct Participants(Arc<Mutex<Vec<Participant>>>, Arc<Mutex<Vec<Waiting>>>);
 
 impl Participants {
     /// Somebody came in.
@@ -57,6 +66,16 @@ impl Participants {
             joined_ns: now,
             ..Participant::default()
         });
+    }
+
+    /// Who stands in lobbies now.
+    pub fn set_waiting(&self, waiting: Vec<Waiting>) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    }
+
+    /// Who stands in lobbies.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes the newest entry of `nick`.

@@ -15,6 +15,7 @@ use crate::options::Options;
 const GUEST_MODULE: &str = include_str!("../prosody/mod_auth_guest.lua");
 const SPEAK_MODULE: &str = include_str!("../prosody/mod_speak.lua");
 const ACCOUNTS_MODULE: &str = include_str!("../prosody/mod_accounts.lua");
+const DOOR_MODULE: &str = include_str!("../prosody/mod_door.lua");
 const FOCUS_MODULE: &str = include_str!("../prosody/mod_wait_for_focus.lua");
 
 /// Where the host names of a domain live.
@@ -40,6 +41,10 @@ impl Hosts {
     /// The breakout rooms, and who sends people there.
     pub fn breakout(&self) -> String {
         format!("breakout.{}", self.domain)
+    }
+    /// The MUC service of the lobbies.
+    pub fn lobby(&self) -> String {
+        format!("lobby.{}", self.domain)
     }
     /// Where conference requests go.
     pub fn focus(&self) -> String {
@@ -85,6 +90,7 @@ impl Prosody {
         write(&path.join("modules/mod_wait_for_focus.lua"), FOCUS_MODULE)?;
         write(&path.join("modules/mod_speak.lua"), SPEAK_MODULE)?;
         write(&path.join("modules/mod_accounts.lua"), ACCOUNTS_MODULE)?;
+        write(&path.join("modules/mod_door.lua"), DOOR_MODULE)?;
         std::fs::create_dir_all(path.join("data")).map_err(Error::io("data folder"))?;
         let config = path.join("prosody.cfg.lua");
         write(
@@ -169,6 +175,7 @@ fn free_port() -> Result<SocketAddr> {
 fn configuration(hosts: &Hosts, folder: &Path, http: u16, component: u16, secret: &str, options: &Options) -> String {
     let folder = folder.display();
     let (domain, muc, focus, auth) = (&hosts.domain, hosts.muc(), hosts.focus(), hosts.auth());
+    let lobby = hosts.lobby();
     let (focus_user, crowd) = (hosts.focus_user(), hosts.crowd());
     let (moderation, breakout) = (hosts.av_moderation(), hosts.breakout());
     let token = options
@@ -210,10 +217,17 @@ VirtualHost "{domain}"
   external_services = {{ }}
 {login}
 Component "{muc}" "muc"
-  modules_enabled = {{ "wait_for_focus" }}
+  modules_enabled = {{ "wait_for_focus", "door" }}
   admins = {{ "{focus_user}" }}
   focus_jid = "{focus_user}"
   metadata_host = "metadata.{domain}"
+  restrict_room_creation = true
+  muc_room_locking = false
+  muc_room_default_public_jids = true
+  muc_tombstones = false
+
+Component "{lobby}" "muc"
+  admins = {{ "{focus_user}" }}
   restrict_room_creation = true
   muc_room_locking = false
   muc_room_default_public_jids = true

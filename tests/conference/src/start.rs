@@ -144,6 +144,7 @@ impl MainThread {
                 hosts: self.hosts.clone(),
                 http: prosody.http,
                 options: self.options.clone(),
+                focus: focus.clone(),
                 bridge: self.bridge.clone(),
                 far_sides: self.far_sides.clone(),
                 participants: self.participants.clone(),

@@ -37,6 +37,8 @@ pub mod rule {
     pub const SOURCE_INFO: &str = "3. SourceInfo is JSON with own sources only";
     /// §3.
     pub const CODEC_LIST: &str = "3. jitsi_participant_codecList is lower case and names vp8 or h264";
+    /// §3, lobby.
+    pub const LOBBY: &str = "3. the lobby is waited in under a name and another nick, and left by whoever is let in";
     /// §3, XEP-0115.
     pub const CAPS: &str = "3. caps hash equals the disco#info that is answered";
     /// §3.
@@ -117,6 +119,7 @@ pub mod rule {
         NICK,
         SOURCE_INFO,
         CODEC_LIST,
+        LOBBY,
         CAPS,
         FEATURES,
         PRESENCE_WHOLE,

@@ -67,7 +67,7 @@ impl Meeting {
         };
         let Some(interval) = deployment.keep_alive else { return };
         let url = with_room(&deployment.keep_alive_url, &self.url.room);
-        let jitter = JITTER.mul_f64(cx.chance.random_range(0.0..1.0));
+        let jitter = JITTER.min(interval).mul_f64(cx.chance.random_range(0.0..1.0));
         let id = cx.connection();
         self.keep_alive.at = Some(cx.now + interval + jitter);
         self.keep_alive.request = Some(id);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::door::{JoinRefusal, LobbyOrder};
+use super::request::ConferenceReply;
 use super::sources::Media;
 use super::{Asked, Crowd, Expectation, Focus, Moderation, Recording};
 use crate::bridge::BridgeCommand;
@@ -100,6 +102,31 @@ pub enum Command {
         /// None clears.
         password: Option<String>,
     },
+    /// Moves the lobby of a room.
+    Lobby {
+        /// Which room.
+        room: String,
+        /// How.
+        order: LobbyOrder,
+    },
+    /// Refuses the next join of somebody who is no peer.
+    RefuseJoin {
+        /// Which room.
+        room: String,
+        /// How.
+        refusal: JoinRefusal,
+    },
+    /// Answers the next conference request so.
+    Reply(ConferenceReply),
+    /// A conference request by HTTP.
+    HttpRequest {
+        /// The body.
+        body: String,
+        /// Of the header `Authorization`.
+        bearer: Option<String>,
+        /// Status and body of the answer.
+        reply: oneshot::Sender<(u16, String)>,
+    },
     /// Moves the session to another transport.
     Move {
         /// Whose.
@@ -193,6 +220,10 @@ impl Focus {
                 }
                 self.around.options.password = password;
             }
+            Command::Lobby { room, order } => self.lobby_order(&room, order),
+            Command::RefuseJoin { room, refusal } => self.refuse_join(&room, refusal),
+            Command::Reply(reply) => self.scripted.push_back(reply),
+            Command::HttpRequest { body, bearer, reply } => self.http_request(&body, bearer.as_deref(), reply),
             Command::Move { nick } => {
                 if let Some(room) = self.room_of(&nick) {
                     self.move_session(&room, &nick).await;

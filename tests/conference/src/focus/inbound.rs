@@ -29,7 +29,7 @@ impl Focus {
 
     async fn presence(&mut self, stanza: &Element, kind: Option<&str>, room: &str, nick: &str) {
         if !self.rooms.contains_key(room) {
-            return;
+            return self.lobby_presence(stanza, kind, room, nick);
         }
         if nick == "focus" {
             match kind {
@@ -99,6 +99,8 @@ impl Focus {
             p.audio_muted = audio_muted;
             p.video_muted = video_muted;
         });
+        self.expect_to_leave_the_lobby(room, nick, &jid);
+        let Some(entry) = self.rooms.get_mut(room) else { return };
         let first = entry.moderator.is_none();
         if first {
             entry.moderator = Some(nick.into());
@@ -322,6 +324,9 @@ impl Focus {
             }
             Expectation::StillAsBefore { media, muted: before } if muted(media) != before => {
                 verdict.broken(rule::MUTE_IMPOSTOR, format!("{} was muted by a stranger", media.word()));
+            }
+            Expectation::LeftLobby { jid } if self.in_a_lobby(&jid) => {
+                verdict.broken(rule::LOBBY, "whoever was let in still stands in the lobby 3 s later");
             }
             Expectation::Accepted { sid } => {
                 let accepted = member.session.as_ref().is_some_and(|s| s.sid == sid && s.accepted);

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod caps;
 mod command;
 mod crowd;
+mod door;
 mod ends;
 mod inbound;
 pub mod invite;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 
 pub use command::{Command, Impostor};
 pub use crowd::Crowd;
+pub use door::{JoinRefusal, Lobby, LobbyOrder};
 pub use moderation::{Moderation, Recording};
 pub use request::ConferenceReply;
 
@@ -68,9 +70,12 @@ pub struct Focus {
     request: Component,
     occupant: Component,
     rooms: BTreeMap<String, Room>,
+    lobbies: BTreeMap<String, door::LobbyRoom>,
     pending: HashMap<String, Pending>,
     checks: Vec<Check>,
     scripted: VecDeque<ConferenceReply>,
+    /// Requests that are never answered; kept, so that by HTTP too nothing comes.
+    unanswered: Vec<request::Requester>,
     machine_uids: HashMap<String, String>,
     next_id: u64,
     commands: mpsc::UnboundedSender<Command>,
@@ -119,6 +124,9 @@ enum Expectation {
     Accepted {
         sid: String,
     },
+    LeftLobby {
+        jid: String,
+    },
     Declined {
         sid: String,
         declined: crate::peers::Declined,
@@ -146,9 +154,11 @@ impl Focus {
             request,
             occupant,
             rooms: BTreeMap::new(),
+            lobbies: BTreeMap::new(),
             pending: HashMap::new(),
             checks: Vec::new(),
             scripted,
+            unanswered: Vec::new(),
             machine_uids: HashMap::new(),
             next_id: 0,
             commands: commands.clone(),

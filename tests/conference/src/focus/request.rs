@@ -1,6 +1,8 @@
 //! The conference request (`specs/jitsi-client.md §2`), and its scripted refusals.
 
 use minidom::Element;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::room::Room;
 use super::{Asked, Focus};
@@ -21,13 +23,27 @@ pub enum ConferenceReply {
     ReservationError(u32),
     /// The event has not started: property `live` is false.
     NotLive,
+    /// A visitor's seat, although nobody asked for one.
+    VisitorNode,
+    /// The focus is not connected (yet).
+    Unavailable,
+    /// No answer at all.
+    Silence,
 }
 
 /// Who waits for a room.
-pub struct Requester {
-    from: String,
-    to: String,
-    id: String,
+pub enum Requester {
+    /// By IQ.
+    Iq {
+        /// Who asked.
+        from: String,
+        /// Whom.
+        to: String,
+        /// Of the IQ.
+        id: String,
+    },
+    /// By HTTP: status and body go there.
+    Http(oneshot::Sender<(u16, String)>),
 }
 
 impl Focus {
@@ -35,35 +51,72 @@ impl Focus {
         if stanza.name() != "iq" || !matches!(stanza.attr("type"), Some("set" | "get")) {
             return;
         }
-        let requester = Requester {
+        let requester = Requester::Iq {
             from: stanza.attr("from").unwrap_or_default().into(),
             to: stanza.attr("to").unwrap_or_default().into(),
             id: stanza.attr("id").unwrap_or_default().into(),
         };
         let Some(conference) = stanza.get_child("conference", ns::FOCUS) else {
             self.refuse(
-                &requester,
+                requester,
                 "cancel",
                 "<feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>",
             );
             return;
         };
         let room = conference.attr("room").unwrap_or_default().to_owned();
-        self.check_request(conference, &room, &requester);
+        let visitor = conference
+            .children()
+            .any(|p| p.attr("name") == Some("visitors-version"));
+        let user = bare(stanza.attr("from").unwrap_or_default()).to_owned();
+        self.check_request(
+            &room,
+            conference.attr("machine-uid").unwrap_or_default(),
+            &user,
+            visitor,
+        );
+        self.answer_request(room, requester);
+    }
+
+    /// A conference request by HTTP.
+    pub(super) fn http_request(&mut self, body: &str, bearer: Option<&str>, reply: oneshot::Sender<(u16, String)>) {
+        let Ok(json) = serde_json::from_str::<Value>(body) else {
+            let _ = reply.send((400, "{}".into()));
+            return;
+        };
+        let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let visitor = json.pointer("/properties/visitors-version").is_some();
+        let (room, uid) = (text("room"), text("machineUid"));
+        self.check_request(&room, &uid, &format!("http {uid}"), visitor);
+        if self.around.options.token_secret.is_some() && bearer.is_none() {
+            let _ = reply.send((403, "{}".into()));
+            return;
+        }
+        self.answer_request(room, Requester::Http(reply));
+    }
+
+    fn answer_request(&mut self, room: String, requester: Requester) {
         let side = room.ends_with(&format!("@{}", self.around.hosts.breakout()));
         if !side && !room.ends_with(&format!("@{}", self.around.hosts.muc())) {
             // jicofo does not answer requests for a MUC that it cannot enter.
             return;
         }
         match self.scripted.pop_front() {
-            Some(ConferenceReply::NotReady) => return self.reply(&requester, &room, false, ""),
-            Some(ConferenceReply::NotLive) => {
-                return self.reply(&requester, &room, true, "<property name='live' value='false'/>");
+            Some(ConferenceReply::Silence) => {
+                self.unanswered.push(requester);
+                return;
+            }
+            Some(ConferenceReply::NotReady) => return self.reply(requester, &room, false, &[], None),
+            Some(ConferenceReply::NotLive) => return self.reply(requester, &room, true, &[("live", "false")], None),
+            Some(ConferenceReply::VisitorNode) => return self.reply(requester, &room, true, &[], Some("v1")),
+            Some(ConferenceReply::Unavailable) => {
+                let error = format!("<service-unavailable xmlns='{}'/>", ns::STANZAS);
+                return self.refuse(requester, "cancel", &error);
             }
             Some(ConferenceReply::NotAuthorized) => {
                 let error = "<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
                              <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>not authorized user domain</text>";
-                return self.refuse(&requester, "cancel", error);
+                return self.refuse(requester, "cancel", error);
             }
             Some(ConferenceReply::SessionInvalid) => {
                 let error = format!(
@@ -71,7 +124,7 @@ impl Focus {
                     ns::STANZAS,
                     ns::FOCUS
                 );
-                return self.refuse(&requester, "modify", &error);
+                return self.refuse(requester, "modify", &error);
             }
             Some(ConferenceReply::ReservationError(code)) => {
                 let error = format!(
@@ -81,12 +134,12 @@ impl Focus {
                     ns::STANZAS,
                     ns::FOCUS
                 );
-                return self.refuse(&requester, "cancel", &error);
+                return self.refuse(requester, "cancel", &error);
             }
             None => {}
         }
         if self.rooms.get(&room).is_some_and(|r| r.ready) {
-            self.reply(&requester, &room, true, "");
+            self.reply(requester, &room, true, &[], None);
             return;
         }
         self.enter(&room);
@@ -95,28 +148,26 @@ impl Focus {
         }
     }
 
-    fn check_request(&mut self, conference: &Element, room: &str, requester: &Requester) {
+    fn check_request(&mut self, room: &str, uid: &str, user: &str, visitor: bool) {
         let verdict = &self.around.verdict;
         let services = [self.around.hosts.muc(), self.around.hosts.breakout()];
         if !services.iter().any(|service| room.ends_with(&format!("@{service}"))) || room.starts_with('@') {
             verdict.broken(rule::CONFERENCE_REQUEST_SHAPE, format!("room='{room}'"));
         }
-        let uid = conference.attr("machine-uid").unwrap_or_default();
         if uid.is_empty() {
             verdict.broken(rule::CONFERENCE_REQUEST_SHAPE, "no machine-uid");
         }
-        let user = bare(&requester.from).to_owned();
-        let known = self.machine_uids.entry(user).or_insert_with(|| uid.to_owned());
+        let known = self
+            .machine_uids
+            .entry(user.to_owned())
+            .or_insert_with(|| uid.to_owned());
         if known != uid {
             verdict.broken(
                 rule::CONFERENCE_REQUEST_SHAPE,
                 "machine-uid changes from one request to the next",
             );
         }
-        if conference
-            .children()
-            .any(|p| p.attr("name") == Some("visitors-version"))
-        {
+        if visitor {
             verdict.broken(
                 rule::CONFERENCE_REQUEST_SHAPE,
                 "visitors-version would make the box a visitor",
@@ -168,40 +219,75 @@ impl Focus {
 
     /// The room is configured: answer who waits, and let the peers in.
     pub(super) fn room_ready(&mut self, room: &str) {
-        let Some(entry) = self.rooms.get_mut(room) else { return };
-        if entry.ready {
+        if self.rooms.get(room).is_none_or(|room| room.ready) || self.prepare_door(room) {
             return;
         }
+        let Some(entry) = self.rooms.get_mut(room) else { return };
         entry.ready = true;
         let waiting = std::mem::take(&mut entry.waiting);
-        for requester in &waiting {
-            self.reply(requester, room, true, "");
+        for requester in waiting {
+            self.reply(requester, room, true, &[], None);
         }
         for _ in 0..self.around.options.peers {
             self.add_peer(room, None, None);
         }
     }
 
-    fn reply(&self, requester: &Requester, room: &str, ready: bool, properties: &str) {
+    fn reply(&self, requester: Requester, room: &str, ready: bool, properties: &[(&str, &str)], vnode: Option<&str>) {
         let jid = self.around.hosts.focus_user();
+        let (from, to, id) = match requester {
+            Requester::Iq { from, to, id } => (from, to, id),
+            Requester::Http(reply) => {
+                let mut body = json!({
+                    "ready": ready, "focusJid": jid, "room": room,
+                    "properties": { "authentication": "false", "visitors-supported": "false" },
+                });
+                for (name, value) in properties {
+                    body["properties"][*name] = json!(value);
+                }
+                if let Some(vnode) = vnode {
+                    body["vnode"] = json!(vnode);
+                }
+                let _ = reply.send((200, body.to_string()));
+                return;
+            }
+        };
+        let properties: String = properties
+            .iter()
+            .map(|(name, value)| format!("<property name='{name}' value='{value}'/>"))
+            .collect();
+        let vnode = vnode.map(|vnode| format!(" vnode='{vnode}'")).unwrap_or_default();
         self.request.send(format!(
-            "<iq type='result' id='{id}' from='{to}' to='{from}'><conference xmlns='{ns}' ready='{ready}' focusjid='{jid}' room='{room}'>\
+            "<iq type='result' id='{id}' from='{to}' to='{from}'><conference xmlns='{ns}' ready='{ready}' focusjid='{jid}' room='{room}'{vnode}>\
              <property name='authentication' value='false'/><property name='visitors-supported' value='false'/>{properties}\
              </conference></iq>",
-            id = escape(&requester.id),
-            to = escape(&requester.to),
-            from = escape(&requester.from),
+            id = escape(&id),
+            to = escape(&to),
+            from = escape(&from),
             ns = ns::FOCUS,
             room = escape(room),
         ));
     }
 
-    fn refuse(&self, requester: &Requester, kind: &str, error: &str) {
+    fn refuse(&self, requester: Requester, kind: &str, error: &str) {
+        let (from, to, id) = match requester {
+            Requester::Iq { from, to, id } => (from, to, id),
+            Requester::Http(reply) => {
+                let answer = match error {
+                    error if error.contains("not-authorized") => (403, "{}".to_owned()),
+                    error if error.contains("session-invalid") => (400, r#"{"error":"invalid-session"}"#.to_owned()),
+                    error if error.contains("service-unavailable") => (503, "{}".to_owned()),
+                    _ => (400, "{}".to_owned()),
+                };
+                let _ = reply.send(answer);
+                return;
+            }
+        };
         self.request.send(format!(
             "<iq type='error' id='{}' from='{}' to='{}'><error type='{kind}'>{error}</error></iq>",
-            escape(&requester.id),
-            escape(&requester.to),
-            escape(&requester.from),
+            escape(&id),
+            escape(&to),
+            escape(&from),
         ));
     }
 }

@@ -5,6 +5,15 @@ use crate::prosody::Hosts;
 
 /// The script; `subdomain` is `tenant.` or empty, `subdir` is `tenant/` or empty, as the web server substitutes them.
 pub fn script(options: &Options, hosts: &Hosts, authority: &str, tenant: Option<&str>) -> Option<String> {
+    let by_http = if options.conference_request_by_http {
+        format!("config.conferenceRequestUrl = 'http://{authority}/' + subdir + 'conference-request/v1';")
+    } else {
+        String::new()
+    };
+    let keep_alive = options
+        .keep_alive_ms
+        .map(|ms| format!("config.websocketKeepAlive = {ms};"))
+        .unwrap_or_default();
     let subdomain = tenant.map(|t| format!("{}.", t.to_lowercase())).unwrap_or_default();
     let subdir = tenant.map(|t| format!("{t}/")).unwrap_or_default();
     let domain = &hosts.domain;
@@ -47,6 +56,8 @@ if (subdir.startsWith("<!--")) {{
 }}
 config.bosh = 'http://{authority}/' + subdir + 'http-bind';
 {websocket} = 'ws://{authority}/' + subdir + 'xmpp-websocket';
+{by_http}
+{keep_alive}
 config.websocketKeepAliveUrl = 'http://{authority}/' + subdir + '_unlock';
 
 config.bridgeChannel = {{
@@ -83,6 +94,8 @@ var config = {{
     channelLastN: -1,
     p2p: {{ enabled: false, }},
 }};
+{by_http}
+{keep_alive}
 "#
         )),
     }

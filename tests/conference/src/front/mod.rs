@@ -10,21 +10,24 @@ mod tenant;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bridge::Bridge;
 use crate::error::{Error, Result};
 use crate::far_side::FarSides;
+use crate::focus::Command;
 use crate::options::Options;
 use crate::participants::Participants;
 use crate::prosody::Hosts;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, rule};
 use crate::watch::ClientWatch;
+use pages::Page;
 
 /// What the front needs from the rest.
 pub struct Surroundings {
@@ -42,6 +45,8 @@ pub struct Surroundings {
     pub participants: Participants,
     /// The book.
     pub verdict: Verdict,
+    /// Answers conference requests.
+    pub focus: mpsc::UnboundedSender<Command>,
 }
 
 /// A frame that crossed the front: true from the client.
@@ -58,6 +63,9 @@ pub struct Front {
     resumable: Mutex<HashMap<String, Lost>>,
     refuse_resume: Mutex<bool>,
     transcript: Mutex<Transcript>,
+    shard: Mutex<String>,
+    requested_by_http: Arc<AtomicBool>,
+    keep_alives: AtomicUsize,
 }
 
 /// Frames kept.
@@ -92,6 +100,9 @@ impl Front {
             resumable: Mutex::new(HashMap::new()),
             refuse_resume: Mutex::new(refuse),
             transcript: Mutex::new(VecDeque::new()),
+            shard: Mutex::new("stand-in".into()),
+            requested_by_http: Arc::default(),
+            keep_alives: AtomicUsize::new(0),
         });
         let serving = front.clone();
         tokio::spawn(async move {
@@ -122,6 +133,16 @@ impl Front {
     /// The next `<resume/>` is answered with `<failed/>`.
     pub fn refuse_next_resume(&self) {
         *locked(&self.refuse_resume) = true;
+    }
+
+    /// Keep-alive requests so far.
+    pub fn keep_alives(&self) -> usize {
+        self.keep_alives.load(Ordering::Relaxed)
+    }
+
+    /// Who answers from now on, in the header `x-jitsi-shard`.
+    pub fn set_shard(&self, name: &str) {
+        *locked(&self.shard) = name.to_owned();
     }
 
     /// The last frames that crossed.
@@ -176,12 +197,21 @@ impl Front {
         if request.method == "POST" && path.ends_with("/http-bind") {
             return self.bosh(stream).await;
         }
-        let response = pages::respond(&self.around, self.address, &request.method, &request.target);
+        let shard = locked(&self.shard).clone();
         let mut discard = vec![0u8; request.size];
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut discard)
             .await
             .map_err(Error::io("front"))?;
+        let response = if request.method == "POST" && path.ends_with("/conference-request/v1") {
+            self.conference_request(&mut stream, &request).await?
+        } else {
+            pages::respond(&self.around, self.address, &request.method, &request.target)
+        };
+        let response = response.bytes(&shard);
         stream.write_all(&response).await.map_err(Error::io("front"))?;
+        if path.ends_with("/_unlock") || path.ends_with("/xmpp-websocket") {
+            self.keep_alives.fetch_add(1, Ordering::Relaxed);
+        }
         stream.shutdown().await.map_err(Error::io("front"))
     }
 }
@@ -210,12 +240,60 @@ async fn thawed(frozen_until: &watch::Receiver<Option<Instant>>) {
     }
 }
 
+/// Longest body that is read.
+const MAX_BODY: usize = 64 << 10;
+
+impl Front {
+    /// The conference request by HTTP: the focus answers it.
+    async fn conference_request(&self, stream: &mut TcpStream, request: &RequestHead) -> Result<Page> {
+        if !request.target.contains("room=") {
+            self.around
+                .verdict
+                .broken(rule::ROOM_PARAMETER, "room= is missing on the conference request");
+        }
+        let length = request.header("content-length").and_then(|length| length.parse().ok());
+        let mut body = vec![0u8; length.unwrap_or(0).min(MAX_BODY)];
+        tokio::io::AsyncReadExt::read_exact(stream, &mut body)
+            .await
+            .map_err(Error::io("front"))?;
+        let bearer = request
+            .header("authorization")
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .map(str::to_owned);
+        let (reply, answer) = oneshot::channel();
+        let _ = self.around.focus.send(Command::HttpRequest {
+            body: String::from_utf8_lossy(&body).into_owned(),
+            bearer,
+            reply,
+        });
+        self.requested_by_http.store(true, Ordering::Relaxed);
+        let (status, body) = answer.await.unwrap_or((503, "{}".into()));
+        Ok(Page::new(
+            &format!("{status} Answer"),
+            "application/json",
+            body.as_bytes(),
+        ))
+    }
+}
+
 /// The head of an HTTP request.
 struct RequestHead {
+    /// All of it.
+    text: String,
     method: String,
     target: String,
     upgrade: bool,
     size: usize,
+}
+
+impl RequestHead {
+    /// A header by its lower-case name.
+    fn header(&self, name: &str) -> Option<&str> {
+        self.text.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            (key.trim().to_ascii_lowercase() == name).then(|| value.trim())
+        })
+    }
 }
 
 /// Reads the head without taking it, so that a WebSocket handshake can still be done on it.
@@ -239,6 +317,7 @@ async fn peek_request(stream: &TcpStream) -> Result<Option<RequestHead>> {
                 method,
                 target,
                 upgrade,
+                text: head,
                 size: end + 4,
             }));
         }

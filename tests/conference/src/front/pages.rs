@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use super::{Surroundings, config_js};
 
-/// The whole response to a request.
-pub(super) fn respond(around: &Surroundings, address: SocketAddr, method: &str, target: &str) -> Vec<u8> {
+/// The answer to a request.
+pub(super) fn respond(around: &Surroundings, address: SocketAddr, method: &str, target: &str) -> Page {
     if method != "GET" && method != "HEAD" {
         return response("405 Method Not Allowed", "text/plain", b"");
     }
@@ -43,20 +43,44 @@ pub(super) fn respond(around: &Surroundings, address: SocketAddr, method: &str, 
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Vec<u8> {
+fn json(value: &impl serde::Serialize) -> Page {
     match serde_json::to_vec_pretty(value) {
         Ok(body) => response("200 OK", "application/json", &body),
         Err(error) => response("500 Internal Server Error", "text/plain", error.to_string().as_bytes()),
     }
 }
 
-fn response(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
-    let mut out = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-         x-jitsi-shard: stand-in\r\nConnection: close\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    out.extend_from_slice(body);
-    out
+fn response(status: &str, kind: &str, body: &[u8]) -> Page {
+    Page::new(status, kind, body)
+}
+
+/// An answer by HTTP.
+pub(super) struct Page {
+    status: String,
+    kind: String,
+    body: Vec<u8>,
+}
+
+impl Page {
+    pub(super) fn new(status: &str, kind: &str, body: &[u8]) -> Self {
+        Self {
+            status: status.to_owned(),
+            kind: kind.to_owned(),
+            body: body.to_vec(),
+        }
+    }
+
+    /// The whole response, from this shard.
+    pub(super) fn bytes(&self, shard: &str) -> Vec<u8> {
+        let mut out = format!(
+            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+             x-jitsi-shard: {shard}\r\nConnection: close\r\n\r\n",
+            self.status,
+            self.kind,
+            self.body.len()
+        )
+        .into_bytes();
+        out.extend_from_slice(&self.body);
+        out
+    }
 }

@@ -193,6 +193,7 @@ fn expected(front: &Front) -> Expected {
         muc: front.around.hosts.muc(),
         focus: front.around.hosts.focus(),
         token: front.around.options.token_secret.is_some(),
+        requested_by_http: front.requested_by_http.clone(),
     }
 }
 

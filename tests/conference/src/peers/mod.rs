@@ -98,7 +98,7 @@ pub type Declined = Arc<Mutex<Vec<String>>>;
 impl Peer {
     /// Connects and joins; returns once Prosody shows the peer in the room (at most 10 s).
     pub async fn join(place: PeerPlace) -> Result<Self> {
-        let path = format!("/xmpp-websocket?room={}", node(&place.room));
+        let path = format!("/xmpp-websocket?peer=1&room={}", node(&place.room));
         let (guest, mut events) = Guest::connect(place.http, &place.hosts.domain, &path).await?;
         let nick: String = node(&guest.jid).chars().take(8).collect();
         place.registry.insert(PeerInfo {

@@ -5,6 +5,8 @@ mod presence;
 mod stream_management;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use minidom::Element;
@@ -24,6 +26,8 @@ pub struct Expected {
     pub focus: String,
     /// The URL must have a token.
     pub token: bool,
+    /// A conference was requested by HTTP, which no stream shows; the next join takes it.
+    pub requested_by_http: Arc<AtomicBool>,
 }
 
 /// An IQ of the server is answered within this.
@@ -218,7 +222,8 @@ impl ClientWatch {
             return;
         }
         if presence.has_child("x", ns::MUC) {
-            if !std::mem::take(&mut self.requested) {
+            let by_http = self.expected.requested_by_http.swap(false, Ordering::Relaxed);
+            if !(std::mem::take(&mut self.requested) || by_http) {
                 self.verdict.broken(
                     rule::CONFERENCE_REQUEST_FIRST,
                     format!("join of {} without request", bare(to)),

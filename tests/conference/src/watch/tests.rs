@@ -59,6 +59,7 @@ fn broken_by(query: &str, steps: &[Step]) -> Vec<&'static str> {
         muc: "conference.meet.local".into(),
         focus: "focus.meet.local".into(),
         token: false,
+        requested_by_http: Default::default(),
     };
     let mut watch = ClientWatch::new(expected, query, verdict.clone());
     let mut now = Instant::now();
@@ -147,6 +148,7 @@ fn a_resumed_stream_goes_on_counting() {
         muc: "conference.meet.local".into(),
         focus: "focus.meet.local".into(),
         token: false,
+        requested_by_http: Default::default(),
     };
     let now = Instant::now();
     let mut old = ClientWatch::new(expected.clone(), "room=salle", verdict.clone());

@@ -25,6 +25,7 @@ pub mod ns {
     pub const CAPS: &str = "http://jabber.org/protocol/caps";
     pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
     pub const FOCUS: &str = "http://jitsi.org/protocol/focus";
+    pub const VISITORS: &str = "jitsi:visitors";
     pub const JITMEET: &str = "http://jitsi.org/jitmeet";
     pub const JINGLE: &str = "urn:xmpp:jingle:1";
     pub const JINGLE_ERRORS: &str = "urn:xmpp:jingle:errors:1";
