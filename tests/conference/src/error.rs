@@ -26,6 +26,9 @@ pub enum Error {
     /// The bridge.
     #[error("bridge: {0}")]
     Bridge(String),
+    /// The real browser.
+    #[error("browser: {0}")]
+    Browser(String),
     /// A thread of the conference ended early.
     #[error("the conference has ended")]
     Ended,

@@ -14,6 +14,7 @@
 //! ```
 
 pub mod bridge;
+pub mod browser;
 pub mod clock;
 mod control;
 mod error;
@@ -21,6 +22,7 @@ pub mod exam;
 pub mod far_side;
 pub mod focus;
 mod front;
+pub mod legacy;
 mod options;
 mod participants;
 pub mod peers;

@@ -71,6 +71,9 @@ struct Serve {
     /// Fraction of datagrams lost, both ways.
     #[arg(long, default_value_t = 0.0)]
     loss: f64,
+    /// A real web client in the room: lib-jitsi-meet in headless Chromium, the library taken through npm into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    browser: Option<PathBuf>,
     /// Ends after this, for example 20s.
     #[arg(long = "for", value_parser = duration)]
     for_: Option<Duration>,
@@ -141,6 +144,14 @@ async fn run(serve: Serve, exam: bool) -> conference::Result<bool> {
         .map(|t| format!("?jwt={t}"))
         .unwrap_or_default();
     println!("{}{token}", conference.room_url(&serve.room));
+    let _browser = match &serve.browser {
+        Some(folder) => {
+            let bundle = conference::browser::Bundle::obtain(folder)
+                .map_err(|reason| conference::Error::Browser(reason.to_string()))?;
+            Some(conference.open_browser(&bundle, &serve.room, "Browser")?)
+        }
+        None => None,
+    };
     let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(source), _) | (_, Err(source)) => {

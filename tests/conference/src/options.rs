@@ -95,6 +95,8 @@ pub struct Options {
     pub dominant_every_s: u64,
     /// Round trip between client and front, for each connection of its own, and between client and bridge.
     pub round_trip: Duration,
+    /// Each PLI and FIR must be answered in time.
+    pub judge_key_frames: bool,
     /// Decode what arrives from the box (pictures, sound, JPEG). Off saves processor time.
     pub decode: bool,
 }
@@ -139,6 +141,7 @@ impl Default for Options {
             patience: 1,
             seed: 1,
             expected_tone_hz: 1000.0,
+            judge_key_frames: true,
             dominant_every_s: 0,
             round_trip: Duration::ZERO,
             decode: true,

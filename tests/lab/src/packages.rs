@@ -10,10 +10,25 @@ pub struct Package {
     pub name: &'static str,
     /// What needs it.
     pub why: &'static str,
+    /// It is not needed where this program is found, wherever it came from.
+    pub unless: Option<&'static str>,
 }
 
 const fn package(name: &'static str, why: &'static str) -> Package {
-    Package { name, why }
+    Package {
+        name,
+        why,
+        unless: None,
+    }
+}
+
+/// A package that may not go with what brought the program of the same name onto the machine.
+const fn program(name: &'static str, why: &'static str) -> Package {
+    Package {
+        name,
+        why,
+        unless: Some(name),
+    }
 }
 
 /// Everything that building, testing and the demo need beyond git and a Rust toolchain.
@@ -52,6 +67,8 @@ pub const TABLE: &[Package] = &[
     package("gstreamer1.0-tools", "gst-launch-1.0: makes the recorded film"),
     package("fonts-dejavu-core", "names under the pictures"),
     package("prosody", "the XMPP server of the conference in a box"),
+    package("chromium", "the web client in the meeting"),
+    program("npm", "brings the web client's library"),
     package("pocketsphinx-testdata", "recorded speech (LibriVox, public domain)"),
 ];
 
@@ -81,10 +98,17 @@ pub fn missing_here() -> Result<Vec<&'static str>, String> {
                  packages` lists and repeat with --no-install"
             )
         })?;
+    let wanted = TABLE.iter().filter(|package| !package.unless.is_some_and(found));
     Ok(missing(
-        TABLE.iter().map(|package| package.name),
+        wanted.map(|package| package.name),
         &String::from_utf8_lossy(&output.stdout),
     ))
+}
+
+/// Whether a program is found on the path.
+fn found(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// Installs what is missing. Does nothing, and needs no network, when nothing is.

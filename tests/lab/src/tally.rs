@@ -15,6 +15,8 @@ pub struct Tally {
     pub failures: Vec<String>,
     /// What was skipped with a reason worth telling.
     pub reasons: Vec<String>,
+    /// Tests that said so themselves; the runner counts them as passed.
+    unmade: usize,
 }
 
 impl Tally {
@@ -40,6 +42,10 @@ impl Tally {
             self.passed += count(rest, " passed");
             self.failed += count(rest, " failed");
             self.skipped += count(rest, " ignored");
+        } else if let Some(reason) = line.strip_prefix("skipped: ") {
+            self.unmade += 1;
+            self.skipped += 1;
+            self.reasons.push(reason.to_string());
         } else if let Some(name) = line
             .strip_prefix("test ")
             .and_then(|rest| rest.strip_suffix(" ... FAILED"))
@@ -51,6 +57,7 @@ impl Tally {
     /// Closes a part made of tests. A runner that fails without a failed test (a crash, code that does not compile)
     /// is one failure, and so is one that ran no test at all.
     pub fn close_tests(&mut self, part: &str, good: bool, how: &str) {
+        self.passed = self.passed.saturating_sub(std::mem::take(&mut self.unmade));
         if !good && self.failed == 0 {
             self.check(
                 part,
@@ -117,6 +124,17 @@ mod tests {
         );
         assert_eq!((tally.passed, tally.failed, tally.skipped), (115, 1, 2));
         assert_eq!(tally.failures, ["wall::shows"]);
+    }
+
+    #[test]
+    fn a_test_that_says_that_it_was_skipped_did_not_pass() {
+        let mut tally = read(
+            "test browser::sees ... \nskipped: a web browser: there is no chromium here\nok\n\
+             test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
+        );
+        tally.close_tests("end to end", true, "");
+        assert_eq!((tally.passed, tally.skipped), (2, 1));
+        assert_eq!(tally.reasons, ["a web browser: there is no chromium here"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::channel::Constraints;
 pub struct Offered {
     /// `ENDPOINT-v0`.
     pub name: String,
-    /// Heights of its layers, lowest first.
+    /// Heights of its layers, lowest first; 0 for one that does not come now.
     pub heights: Vec<u32>,
 }
 
@@ -40,12 +40,18 @@ pub fn allocate(constraints: Option<&Constraints>, offered: &[Offered]) -> BTree
             .get(&source.name)
             .unwrap_or(&constraints.default)
             .max_height;
-        if wanted == 0 || left == 0 || source.heights.is_empty() {
+        if wanted == 0 || left == 0 || source.heights.iter().all(|height| *height == 0) {
             continue;
         }
         left -= 1;
-        let fits = |height: &u32| wanted < 0 || i64::from(*height) <= i64::from(wanted);
-        let layer = source.heights.iter().rposition(fits).unwrap_or(0);
+        let comes = |height: &u32| *height > 0;
+        let fits = |height: &u32| comes(height) && (wanted < 0 || i64::from(*height) <= i64::from(wanted));
+        let heights = source.heights.iter();
+        let layer = heights
+            .clone()
+            .rposition(fits)
+            .or(heights.clone().position(comes))
+            .unwrap_or(0);
         allocation.insert(source.name.clone(), layer);
     }
     allocation
@@ -80,6 +86,27 @@ mod tests {
         };
         let allocation = allocate(Some(&constraints), &offered());
         assert_eq!(allocation, BTreeMap::from([("c-v0".into(), 1), ("a-v0".into(), 0)]));
+    }
+
+    #[test]
+    fn a_layer_that_does_not_come_is_not_chosen() {
+        let constraints = |max_height| Constraints {
+            default: Constraint { max_height },
+            ..Constraints::default()
+        };
+        let layer = |max_height, heights: &[u32]| {
+            let offered = Offered {
+                name: "a-v0".into(),
+                heights: heights.to_vec(),
+            };
+            allocate(Some(&constraints(max_height)), &[offered])
+                .get("a-v0")
+                .copied()
+        };
+        assert_eq!(layer(720, &[180, 360, 0]), Some(1));
+        assert_eq!(layer(-1, &[180, 360, 0]), Some(1));
+        assert_eq!(layer(180, &[0, 360, 720]), Some(1), "the lowest that comes");
+        assert_eq!(layer(720, &[0, 0, 0]), None);
     }
 
     #[test]

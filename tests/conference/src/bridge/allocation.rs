@@ -11,9 +11,6 @@ use super::core::Core;
 use crate::focus::sources::Media;
 use crate::peers::encode::HEIGHTS;
 
-/// Heights that JVB assumes of a SIM group.
-const ASSUMED: [u32; 3] = [180, 360, 720];
-
 impl Core {
     /// What could be forwarded to `receiver`, most recent speakers first.
     fn offered(&self, receiver: &str, room: &str) -> Vec<Offered> {
@@ -42,12 +39,7 @@ impl Core {
                 if other.video_types.get(&name).is_some_and(|t| t == "none") {
                     continue;
                 }
-                let layers = other.sources.layers_of(&name).len().clamp(1, 3);
-                let heights = if layers == 1 {
-                    vec![720]
-                } else {
-                    ASSUMED[..layers].to_vec()
-                };
+                let heights = other.heights_of(&name);
                 offered.push((rank(&other.id), Offered { name, heights }));
             }
         }
@@ -115,6 +107,9 @@ impl Core {
         let Some(endpoint) = self.endpoints.get_mut(id) else {
             return;
         };
+        if endpoint.allocation != allocation {
+            tracing::debug!(endpoint = id, ?allocation, "bridge allocates");
+        }
         endpoint.allocation = allocation;
         if endpoint.rewriting && !mapped.is_empty() {
             self.tell_video_map(now, id, &mapped);

@@ -85,6 +85,14 @@ impl Core {
     pub(super) fn tick(&mut self, now: Instant) {
         self.departed
             .retain(|(_, _, since)| now.duration_since(*since) < Duration::from_secs(5));
+        let stopped = self
+            .endpoints
+            .values_mut()
+            .filter_map(|e| e.forget_stopped(now).then_some(()))
+            .count();
+        if stopped > 0 {
+            self.reallocate_all(now);
+        }
         let ids: Vec<String> = self.endpoints.keys().cloned().collect();
         for id in ids {
             self.check_connection(now, &id);

@@ -8,6 +8,7 @@ use super::link::Direction;
 use super::{BridgeCommand, load_media};
 use crate::far_side::FarSide;
 use crate::focus::sources::Media;
+use crate::legacy;
 use crate::peers::track::Track;
 use crate::verdict::rule;
 
@@ -24,6 +25,7 @@ impl Core {
                 self.forget(&endpoint);
                 match Endpoint::new(&endpoint, &room, rewriting, features.tcc, self.local, now) {
                     Ok(mut new) => {
+                        new.legacy = features.legacy;
                         let _ = reply.send(new.transport());
                         self.endpoints.insert(endpoint, new);
                     }
@@ -35,10 +37,15 @@ impl Core {
                 transport,
                 sources,
             } => {
+                let legacy = self.endpoints.get(&endpoint).is_some_and(|e| e.legacy);
                 let far = self.far.entry(endpoint.clone()).or_insert_with(|| {
+                    let options = match legacy {
+                        true => &legacy::options(&self.around.options),
+                        false => &self.around.options,
+                    };
                     FarSide::new(
                         &endpoint,
-                        &self.around.options,
+                        options,
                         self.around.far_sides.clone(),
                         self.around.verdict.clone(),
                     )

@@ -168,8 +168,8 @@ impl Core {
             && let Some((_, who, since)) = self.departed.iter().find(|(address, _, _)| *address == from)
         {
             let late = now.duration_since(*since);
-            if late > Duration::from_millis(50) {
-                let verdict = &self.around.verdict;
+            let verdict = &self.around.verdict;
+            if late > verdict.within(Duration::from_millis(50)) {
                 verdict.broken(
                     rule::LEAVE_ORDER,
                     format!("{who}: RTP {late:?} after its unavailable presence"),

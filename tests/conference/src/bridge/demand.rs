@@ -32,6 +32,7 @@ impl Core {
 
     /// PLI or FIR.
     pub(super) fn ask_ssrc(&mut self, now: Instant, id: &str, ssrc: u32, fir: bool) {
+        tracing::debug!(endpoint = id, ssrc, fir, "bridge asks for a key frame");
         let mut happened = Vec::new();
         if let Some(endpoint) = self.endpoints.get_mut(id) {
             endpoint.ask_key_frame(now, ssrc, fir, &mut self.out, &mut happened);

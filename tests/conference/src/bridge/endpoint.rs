@@ -19,6 +19,7 @@ use super::channel::Constraints;
 use crate::error::{Error, Result};
 use crate::focus::answer::ClientTransport;
 use crate::focus::sources::{Media, Sources};
+use crate::legacy;
 
 /// Payload types of the offer (`focus::invite`).
 pub const OPUS: u8 = 111;
@@ -55,12 +56,18 @@ pub struct Endpoint {
     pub rewriting: bool,
     /// transport-cc was negotiated.
     pub tcc: bool,
+    /// The channel speaks as it did at another time.
+    pub legacy: bool,
     pub(super) rtc: Rtc,
     local: SocketAddr,
     /// When to call [`Endpoint::timeout`].
     pub deadline: Instant,
     /// What the client declared.
     pub sources: Sources,
+    /// Video SSRCs on which packets come, with the time of the last one.
+    pub flowing: HashMap<u32, Instant>,
+    /// A video packet has come.
+    pub flowed: bool,
     /// Every declared SSRC, RTX too: (media, main SSRC).
     pub declared: HashMap<u32, (Media, u32)>,
     /// SSRCs that were declared, and when they were withdrawn.
@@ -203,10 +210,13 @@ impl Endpoint {
             room: room.into(),
             rewriting,
             tcc,
+            legacy: false,
             rtc,
             local,
             deadline: now,
             sources: Sources::default(),
+            flowing: HashMap::new(),
+            flowed: false,
             declared: HashMap::new(),
             withdrawn: HashMap::new(),
             accepted: None,
@@ -326,6 +336,10 @@ impl Endpoint {
 
     /// Sends a text on the channel, whichever it is.
     pub fn tell(&mut self, now: Instant, text: &str, out: &mut Outbox, happened: &mut Vec<Happened>) {
+        let text = &match self.legacy {
+            true => legacy::to_client(text),
+            false => text.to_owned(),
+        };
         tracing::trace!(endpoint = self.id, text, "bridge says");
         if let Some(websocket) = &self.websocket {
             let _ = websocket.send(text.to_owned());

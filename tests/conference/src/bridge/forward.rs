@@ -167,6 +167,9 @@ impl Core {
             .iter()
             .position(|s| *s == ssrc)
             .unwrap_or(0);
+        if media == Media::Video && self.endpoints.get_mut(id).is_some_and(|e| e.flows(ssrc, now)) {
+            self.reallocate_all(now);
+        }
         let receivers: Vec<String> = self
             .endpoints
             .values()

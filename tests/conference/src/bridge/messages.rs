@@ -8,6 +8,7 @@ use super::channel::{self, ClientMessage, write};
 use super::core::Core;
 use crate::clock::monotonic_ns;
 use crate::focus::sources::Media;
+use crate::legacy;
 use crate::verdict::rule;
 
 impl Core {
@@ -19,7 +20,7 @@ impl Core {
         endpoint.opened = Some(now);
         endpoint.opening_checked = false;
         endpoint.video_types.clear();
-        let websocket = endpoint.websocket.is_some();
+        let (websocket, legacy) = (endpoint.websocket.is_some(), endpoint.legacy);
         self.around
             .participants
             .update(id, |p| p.channel_ns = Some(monotonic_ns()));
@@ -28,7 +29,9 @@ impl Core {
             self.tell(now, id, &write::server_hello());
         }
         // Nobody wants the sender's pictures yet; what they want comes with the next tick.
-        self.constrain_sender(now, id, None, 0);
+        if !legacy {
+            self.constrain_sender(now, id, None, 0);
+        }
         self.tell_forwarded(now, id, true);
         self.tell_dominant(now, id);
         let Some(endpoint) = self.endpoints.get_mut(id) else {
@@ -56,6 +59,11 @@ impl Core {
     /// A text from the client.
     pub(super) fn message(&mut self, now: Instant, id: &str, text: &str) {
         tracing::trace!(endpoint = id, text, "client says");
+        let legacy = self.endpoints.get(id).is_some_and(|e| e.legacy);
+        let text = &match legacy {
+            true => legacy::from_client(text),
+            false => text.to_owned(),
+        };
         let message = match channel::read(text) {
             Ok(message) => message,
             Err(reason) => {
@@ -107,7 +115,7 @@ impl Core {
                 }
                 let none = video_type == "none";
                 let before = endpoint.video_types.insert(source.clone(), video_type);
-                if none {
+                if none && !legacy {
                     // As seen at JVB: a source that shows nothing is wanted by nobody.
                     self.constrain_sender(now, id, Some(&source), 0);
                 } else if before.is_some_and(|b| b == "none") {

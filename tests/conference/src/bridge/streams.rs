@@ -1,7 +1,7 @@
 //! The streams of an endpoint: what it declared, and the SSRCs on which others are sent to it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use str0m::media::{MediaKind, Mid};
@@ -9,7 +9,43 @@ use str0m::media::{MediaKind, Mid};
 use super::endpoint::{AudioSlot, Endpoint, VideoSlot};
 use crate::focus::sources::{Media, Sources};
 
+/// Heights that JVB assumes of a SIM group.
+const ASSUMED: [u32; 3] = [180, 360, 720];
+/// A layer without a packet for so long does not come: JVB sees its bitrate fall to zero.
+const STOPPED: Duration = Duration::from_secs(3);
+
 impl Endpoint {
+    /// The assumed heights of a video source's layers, lowest first: 0 for one that does not come now. Before the
+    /// endpoint's first packet all of them count.
+    pub fn heights_of(&self, name: &str) -> Vec<u32> {
+        let layers = self.sources.layers_of(name);
+        let assumed = if layers.len() == 1 { &ASSUMED[2..] } else { &ASSUMED[..] };
+        layers
+            .iter()
+            .zip(assumed)
+            .map(|(ssrc, height)| {
+                if !self.flowed || self.flowing.contains_key(ssrc) {
+                    *height
+                } else {
+                    0
+                }
+            })
+            .collect()
+    }
+
+    /// A packet came on this SSRC. Whether it is the first one, or the first one after a pause.
+    pub fn flows(&mut self, ssrc: u32, now: Instant) -> bool {
+        self.flowed = true;
+        self.flowing.insert(ssrc, now).is_none()
+    }
+
+    /// Forgets SSRCs on which nothing comes any more. Whether there were any.
+    pub fn forget_stopped(&mut self, now: Instant) -> bool {
+        let before = self.flowing.len();
+        self.flowing.retain(|_, last| now.duration_since(*last) < STOPPED);
+        self.flowing.len() < before
+    }
+
     /// The client's sources changed.
     pub fn set_sources(&mut self, now: Instant, sources: Sources) {
         let before = std::mem::take(&mut self.declared);

@@ -25,6 +25,7 @@ pub struct FarSide {
     sides: FarSides,
     verdict: Verdict,
     decode: bool,
+    judge_key_frames: bool,
     layers: Vec<Layer>,
     by_ssrc: HashMap<u32, usize>,
     rtx: HashMap<u32, usize>,
@@ -72,6 +73,7 @@ impl FarSide {
             sides,
             verdict,
             decode: options.decode,
+            judge_key_frames: options.judge_key_frames,
             layers: Vec::new(),
             by_ssrc: HashMap::new(),
             rtx: HashMap::new(),
@@ -340,7 +342,9 @@ impl FarSide {
             if self.layers[at].assembler.needs_key && self.current == Some(at) {
                 asks.extend(self.ask(now, at));
             }
-            if let Some(late) = self.layers[at].unanswered(now, limit) {
+            if let Some(late) = self.layers[at].unanswered(now, limit)
+                && self.judge_key_frames
+            {
                 let ssrc = self.layers[at].ssrc;
                 self.verdict
                     .broken(rule::KEY_FRAME, format!("no key frame on {ssrc} after {late:?}"));

@@ -82,6 +82,8 @@ pub struct Features {
     pub json_sources: bool,
     /// SSRC rewriting.
     pub ssrc_rewriting: bool,
+    /// Not a feature: the presence says that it is of another time ([`crate::legacy`]).
+    pub legacy: bool,
 }
 
 impl Default for Features {
@@ -95,6 +97,7 @@ impl Default for Features {
             tcc: false,
             json_sources: false,
             ssrc_rewriting: false,
+            legacy: false,
         }
     }
 }
@@ -112,6 +115,7 @@ impl Features {
             tcc: has("http://jitsi.org/tcc"),
             json_sources: has("http://jitsi.org/json-encoded-sources"),
             ssrc_rewriting: has("http://jitsi.org/ssrc-rewriting-1"),
+            legacy: false,
         }
     }
 }

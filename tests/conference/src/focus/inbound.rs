@@ -11,6 +11,7 @@ use super::sources::Media;
 use super::{Asked, Expectation, Focus};
 use crate::bridge::BridgeCommand;
 use crate::clock::monotonic_ns;
+use crate::legacy;
 use crate::verdict::rule;
 use crate::xml::{self, escape};
 use crate::xmpp::{bare, ns, resource};
@@ -85,6 +86,7 @@ impl Focus {
             Member {
                 jid: jid.clone(),
                 peer: peer.is_some(),
+                legacy: legacy::shown_by(stanza),
                 features: peer.as_ref().map(|_| Features::default()),
                 session: None,
                 audio_muted,
@@ -221,6 +223,11 @@ impl Focus {
 
     async fn disco_answer(&mut self, stanza: &Element, error: bool, room: &str, nick: &str, ver: Option<&str>) {
         let query = stanza.get_child("query", ns::DISCO_INFO).filter(|_| !error);
+        let legacy = self
+            .rooms
+            .get(room)
+            .and_then(|r| r.members.get(nick))
+            .is_some_and(|m| m.legacy);
         let verdict = &self.around.verdict;
         if let Some(query) = query {
             let hash = caps::hash(query);
@@ -231,14 +238,21 @@ impl Focus {
                 );
             }
             let has = caps::features(query);
-            let missing: Vec<&&str> = caps::NEEDED.iter().filter(|f| !has.iter().any(|h| h == **f)).collect();
+            let later = |feature: &str| legacy && legacy::LATER_FEATURES.contains(&feature);
+            let missing: Vec<&&str> = caps::NEEDED
+                .iter()
+                .filter(|f| !later(f) && !has.iter().any(|h| h == **f))
+                .collect();
             if !missing.is_empty() {
                 verdict.broken(rule::FEATURES, format!("missing {missing:?}"));
             }
         } else {
             verdict.broken(rule::FEATURES, "disco#info is not answered");
         }
-        let features = query.map(Features::read).unwrap_or_default();
+        let features = Features {
+            legacy,
+            ..query.map(Features::read).unwrap_or_default()
+        };
         if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
             member.features = Some(features);
         }

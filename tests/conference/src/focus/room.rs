@@ -43,6 +43,8 @@ pub struct Member {
     pub jid: String,
     /// One of our own.
     pub peer: bool,
+    /// Of another time.
+    pub legacy: bool,
     /// From disco#info.
     pub features: Option<Features>,
     /// The Jingle session, if invited.

@@ -1,6 +1,7 @@
 //! What a web server is to a deployment: room pages, `config.js`, the XMPP WebSocket (proxied and watched), the colibri
 //! WebSocket, and pages that show what the far side sees.
 
+mod browser;
 mod colibri;
 mod config_js;
 mod distance;
@@ -19,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bridge::Bridge;
+use crate::browser::Desk;
 use crate::error::{Error, Result};
 use crate::far_side::FarSides;
 use crate::focus::Command;
@@ -66,6 +68,8 @@ pub struct Front {
     shard: Mutex<String>,
     requested_by_http: Arc<AtomicBool>,
     keep_alives: AtomicUsize,
+    /// Of the real browser, if one comes.
+    pub(crate) desk: Desk,
 }
 
 /// Frames kept.
@@ -103,6 +107,7 @@ impl Front {
             shard: Mutex::new("stand-in".into()),
             requested_by_http: Arc::default(),
             keep_alives: AtomicUsize::new(0),
+            desk: Desk::default(),
         });
         let serving = front.clone();
         tokio::spawn(async move {
@@ -196,6 +201,9 @@ impl Front {
         }
         if request.method == "POST" && path.ends_with("/http-bind") {
             return self.bosh(stream).await;
+        }
+        if path.starts_with("/browser/") {
+            return browser::serve(&self.desk, stream, request.size, &path).await;
         }
         let shard = locked(&self.shard).clone();
         let mut discard = vec![0u8; request.size];

@@ -50,7 +50,7 @@ fn json(value: &impl serde::Serialize) -> Page {
     }
 }
 
-fn response(status: &str, kind: &str, body: &[u8]) -> Page {
+pub(super) fn response(status: &str, kind: &str, body: &[u8]) -> Page {
     Page::new(status, kind, body)
 }
 

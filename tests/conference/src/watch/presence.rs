@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use minidom::Element;
 use serde_json::Value;
 
+use crate::legacy;
 use crate::verdict::{Verdict, rule};
 use crate::xmpp::ns;
 
@@ -36,7 +37,9 @@ impl Shown {
         }
         self.children = children;
         check_source_info(presence, nick, verdict);
-        check_codecs(presence, verdict);
+        if !legacy::shown_by(presence) {
+            check_codecs(presence, verdict);
+        }
         if presence.get_child("c", ns::CAPS).is_none() {
             verdict.broken(rule::CAPS, "presence without caps");
         }
