@@ -50,6 +50,8 @@ pub(super) struct Core {
     pub next_speaker: Instant,
 }
 
+/// Packets of one who has left may be on the way for so long.
+const ON_THE_WAY: Duration = Duration::from_millis(150);
 /// How often timers of the bridge itself are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -169,7 +171,7 @@ impl Core {
         {
             let late = now.duration_since(*since);
             let verdict = &self.around.verdict;
-            if late > verdict.within(Duration::from_millis(50)) {
+            if late > ON_THE_WAY {
                 verdict.broken(
                     rule::LEAVE_ORDER,
                     format!("{who}: RTP {late:?} after its unavailable presence"),

@@ -109,10 +109,12 @@ impl Picture {
     /// Where the page's picture stands; none when it is not there.
     pub fn find(&self) -> Option<Place> {
         let (mut columns, mut rows) = (vec![0; self.width], vec![0; self.height]);
-        for y in 0..self.height {
-            for x in (0..self.width).filter(|x| self.is_ground(*x, y)) {
-                columns[x] += 1;
-                rows[y] += 1;
+        for (y, row) in rows.iter_mut().enumerate() {
+            for (x, column) in columns.iter_mut().enumerate() {
+                if self.is_ground(x, y) {
+                    *column += 1;
+                    *row += 1;
+                }
             }
         }
         let edges = |counts: Vec<usize>| {

@@ -8,7 +8,7 @@ use crate::browser::{Desk, page};
 use crate::error::{Error, Result};
 
 /// Answers one request whose head has `head` bytes.
-pub(super) async fn serve(desk: &Desk, mut stream: TcpStream, head: usize, path: &str) -> Result<()> {
+pub(super) async fn serve(desk: &Desk, shard: &str, mut stream: TcpStream, head: usize, path: &str) -> Result<()> {
     let mut text = vec![0u8; head];
     stream.read_exact(&mut text).await.map_err(Error::io("front"))?;
     let text = String::from_utf8_lossy(&text);
@@ -25,7 +25,10 @@ pub(super) async fn serve(desk: &Desk, mut stream: TcpStream, head: usize, path:
         Some((kind, body)) => response("200 OK", kind, &body),
         None => response("404 Not Found", "text/plain", b""),
     };
-    stream.write_all(&answer).await.map_err(Error::io("front"))?;
+    stream
+        .write_all(&answer.bytes(shard))
+        .await
+        .map_err(Error::io("front"))?;
     stream.shutdown().await.map_err(Error::io("front"))
 }
 

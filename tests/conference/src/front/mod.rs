@@ -202,10 +202,10 @@ impl Front {
         if request.method == "POST" && path.ends_with("/http-bind") {
             return self.bosh(stream).await;
         }
-        if path.starts_with("/browser/") {
-            return browser::serve(&self.desk, stream, request.size, &path).await;
-        }
         let shard = locked(&self.shard).clone();
+        if path.starts_with("/browser/") {
+            return browser::serve(&self.desk, &shard, stream, request.size, &path).await;
+        }
         let mut discard = vec![0u8; request.size];
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut discard)
             .await
