@@ -111,7 +111,7 @@ pub fn apply(
     ask_again_for_lost_packets(&rtpbin, &watched);
     route_key_frame_requests(&rtpbin, keys);
     let map = retransmission_map(layers);
-    let (seen, last_packet) = (watched.clone(), last_packet.clone());
+    let (seen, last_packet, for_all) = (watched.clone(), last_packet.clone(), keys.clone());
     bin.connect_deep_element_added(move |_, _, element| {
         let factory = element.factory().map(|factory| factory.name());
         match factory.as_deref() {
@@ -123,7 +123,10 @@ pub fn apply(
                 use_our_retransmission_ssrcs(element, &map);
                 seen.with(|inner| inner.retransmitter = element.downgrade());
             }
-            Some("rtpsession") => element.set_property("bandwidth", SESSION_BANDWIDTH),
+            Some("rtpsession") => {
+                element.set_property("bandwidth", SESSION_BANDWIDTH);
+                hear_every_key_frame_request(element, &for_all);
+            }
             Some("nicesrc") => note_arrivals(element, &last_packet),
             _ => {}
         }
@@ -177,6 +180,43 @@ fn route_key_frame_requests(rtpbin: &gst::Element, keys: &KeyFrames) {
         });
     });
 }
+
+/// Payload-specific feedback (RFC 4585 §6.1), and its formats PLI (RFC 4585 §6.3.1) and FIR (RFC 5104 §4.3.1).
+const PAYLOAD_SPECIFIC: u32 = 206;
+const PICTURE_LOSS_INDICATION: u32 = 1;
+const FULL_INTRA_REQUEST: u32 = 4;
+
+/// The RTP session passes over a request that comes within two round trips of the last one of the same sender, whichever
+/// layer that was for: take each from the RTCP packet itself. Those that are passed on come twice, which is one.
+fn hear_every_key_frame_request(rtpsession: &gst::Element, keys: &KeyFrames) {
+    let keys = keys.clone();
+    let session = rtpsession.property::<glib::Object>("internal-session");
+    session.connect("on-feedback-rtcp", false, move |values| {
+        let number = |at: usize| values.get(at).and_then(|value| value.get::<u32>().ok());
+        if number(1)? != PAYLOAD_SPECIFIC {
+            return None;
+        }
+        match number(2)? {
+            PICTURE_LOSS_INDICATION => {
+                keys.request(number(4)?, now_ns());
+            }
+            FULL_INTRA_REQUEST => {
+                let control = values.get(5)?.get::<gst::Buffer>().ok()?;
+                let control = control.map_readable().ok()?;
+                // SSRC, sequence number, three reserved bytes.
+                for entry in control.chunks_exact(8).take(MAX_FIR_ENTRIES) {
+                    let ssrc = entry.first_chunk().copied().map(u32::from_be_bytes)?;
+                    keys.request(ssrc, now_ns());
+                }
+            }
+            _ => {}
+        }
+        None
+    });
+}
+
+/// Layers that one FIR may name; there are three.
+const MAX_FIR_ENTRIES: usize = 16;
 
 fn retransmission_map(layers: &[LayerPlan]) -> gst::Structure {
     let mut map = gst::Structure::new_empty("application/x-rtp-ssrc-map");

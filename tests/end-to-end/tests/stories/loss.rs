@@ -2,7 +2,7 @@
 
 use std::{thread::sleep, time::Duration};
 
-use conference::Direction;
+use conference::{Direction, Options};
 
 use crate::stage::{Stage, options};
 
@@ -26,6 +26,35 @@ fn a_key_frame_comes_on_the_asked_layer_and_on_no_other() {
     }
     let requests = stage.conference.far_side().key_frame_requests.split_off(begun);
     assert!(requests.iter().all(|request| request.others.is_empty()), "{requests:?}");
+    stage.leave_and_judge();
+}
+
+#[test]
+fn each_layer_is_asked_at_once_and_answers_however_far_the_bridge_is() {
+    let round_trip = Duration::from_millis(400);
+    let stage = Stage::in_meeting(Options {
+        round_trip,
+        ..options()
+    });
+    stage.all_layers_flow();
+    // Long enough for both sides to have measured how far they are from each other.
+    sleep(Duration::from_secs(6));
+    let begun = stage.conference.far_side().key_frame_requests.len();
+    for layer in 0..3 {
+        stage.conference.request_key_frame(layer, false);
+        sleep(Duration::from_millis(100));
+    }
+    stage.wait("all three have answered", |stage| {
+        let requests = stage.conference.far_side().key_frame_requests;
+        let answered = |layer| {
+            let of_layer = |request: &&conference::KeyFrameRequest| request.layer == layer;
+            requests[begun..]
+                .iter()
+                .find(of_layer)
+                .is_some_and(|request| request.latency_ms.is_some())
+        };
+        (0..3).all(answered)
+    });
     stage.leave_and_judge();
 }
 
