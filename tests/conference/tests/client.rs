@@ -13,6 +13,7 @@ use support::{Client, Wrong, wait};
 async fn start(change: impl FnOnce(&mut Options)) -> Conference {
     let mut options = Options {
         media_cache: concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/lab/media").into(),
+        patience: 10,
         ..Options::default()
     };
     change(&mut options);

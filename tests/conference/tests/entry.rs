@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 async fn start(change: impl FnOnce(&mut Options)) -> Conference {
     let mut options = Options {
         media_cache: concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/lab/media").into(),
+        patience: 10,
         peers: 0,
         ..Options::default()
     };

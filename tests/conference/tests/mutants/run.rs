@@ -28,6 +28,14 @@ fn options(channel: bool) -> Options {
     }
 }
 
+/// The same for a right client: it must break nothing, and shall not be blamed for a machine that is busy.
+fn patient(channel: bool) -> Options {
+    Options {
+        patience: 10,
+        ..options(channel)
+    }
+}
+
 /// Runs mutants of the real box; the daemon is kept from one to the next as long as it comes home.
 pub struct BoxRunner {
     room_box: Option<RoomBox>,
@@ -46,7 +54,7 @@ impl BoxRunner {
     /// The box as it is, with everything that is done to mutants done to it: no rule may be broken.
     pub fn control(&mut self, channel: bool) -> Found {
         let begun = Instant::now();
-        let conference = Conference::start_blocking(options(channel)).expect("the conference starts");
+        let conference = Conference::start_blocking(patient(channel)).expect("the conference starts");
         let middle = Middle::start(conference.address(), Spoiling::default());
         let room_box = self.room_box();
         join(room_box, &middle);
@@ -187,7 +195,8 @@ fn act_on_small(wrong: Wrong, conference: &Conference) {
 
 /// The small client with one behaviour, until the rule is seen broken. Right clients have no rule: they break none.
 pub async fn small(wrong: Wrong, rule: Option<&'static str>) -> Found {
-    let conference = Conference::start(options(false)).await.expect("the conference starts");
+    let options = if rule.is_some() { options(false) } else { patient(false) };
+    let conference = Conference::start(options).await.expect("the conference starts");
     let begun = Instant::now();
     let client = Client::join(&conference, ROOM, wrong).await;
     let caught = |c: &Conference| c.verdict().iter().any(|broken| Some(broken.rule) == rule);
