@@ -109,6 +109,14 @@ impl Core {
             for ssrc in wanted {
                 self.ask_ssrc(now, &id, ssrc, false);
             }
+            let repeated = self
+                .far
+                .get_mut(&id)
+                .map(|far| far.repeated_requests(now))
+                .unwrap_or_default();
+            for ssrc in repeated {
+                self.repeat_request(now, &id, ssrc);
+            }
         }
         let opening = self.around.verdict.within(OPENING);
         let late: Vec<_> = self

@@ -44,6 +44,15 @@ impl Core {
         self.happened(now, id, happened);
     }
 
+    /// The same request again.
+    pub(super) fn repeat_request(&mut self, now: Instant, id: &str, ssrc: u32) {
+        let mut happened = Vec::new();
+        if let Some(endpoint) = self.endpoints.get_mut(id) {
+            endpoint.ask_key_frame(now, ssrc, false, &mut self.out, &mut happened);
+        }
+        self.happened(now, id, happened);
+    }
+
     pub(super) fn ask_layer(&mut self, now: Instant, id: &str, layer: usize, fir: bool) {
         let ssrc = self.endpoints.get(id).and_then(|e| {
             let name = e.sources.names(Media::Video).into_iter().next()?;

@@ -332,6 +332,15 @@ impl FarSide {
         }
     }
 
+    /// SSRCs whose key frame was asked for and did not come.
+    pub fn repeated_requests(&mut self, now: Instant) -> Vec<u32> {
+        let repeating = self
+            .layers
+            .iter_mut()
+            .filter_map(|layer| layer.repeats(now).then_some(layer.ssrc));
+        repeating.collect()
+    }
+
     /// Every 50 ms. Gives the SSRCs to ask for key frames.
     pub fn tick(&mut self, now: Instant) -> Vec<u32> {
         let mut asks = Vec::new();

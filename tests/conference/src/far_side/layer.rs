@@ -10,6 +10,8 @@ use super::report::LayerReport;
 const WINDOW: Duration = Duration::from_secs(3);
 /// A layer without a frame for so long is not there.
 const STALE: Duration = Duration::from_millis(700);
+/// An unanswered request is repeated after this.
+const REPEAT: Duration = Duration::from_millis(600);
 /// A key frame comes within this.
 pub const KEY_FRAME: Duration = Duration::from_millis(500);
 
@@ -91,6 +93,16 @@ impl Layer {
     pub fn asked(&mut self, now: Instant, strict: bool) {
         self.asked_at = Some(now);
         self.open = Some((now, strict && !self.is_stale(now)));
+    }
+
+    /// Whether an unanswered request is to be repeated now: bridges do not trust that one RTCP packet arrives.
+    pub fn repeats(&mut self, now: Instant) -> bool {
+        let due = self.asked_at.is_some_and(|at| now.duration_since(at) >= REPEAT);
+        let repeats = due && !self.requests.is_empty() && !self.is_stale(now);
+        if repeats {
+            self.asked_at = Some(now);
+        }
+        repeats
     }
 
     /// The first packet of a key frame came: the requests that it answers, with their latencies in ms.
