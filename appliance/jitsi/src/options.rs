@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use media_protocol::{SessionId, VideoCodec};
+use media_protocol::{NetworkSettings, SessionId, VideoCodec};
 
 use crate::stream::Account;
 
@@ -47,6 +47,8 @@ pub struct Options {
     pub ssrc_rewriting: bool,
     /// Where the box stands, in the deployment's words, for the choice of the bridge.
     pub region: Option<String>,
+    /// How hosts are reached, by signalling and media alike.
+    pub network: NetworkSettings,
     /// Id of the first media session of this participant; each further one has the next. Whoever starts several
     /// participants one after the other gives each a first id above all earlier ones, so that no id comes twice.
     pub first_session: SessionId,
@@ -83,6 +85,7 @@ impl Default for Options {
             ],
             ssrc_rewriting: true,
             region: None,
+            network: NetworkSettings::default(),
             first_session: SessionId(1),
             epoch_ms: 0,
             seed: None,

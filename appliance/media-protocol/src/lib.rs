@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod frame;
+pub mod network;
 pub mod plan;
 pub mod session;
 
@@ -13,6 +14,7 @@ pub use event::{
     BridgeChannelState, CaptureState, DeviceFault, DeviceState, FromWorker, LayerStatistics, LocalDescription,
     ReceivedStatistics, SessionEvent, Statistics, WallState, WorkerHello,
 };
+pub use network::{NetworkSettings, Proxy};
 pub use plan::{
     CameraDevice, CameraPlan, CapturePurpose, DisplayDevice, LoudspeakerDevice, LoudspeakerPlan, MediaPlan,
     MicrophoneDevice, MicrophonePlan, OwnState, Tile, WallPlan,

@@ -35,6 +35,9 @@ pub struct SessionOffer {
     pub remote: RemoteTransport,
     /// STUN and TURN servers.
     pub ice_servers: Vec<IceServer>,
+    /// How TURN servers are reached.
+    #[serde(default)]
+    pub network: crate::NetworkSettings,
     /// The audio media section.
     pub audio: AudioOffer,
     /// The video media section.

@@ -5,11 +5,16 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 use media_protocol::{IceServer, SessionOffer};
 
+use crate::tunnel::Tunnels;
+
 /// Most STUN and TURN servers used; each costs gathering time.
 const MAX_SERVERS: usize = 4;
 
-/// Sets the agent up for `offer`. Right after webrtcbin was made.
-pub fn configure(webrtcbin: &gst::Element, offer: &SessionOffer) {
+/// Sets the agent up for `offer`. Right after webrtcbin was made. What is given back lives as long as the session.
+///
+/// # Errors
+/// When a tunnel to a TURN server cannot be opened on this machine.
+pub fn configure(webrtcbin: &gst::Element, offer: &SessionOffer) -> std::io::Result<Tunnels> {
     let ice = webrtcbin.property::<glib::Object>("ice-agent");
     if let Some(agent) = ice.property::<Option<glib::Object>>("agent") {
         // UPnP opens HTTP ports of its own; TCP doubles the candidates (specs/media-engine.md §3.6).
@@ -26,9 +31,12 @@ pub fn configure(webrtcbin: &gst::Element, offer: &SessionOffer) {
             }
         }
     }
-    for server in offer.ice_servers.iter().take(MAX_SERVERS) {
+    let servers: Vec<IceServer> = offer.ice_servers.iter().take(MAX_SERVERS).cloned().collect();
+    let (tunnels, servers) = Tunnels::open(servers, &offer.network)?;
+    for server in &servers {
         add_server(webrtcbin, server);
     }
+    Ok(tunnels)
 }
 
 fn add_server(webrtcbin: &gst::Element, server: &IceServer) {

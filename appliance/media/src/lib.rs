@@ -20,6 +20,7 @@ mod pipeline;
 pub mod process;
 mod sdp;
 mod session;
+mod tunnel;
 pub mod wall;
 pub mod worker;
 

@@ -26,6 +26,12 @@ pub enum Outcome {
     NotAConference,
     /// The service refused the signalling connection.
     ConnectionRefused,
+    /// The proxy of the network cannot be reached.
+    ProxyUnreachable,
+    /// The proxy of the network wants a user name and a password, or others.
+    ProxyCredentials,
+    /// The proxy of the network does not let the box through to the service.
+    ProxyRefused,
     /// The token was refused (wrong signature, wrong audience ...).
     TokenRefused,
     /// The token is too old.
@@ -74,7 +80,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome there is.
-    pub const ALL: [Outcome; 32] = [
+    pub const ALL: [Outcome; 35] = [
         Outcome::Left,
         Outcome::MeetingEnded,
         Outcome::NobodyLeft,
@@ -85,6 +91,9 @@ impl Outcome {
         Outcome::CertificateRefused,
         Outcome::NotAConference,
         Outcome::ConnectionRefused,
+        Outcome::ProxyUnreachable,
+        Outcome::ProxyCredentials,
+        Outcome::ProxyRefused,
         Outcome::TokenRefused,
         Outcome::TokenExpired,
         Outcome::TokenForAnotherRoom,
@@ -123,6 +132,9 @@ impl Outcome {
             Outcome::CertificateRefused => "certificate-refused",
             Outcome::NotAConference => "not-a-conference",
             Outcome::ConnectionRefused => "connection-refused",
+            Outcome::ProxyUnreachable => "proxy-unreachable",
+            Outcome::ProxyCredentials => "proxy-credentials",
+            Outcome::ProxyRefused => "proxy-refused",
             Outcome::TokenRefused => "token-refused",
             Outcome::TokenExpired => "token-expired",
             Outcome::TokenForAnotherRoom => "token-for-another-room",
@@ -162,6 +174,9 @@ impl Outcome {
             Outcome::CertificateRefused => 22,
             Outcome::NotAConference => 23,
             Outcome::ConnectionRefused => 24,
+            Outcome::ProxyUnreachable => 25,
+            Outcome::ProxyCredentials => 26,
+            Outcome::ProxyRefused => 27,
             Outcome::TokenRefused => 30,
             Outcome::TokenExpired => 31,
             Outcome::TokenForAnotherRoom => 32,

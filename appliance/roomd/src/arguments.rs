@@ -60,6 +60,11 @@ Example configuration (TOML):
   user = \"salle4\"
   password_file = \"/etc/roomd/password\"
 
+  [network]
+  proxy = \"http://proxy.example.org:3128\"
+  no_proxy = [\".intern.example.org\"]
+  ca_file = \"/etc/ssl/private-ca.pem\"
+
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
 {\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"hand\",\"raised\":true},
 {\"command\":\"say\",\"text\":\"...\",\"to\":\"ID\"}, {\"command\":\"name\",\"name\":\"...\"}, {\"command\":\"stay\"}, {\"command\":\"people\"},
@@ -105,6 +110,21 @@ pub struct Join {
     /// The devices.
     #[command(flatten)]
     pub devices: Devices,
+    /// The way out of the network.
+    #[command(flatten)]
+    pub network: Network,
+}
+
+/// The way out of the network.
+#[derive(Debug, Args)]
+pub struct Network {
+    /// HTTP proxy for signalling and for media through TURN: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT. Without
+    /// it HTTPS_PROXY and NO_PROXY are obeyed, where others on this machine cannot read the password.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// File with certificate authorities (PEM) that are trusted besides those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Which devices to use.

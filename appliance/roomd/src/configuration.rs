@@ -46,6 +46,21 @@ pub struct Configuration {
     pub account: Option<AccountConfiguration>,
     /// 32 hexadecimal digits that name this box to the service; none: derived from `/etc/machine-id`.
     pub machine_uid: Option<String>,
+    /// The way out of the network; what it does not say is taken from `HTTPS_PROXY` and `NO_PROXY`.
+    #[serde(default)]
+    pub network: Network,
+}
+
+/// The table `[network]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`.
+    pub proxy: Option<String>,
+    /// Hosts that are reached without the proxy.
+    pub no_proxy: Option<Vec<String>>,
+    /// Certificate authorities trusted besides those of the system, PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The account of the box on a service.
@@ -129,6 +144,13 @@ mod tests {
             ("Salle 4", "auto")
         );
         assert_eq!(configuration.language, "fr");
+    }
+
+    #[test]
+    fn the_way_out_is_a_table_of_its_own() {
+        let configuration = parse("name = 'x'\n[network]\nproxy = 'http://proxy:1'\nca_file = '/ca.pem'").unwrap();
+        assert_eq!(configuration.network.proxy.as_deref(), Some("http://proxy:1"));
+        assert!(parse("name = 'x'\n[network]\nprxoy = 'http://proxy:1'").is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     arguments::{Devices, Run},
     check,
     configuration::Configuration,
-    control, identity,
+    control, identity, way_out,
     worker::WorkerNews,
 };
 
@@ -54,6 +54,11 @@ pub async fn run(run: Run) -> Result<u8, Failure> {
         region: configuration.region,
         state_directory: state_directory.clone(),
         account: account.clone(),
+        network: way_out::settings(
+            configuration.network.proxy.as_deref(),
+            configuration.network.no_proxy,
+            configuration.network.ca_file.as_deref(),
+        )?,
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(devices.media_worker.as_deref())?;

@@ -22,6 +22,7 @@ use crate::{
     check, identity,
     report::Report,
     terminal::{Terminal, read_commands},
+    way_out,
     worker::WorkerNews,
 };
 
@@ -50,6 +51,7 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
         machine_uid: identity::machine_uid(),
         state_directory: state_directory.clone(),
         account: account.clone(),
+        network: way_out::settings(join.network.proxy.as_deref(), None, join.network.ca_file.as_deref())?,
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(join.devices.media_worker.as_deref())?;

@@ -14,6 +14,7 @@ mod join;
 mod pages;
 mod report;
 mod terminal;
+mod way_out;
 mod worker;
 
 use std::process::ExitCode;

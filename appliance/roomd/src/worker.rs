@@ -187,6 +187,9 @@ fn spawn(program: &PathBuf) -> std::io::Result<(Child, UnixStream)> {
         .stdout(Stdio::null())
         .envs(ALLOCATOR)
         .env_remove("ROOMD_PASSWORD")
+        // They may hold a password; the worker is told the way out with each session.
+        .env_remove("https_proxy")
+        .env_remove("HTTPS_PROXY")
         .kill_on_drop(true)
         .spawn()?;
     Ok((child, UnixStream::from_std(ours)?))

@@ -5,6 +5,7 @@ local jid = require "util.jid";
 
 local focus_jid = module:get_option_string("focus_jid");
 local metadata_host = module:get_option_string("metadata_host");
+local metadata_services = module:get_option_string("metadata_services", "{}");
 
 local function from_focus(stanza) return jid.bare(stanza.attr.from) == focus_jid; end
 
@@ -35,7 +36,7 @@ module:hook("muc-occupant-pre-join", function (event)
 	if from_focus(stanza) then return; end
 	event.origin.send(st.message({ from = metadata_host, to = stanza.attr.from })
 		:tag("json-message", { xmlns = "http://jitsi.org/jitmeet", room = room.jid })
-		:text('{"type":"room_metadata","metadata":{"services":{}}}'):up());
+		:text('{"type":"room_metadata","metadata":{"services":' .. metadata_services .. '}}'):up());
 end, -1000);
 
 module:hook("muc-occupant-joined", function (event)

@@ -47,7 +47,7 @@ pub use error::{Error, Result};
 pub use far_side::{FarSideReport, KeyFrameRequest, LayerReport};
 pub use focus::sources::Media;
 pub use focus::{ConferenceReply, Crowd, Impostor, JoinRefusal, Lobby, LobbyOrder, Moderation, Recording};
-pub use options::{ConfigStyle, Options};
+pub use options::{ConfigStyle, Options, Relay};
 pub use participants::{Participant, Waiting};
 pub use verdict::{BrokenRule, rule};
 
@@ -135,7 +135,10 @@ impl Conference {
             .as_ref()
             .map(|t| format!("{t}/"))
             .unwrap_or_default();
-        format!("http://{}/{tenant}{room}", self.front.address)
+        match &self.options.secure_authority {
+            Some(authority) => format!("https://{authority}/{tenant}{room}"),
+            None => format!("http://{}/{tenant}{room}", self.front.address),
+        }
     }
 
     /// Address of the front: `/far-side.jpg`, `/far-side.json`, `/participants.json`, `/verdict.json`.

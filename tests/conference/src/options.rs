@@ -1,5 +1,6 @@
 //! How a conference is set up.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +18,21 @@ pub enum ConfigStyle {
     Absent,
 }
 
+/// A TURN server that clients are told of, over TCP.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    /// `turns` (TLS), not `turn`.
+    pub secure: bool,
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// User name of the client.
+    pub username: String,
+    /// Its password.
+    pub password: String,
+}
+
 /// All the choices; the default is a fair-weather room with three peers.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -28,6 +44,15 @@ pub struct Options {
     pub room: Option<String>,
     /// Port of the front, 0 for a free one.
     pub port: u16,
+    /// Address of the bridge's socket, also in its candidates.
+    pub bridge_address: IpAddr,
+    /// `host:port` under which clients reach the front by TLS, which somebody before it ends; `config.js` then says https
+    /// and wss. None: plain HTTP on loopback.
+    pub secure_authority: Option<String>,
+    /// Told by external service discovery (XEP-0215).
+    pub discovered_relays: Vec<Relay>,
+    /// Told by the room metadata.
+    pub metadata_relays: Vec<Relay>,
     /// Built-in participants per room.
     pub peers: usize,
     /// Their names, repeated when they run out.
@@ -108,6 +133,10 @@ impl Default for Options {
             tenant: None,
             room: Some("hemicycle".into()),
             port: 0,
+            bridge_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            secure_authority: None,
+            discovered_relays: Vec::new(),
+            metadata_relays: Vec::new(),
             peers: 3,
             peer_names: ["Amandine", "Bilal", "Chloé", "Driss", "Élodie", "Farid"]
                 .map(String::from)

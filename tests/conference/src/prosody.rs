@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result};
-use crate::options::Options;
+use crate::options::{Options, Relay};
 
 const GUEST_MODULE: &str = include_str!("../prosody/mod_auth_guest.lua");
 const SPEAK_MODULE: &str = include_str!("../prosody/mod_speak.lua");
@@ -184,6 +184,8 @@ fn configuration(hosts: &Hosts, folder: &Path, http: u16, component: u16, secret
         .map(|s| format!("  guest_token_secret = \"{s}\"\n"))
         .unwrap_or_default();
     let login = login_host(hosts, options);
+    let discovered = discovered(&options.discovered_relays);
+    let told = metadata_services(&options.metadata_relays);
     format!(
         r#"run_as_root = true
 daemonize = false
@@ -214,13 +216,14 @@ VirtualHost "{domain}"
 {token}  modules_enabled = {{ "saslauth", "websocket", "bosh", "smacks", "external_services" }}
   smacks_hibernation_time = 60
   smacks_max_unacked_stanzas = 5
-  external_services = {{ }}
+  external_services = {{ {discovered} }}
 {login}
 Component "{muc}" "muc"
   modules_enabled = {{ "wait_for_focus", "door" }}
   admins = {{ "{focus_user}" }}
   focus_jid = "{focus_user}"
   metadata_host = "metadata.{domain}"
+  metadata_services = [==[{told}]==]
   restrict_room_creation = true
   muc_room_locking = false
   muc_room_default_public_jids = true
@@ -284,4 +287,33 @@ VirtualHost "{login}"
         hash = options.password_hash,
         accounts = accounts.join(", "),
     )
+}
+
+/// A Lua table for `mod_external_services`.
+fn discovered(relays: &[Relay]) -> String {
+    let entry = |relay: &Relay| {
+        format!(
+            "{{ type = \"{}\", transport = \"tcp\", host = \"{}\", port = {}, username = \"{}\", password = \"{}\" }};",
+            if relay.secure { "turns" } else { "turn" },
+            relay.host,
+            relay.port,
+            relay.username,
+            relay.password
+        )
+    };
+    relays.iter().map(entry).collect()
+}
+
+/// The `services` of the metadata: without any an empty object, since Lua knows no other empty table; numbers as strings.
+fn metadata_services(relays: &[Relay]) -> String {
+    if relays.is_empty() {
+        return "{}".into();
+    }
+    let entry = |relay: &Relay| {
+        serde_json::json!({
+            "type": if relay.secure { "turns" } else { "turn" }, "transport": "tcp", "host": relay.host,
+            "port": relay.port.to_string(), "username": relay.username, "password": relay.password, "restricted": "true",
+        })
+    };
+    serde_json::Value::from_iter(relays.iter().map(entry)).to_string()
 }

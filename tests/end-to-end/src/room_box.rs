@@ -46,6 +46,8 @@ pub struct Join {
     pub arguments: Vec<String>,
     /// Further variables of its environment.
     pub environment: Vec<(String, String)>,
+    /// Network namespace that it and its worker live in.
+    pub namespace: Option<String>,
     /// Show its words on this process's standard error.
     pub verbose: bool,
 }
@@ -64,7 +66,16 @@ impl RoomBox {
     /// When the program is not built or cannot be started.
     pub fn join(url: &str, join: &Join) -> std::io::Result<Self> {
         let folder = TempDir::with_prefix("room-box")?;
-        let mut command = Command::new(program("roomd")?);
+        let program = program("roomd")?;
+        let mut command = match &join.namespace {
+            // It becomes the program: the process id is that of `roomd`.
+            Some(name) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", name]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
         command.args(["--language", "en", "join", url]);
         command.arg("--report").arg(folder.path().join("report.json"));
         command.args([

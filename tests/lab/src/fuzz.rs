@@ -38,7 +38,9 @@ pub fn run(each: Duration, only: Option<&str>) -> Result<bool, String> {
         command.args([
             "--",
             &format!("-max_total_time={}", each.as_secs()),
-            "-rss_limit_mb=2048",
+            "-timeout=1",
+            "-malloc_limit_mb=64",
+            "-rss_limit_mb=1024",
         ]);
         // Room for the build, which the first target of a crate pays.
         let ending = step::run(command, each + Duration::from_secs(20 * 60), |_| ());

@@ -69,6 +69,9 @@ pub const TABLE: &[Package] = &[
     package("prosody", "the XMPP server of the conference in a box"),
     package("chromium", "the web client in the meeting"),
     program("npm", "brings the web client's library"),
+    package("coturn", "the TURN server of the closed networks"),
+    package("iproute2", "the closed networks: namespaces, addresses, routes"),
+    package("nftables", "the closed networks: no UDP"),
     package("pocketsphinx-testdata", "recorded speech (LibriVox, public domain)"),
 ];
 

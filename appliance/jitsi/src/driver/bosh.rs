@@ -117,6 +117,8 @@ async fn post(url: Arc<str>, request: Request, clients: Clients) -> Answer {
 
 async fn exchange(url: &str, body: String, clients: &Clients) -> Result<String, NetworkError> {
     let client = &clients.get().await?.http;
+    let through_proxy = clients.uses_proxy(url);
+    let classify = |error| classify(error, through_proxy);
     let posting = client
         .post(url)
         .header("Content-Type", "text/xml; charset=utf-8")
@@ -137,10 +139,10 @@ async fn exchange(url: &str, body: String, clients: &Clients) -> Result<String, 
 }
 
 /// As elsewhere, but a connection that broke in the middle is broken and may be tried again.
-fn classify(error: reqwest::Error) -> NetworkError {
+fn classify(error: reqwest::Error, through_proxy: bool) -> NetworkError {
     let connecting = error.is_connect();
     let broken = error.is_request() || error.is_body() || error.is_timeout();
-    match http::classify(error) {
+    match http::classify(error, through_proxy) {
         NetworkError::Protocol(cause) if broken && !connecting => NetworkError::Broken(cause),
         other => other,
     }

@@ -15,6 +15,8 @@ const MAX_SHARD: usize = 255;
 /// Why nothing usable came.
 pub(super) async fn exchange(request: HttpRequest, clients: &Clients) -> Result<HttpResponse, NetworkError> {
     let client = &clients.get().await?.http;
+    let through_proxy = clients.uses_proxy(&request.url);
+    let classify = |error| classify(error, through_proxy);
     let mut builder = match request.body {
         Some(body) => client
             .post(&request.url)
@@ -46,11 +48,17 @@ pub(super) async fn exchange(request: HttpRequest, clients: &Clients) -> Result<
     })
 }
 
-pub(super) fn classify(error: reqwest::Error) -> NetworkError {
+pub(super) fn classify(error: reqwest::Error, through_proxy: bool) -> NetworkError {
     let error = error.without_url();
     let detail = describe(&error);
     if is_certificate_refusal(&detail) {
         NetworkError::Certificate(detail)
+    } else if detail.contains("proxy authorization required") {
+        NetworkError::ProxyCredentials
+    } else if detail.contains("tunnel error: unsuccessful") {
+        NetworkError::ProxyRefused(detail)
+    } else if error.is_connect() && through_proxy {
+        NetworkError::ProxyUnreachable(detail)
     } else if error.is_connect() || error.is_timeout() {
         NetworkError::Unreachable(detail)
     } else {

@@ -10,6 +10,7 @@ mod tls;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use media_protocol::NetworkSettings;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use room::conference::{ConferenceCommand, ConferenceEvent};
@@ -53,13 +54,14 @@ pub fn spawn(options: Options) -> Handle {
         Some(seed) => StdRng::from_seed(seed),
         None => rand::make_rng(),
     };
+    let settings = options.network.clone();
     let options_directory = options.state_directory.clone();
     let mut participant = Participant::new(options, chance, Instant::now());
     if let Ok(since_1970) = SystemTime::now().duration_since(UNIX_EPOCH) {
         participant = participant.with_wall_clock(since_1970);
     }
     let memory = memory::Memory::new(options_directory);
-    tokio::spawn(run(participant, memory, commands, events));
+    tokio::spawn(run(participant, settings, memory, commands, events));
     Handle {
         commands: command_sender,
         events: event_receiver,
@@ -69,12 +71,13 @@ pub fn spawn(options: Options) -> Handle {
 /// Serves the core until the room has let go of it and the last meeting is left.
 async fn run(
     mut participant: Participant,
+    network_settings: NetworkSettings,
     mut memory: memory::Memory,
     mut commands: mpsc::Receiver<ConferenceCommand>,
     events: mpsc::Sender<ConferenceEvent>,
 ) {
     let (network_sender, mut network) = mpsc::channel(NETWORK_QUEUE);
-    let clients = tls::Clients::default();
+    let clients = tls::Clients::new(network_settings);
     let warm = clients.clone();
     let mut connections = Connections {
         network: network_sender,

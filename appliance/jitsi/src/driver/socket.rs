@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use media_protocol::NetworkSettings;
+use network::DialError;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio_tungstenite::Connector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use super::http::{describe, is_certificate_refusal};
 use super::tls::Clients;
@@ -61,7 +63,10 @@ pub(super) fn open(
     let task = async move {
         let served = async {
             match clients.get().await {
-                Ok(made) => serve(id, &url, protocol, frames, &network, made.tls.clone()).await,
+                Ok(made) => {
+                    let way = (made.tls.clone(), clients.settings());
+                    serve(id, &url, protocol, frames, &network, way).await
+                }
                 Err(error) => SocketEvent::Failed(error),
             }
         };
@@ -83,7 +88,7 @@ async fn serve(
     protocol: Option<&'static str>,
     mut frames: mpsc::Receiver<String>,
     network: &mpsc::Sender<Input>,
-    tls: native_tls::TlsConnector,
+    (tls, settings): (native_tls::TlsConnector, &NetworkSettings),
 ) -> SocketEvent {
     let mut request = match url.into_client_request() {
         Ok(request) => request,
@@ -98,15 +103,22 @@ async fn serve(
         .read_buffer_size(16 * 1024)
         .max_message_size(Some(MAX_BYTES))
         .max_frame_size(Some(MAX_BYTES));
-    let connector = request
-        .uri()
-        .scheme_str()
-        .filter(|scheme| *scheme == "wss")
-        .map(|_| Connector::NativeTls(tls));
-    let connect = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, connector);
+    let secure = request.uri().scheme_str() == Some("wss");
+    let host = request.uri().host().unwrap_or_default().to_owned();
+    let port = request.uri().port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let connect = async {
+        let stream = network::dial(&host, port, settings).await.map_err(of_dial)?;
+        let connector = if secure {
+            Connector::NativeTls(tls)
+        } else {
+            Connector::Plain
+        };
+        let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
+        opened.map_err(|error| classify(&error))
+    };
     let (mut socket, _) = match tokio::time::timeout(OPEN_TIMEOUT, connect).await {
         Ok(Ok(opened)) => opened,
-        Ok(Err(error)) => return SocketEvent::Failed(classify(&error)),
+        Ok(Err(error)) => return SocketEvent::Failed(error),
         Err(_) => return SocketEvent::Failed(NetworkError::Unreachable("no answer in time".into())),
     };
     if network
@@ -152,6 +164,17 @@ async fn serve(
     };
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
     SocketEvent::Closed { code: None }
+}
+
+fn of_dial(error: DialError) -> NetworkError {
+    match error {
+        DialError::Unreachable(detail) => NetworkError::Unreachable(detail),
+        DialError::ProxyUnreachable(detail) => NetworkError::ProxyUnreachable(detail),
+        DialError::ProxyCredentials => NetworkError::ProxyCredentials,
+        DialError::ProxyRefused(_) => NetworkError::ProxyRefused(error.to_string()),
+        DialError::Certificate(detail) => NetworkError::Certificate(detail),
+        DialError::Tls(detail) => NetworkError::Protocol(detail),
+    }
 }
 
 fn classify(error: &tungstenite::Error) -> NetworkError {

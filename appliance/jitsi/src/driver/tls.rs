@@ -1,8 +1,9 @@
-//! What TLS needs, made once: reading the system's certificates takes a tenth of a second, which no join shall wait for.
+//! What TLS and proxies need, made once: reading the system's certificates takes a tenth of a second, which no join shall wait for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use media_protocol::NetworkSettings;
 use tokio::sync::OnceCell;
 
 use super::http::describe;
@@ -18,6 +19,7 @@ const MAX_REDIRECTS: usize = 5;
 /// The HTTP client and the TLS connector of one driver, made at the first need or before.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Clients {
+    settings: Arc<NetworkSettings>,
     cell: Arc<OnceCell<Made>>,
 }
 
@@ -29,14 +31,36 @@ pub(super) struct Made {
 }
 
 impl Clients {
+    /// Clients that reach hosts in this way.
+    pub fn new(settings: NetworkSettings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            cell: Arc::default(),
+        }
+    }
+
+    /// How hosts are reached.
+    pub fn settings(&self) -> &NetworkSettings {
+        &self.settings
+    }
+
+    /// Whether the way to the host of a URL leads through the proxy.
+    pub fn uses_proxy(&self, url: &str) -> bool {
+        url::Url::parse(url).is_ok_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            network::proxy_for(host, &self.settings).is_some()
+        })
+    }
+
     /// The clients, made on a thread that may block.
     ///
     /// # Errors
     /// The TLS library cannot be set up.
     pub async fn get(&self) -> Result<&Made, NetworkError> {
+        let settings = self.settings.clone();
         self.cell
-            .get_or_try_init(|| async {
-                tokio::task::spawn_blocking(make)
+            .get_or_try_init(|| async move {
+                tokio::task::spawn_blocking(move || make(&settings))
                     .await
                     .map_err(|error| NetworkError::Protocol(error.to_string()))?
             })
@@ -44,7 +68,7 @@ impl Clients {
     }
 }
 
-fn make() -> Result<Made, NetworkError> {
+fn make(settings: &Arc<NetworkSettings>) -> Result<Made, NetworkError> {
     let redirects = reqwest::redirect::Policy::custom(|attempt| {
         let downgrade = attempt
             .previous()
@@ -57,14 +81,34 @@ fn make() -> Result<Made, NetworkError> {
             attempt.follow()
         }
     });
-    let http = reqwest::Client::builder()
+    let tls = network::connector(settings).map_err(|error| NetworkError::Protocol(error.to_string()))?;
+    let mut http = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
         .redirect(redirects)
         .no_proxy()
         .user_agent(concat!("Hemicycle/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| NetworkError::Protocol(describe(&error)))?;
-    let tls = native_tls::TlsConnector::new().map_err(|error| NetworkError::Protocol(describe(&error)))?;
+        .tls_backend_preconfigured(tls.clone());
+    if settings.proxy.is_some() {
+        http = http.proxy(proxy(settings.clone()));
+    }
+    let http = http.build().map_err(|error| NetworkError::Protocol(describe(&error)))?;
     Ok(Made { http, tls })
+}
+
+/// The proxy of these settings, for the hosts it is for.
+fn proxy(settings: Arc<NetworkSettings>) -> reqwest::Proxy {
+    reqwest::Proxy::custom(move |url| {
+        let proxy = network::proxy_for(url.host_str().unwrap_or_default(), &settings)?;
+        let host = match proxy.host.contains(':') {
+            true => format!("[{}]", proxy.host),
+            false => proxy.host.clone(),
+        };
+        let mut address = url::Url::parse(&format!("http://{host}:{}", proxy.port)).ok()?;
+        if let Some(user) = &proxy.username {
+            address.set_username(user).ok()?;
+            address.set_password(proxy.password.as_deref()).ok()?;
+        }
+        Some(address)
+    })
 }

@@ -43,6 +43,7 @@ impl Offer {
         Ok(SessionOffer {
             remote: self.transport.clone(),
             ice_servers,
+            network: media_protocol::NetworkSettings::default(),
             audio: AudioOffer {
                 payload_types: vec![payload_type(opus, Some(opus.channels), None)],
                 audio_level_extension: one_byte(&self.audio, AUDIO_LEVEL),

@@ -134,7 +134,12 @@ impl Meeting {
             }
             Err(error) => {
                 tracing::info!(%error, "no configuration");
-                return self.end(Outcome::NotAConference);
+                return self.end(match error {
+                    NetworkError::ProxyUnreachable(_) => Outcome::ProxyUnreachable,
+                    NetworkError::ProxyCredentials => Outcome::ProxyCredentials,
+                    NetworkError::ProxyRefused(_) => Outcome::ProxyRefused,
+                    _ => Outcome::NotAConference,
+                });
             }
         };
         let deployment = Deployment::read(&source, &self.url);

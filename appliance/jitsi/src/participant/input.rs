@@ -183,6 +183,15 @@ pub enum NetworkError {
     /// The certificate is not trusted.
     #[error("the certificate is not trusted: {0}")]
     Certificate(String),
+    /// The proxy itself cannot be reached.
+    #[error("the proxy cannot be reached: {0}")]
+    ProxyUnreachable(String),
+    /// The proxy wants a user name and a password, or others.
+    #[error("the proxy wants credentials")]
+    ProxyCredentials,
+    /// The proxy does not let the box through to the host.
+    #[error("the proxy refuses: {0}")]
+    ProxyRefused(String),
     /// The upgrade to a WebSocket was answered by an HTTP status.
     #[error("the upgrade was answered by HTTP status {0}")]
     Status(u16),

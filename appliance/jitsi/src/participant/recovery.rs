@@ -165,6 +165,9 @@ impl Meeting {
             Loss::Network(error) => match error {
                 NetworkError::Unreachable(_) => (Outcome::HostUnreachable, true),
                 NetworkError::Certificate(_) => (Outcome::CertificateRefused, true),
+                NetworkError::ProxyUnreachable(_) => (Outcome::ProxyUnreachable, true),
+                NetworkError::ProxyCredentials => (Outcome::ProxyCredentials, true),
+                NetworkError::ProxyRefused(_) => (Outcome::ProxyRefused, true),
                 NetworkError::Broken(_) => (Outcome::ConnectionLost, false),
                 NetworkError::Status(500..) if found => (Outcome::ConnectionRefused, false),
                 NetworkError::Status(_) | NetworkError::Protocol(_) if found => (Outcome::ConnectionRefused, true),

@@ -47,7 +47,8 @@ impl Session {
         table.reset(&offer.sources);
         let layers: Vec<Layer> = cx.options.layers.iter().copied().take(MAX_LAYERS).collect();
         let local = LocalStreams::generate(me, layers.len(), |ssrc| table.contains(ssrc), &mut cx.chance);
-        let accepted_offer = offer.session_offer(&local, ice_servers.to_vec(), &cx.options.video_codecs)?;
+        let mut accepted_offer = offer.session_offer(&local, ice_servers.to_vec(), &cx.options.video_codecs)?;
+        accepted_offer.network = cx.options.network.clone();
         Ok(Self {
             id: cx.session(),
             layers: local.layer_plans(&layers),

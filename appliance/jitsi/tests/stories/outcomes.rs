@@ -34,6 +34,9 @@ fn no_host_and_no_trust() {
     for (error, outcome) in [
         (NetworkError::Unreachable("x".into()), Outcome::HostUnreachable),
         (NetworkError::Certificate("x".into()), Outcome::CertificateRefused),
+        (NetworkError::ProxyUnreachable("x".into()), Outcome::ProxyUnreachable),
+        (NetworkError::ProxyCredentials, Outcome::ProxyCredentials),
+        (NetworkError::ProxyRefused("x".into()), Outcome::ProxyRefused),
         (NetworkError::Protocol("x".into()), Outcome::NotAConference),
         (NetworkError::TooLarge, Outcome::NotAConference),
     ] {

@@ -21,6 +21,7 @@ use crate::ice;
 use crate::mailbox::{Mailbox, Message, PipelineId};
 use crate::pipeline::Pipeline;
 use crate::sdp;
+use crate::tunnel::Tunnels;
 
 /// Label of the channel that a Jitsi bridge expects (`specs/jitsi-client.md §6`).
 const CHANNEL_LABEL: &str = "JVB data channel";
@@ -68,6 +69,8 @@ pub struct Transport {
     waiting_texts: Arc<AtomicUsize>,
     last_packet: Arc<AtomicU64>,
     watched: workarounds::Watched,
+    // After the pipeline: its sockets are closed first.
+    _tunnels: Tunnels,
 }
 
 impl Transport {
@@ -91,7 +94,7 @@ impl Transport {
         let last_packet = Arc::new(AtomicU64::new(0));
         let pem = certificate.pem;
         let watched = workarounds::apply(&webrtcbin, pem, layers, keys, &last_packet)?;
-        ice::configure(&webrtcbin, offer);
+        let tunnels = ice::configure(&webrtcbin, offer).map_err(BuildError::Thread)?;
         pipeline.bin().add(&webrtcbin)?;
         Ok(Self {
             id,
@@ -105,6 +108,7 @@ impl Transport {
             waiting_texts: Arc::new(AtomicUsize::new(0)),
             last_packet,
             watched,
+            _tunnels: tunnels,
         })
     }
 

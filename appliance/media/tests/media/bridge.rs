@@ -344,6 +344,7 @@ impl Bridge {
                 sctp_port: Some(5000),
             },
             ice_servers: vec![],
+            network: media_protocol::NetworkSettings::default(),
             audio: AudioOffer {
                 payload_types: vec![opus],
                 audio_level_extension: Some(1),

@@ -55,6 +55,18 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Connection refused",
             "The service has refused the connection; try again in a few minutes, then call support.",
         ),
+        Outcome::ProxyUnreachable => Words::new(
+            "Proxy not reached",
+            "The proxy of this network does not answer; check the network cable, then tell support.",
+        ),
+        Outcome::ProxyCredentials => Words::new(
+            "Proxy wants a login",
+            "The proxy of this network asks for a user name and a password; tell support.",
+        ),
+        Outcome::ProxyRefused => Words::new(
+            "Blocked by the network",
+            "The proxy of this network does not let the room through to this service; check the address, then tell support.",
+        ),
         Outcome::TokenRefused => Words::new(
             "Link refused",
             "The service does not accept this access link; ask the organiser for a new one.",

@@ -55,6 +55,18 @@ pub(super) const fn outcome(outcome: Outcome) -> Words {
             "Connexion refusée",
             "Le service a refusé la connexion\u{a0}; réessayez dans quelques minutes, puis appelez l’assistance.",
         ),
+        Outcome::ProxyUnreachable => Words::new(
+            "Proxy injoignable",
+            "Le serveur mandataire du réseau ne répond pas\u{a0}; vérifiez le câble réseau, puis prévenez l’assistance.",
+        ),
+        Outcome::ProxyCredentials => Words::new(
+            "Proxy\u{a0}: identification refusée",
+            "Le serveur mandataire du réseau demande un identifiant et un mot de passe\u{a0}; prévenez l’assistance.",
+        ),
+        Outcome::ProxyRefused => Words::new(
+            "Bloqué par le réseau",
+            "Le serveur mandataire du réseau ne laisse pas passer vers ce service\u{a0}; vérifiez l’adresse, puis prévenez l’assistance.",
+        ),
         Outcome::TokenRefused => Words::new(
             "Lien refusé",
             "Le service n’accepte pas ce lien d’accès\u{a0}; demandez un nouveau lien à l’organisateur.",

@@ -75,6 +75,7 @@ pub fn session(id: u64) -> ConferenceEvent {
         offer: SessionOffer {
             remote,
             ice_servers: vec![],
+            network: media_protocol::NetworkSettings::default(),
             audio,
             video,
         },

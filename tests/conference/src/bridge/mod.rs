@@ -252,7 +252,8 @@ pub struct BridgeSurroundings {
 impl Bridge {
     /// Starts the thread.
     pub fn start(around: BridgeSurroundings) -> Result<(Self, std::thread::JoinHandle<()>)> {
-        let socket = std::net::UdpSocket::bind(("127.0.0.1", 0)).map_err(Error::io("bridge socket"))?;
+        let socket =
+            std::net::UdpSocket::bind((around.options.bridge_address, 0)).map_err(Error::io("bridge socket"))?;
         socket.set_nonblocking(true).map_err(Error::io("bridge socket"))?;
         let address = socket.local_addr().map_err(Error::io("bridge socket"))?;
         let (commands, inbox) = mpsc::unbounded_channel();

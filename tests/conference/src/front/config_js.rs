@@ -4,9 +4,15 @@ use crate::options::{ConfigStyle, Options};
 use crate::prosody::Hosts;
 
 /// The script; `subdomain` is `tenant.` or empty, `subdir` is `tenant/` or empty, as the web server substitutes them.
-pub fn script(options: &Options, hosts: &Hosts, authority: &str, tenant: Option<&str>) -> Option<String> {
+pub fn script(
+    options: &Options,
+    hosts: &Hosts,
+    (secure, authority): (bool, &str),
+    tenant: Option<&str>,
+) -> Option<String> {
+    let s = if secure { "s" } else { "" };
     let by_http = if options.conference_request_by_http {
-        format!("config.conferenceRequestUrl = 'http://{authority}/' + subdir + 'conference-request/v1';")
+        format!("config.conferenceRequestUrl = 'http{s}://{authority}/' + subdir + 'conference-request/v1';")
     } else {
         String::new()
     };
@@ -54,11 +60,11 @@ var subdir = "{subdir}";
 if (subdir.startsWith("<!--")) {{
   subdir = "";
 }}
-config.bosh = 'http://{authority}/' + subdir + 'http-bind';
-{websocket} = 'ws://{authority}/' + subdir + 'xmpp-websocket';
+config.bosh = 'http{s}://{authority}/' + subdir + 'http-bind';
+{websocket} = 'ws{s}://{authority}/' + subdir + 'xmpp-websocket';
 {by_http}
 {keep_alive}
-config.websocketKeepAliveUrl = 'http://{authority}/' + subdir + '_unlock';
+config.websocketKeepAliveUrl = 'http{s}://{authority}/' + subdir + '_unlock';
 
 config.bridgeChannel = {{
     preferSctp: true
@@ -86,8 +92,8 @@ var config = {{
         muc: 'conference.' + subdomain + '{domain}', // MUC
         focus: 'focus.{domain}',
     }},
-    bosh: 'http://{authority}/' + subdir + 'http-bind',
-    websocket: 'ws://{authority}/' + subdir + 'xmpp-websocket',
+    bosh: 'http{s}://{authority}/' + subdir + 'http-bind',
+    websocket: 'ws{s}://{authority}/' + subdir + 'xmpp-websocket',
     testing: {{
         // p2pTestMode: false,
     }},

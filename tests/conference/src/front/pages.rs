@@ -23,12 +23,12 @@ pub(super) fn respond(around: &Surroundings, address: SocketAddr, method: &str, 
             let asked = path.trim_end_matches("/config.js").trim_matches('/');
             let asked = if asked.is_empty() { None } else { Some(asked) };
             // A web server substitutes the tenant of the path; without it the client lands in the wrong room.
-            match config_js::script(
-                &around.options,
-                &around.hosts,
-                &address.to_string(),
-                asked.and(tenant).or(asked),
-            ) {
+            let authority = match &around.options.secure_authority {
+                Some(authority) => (true, authority.clone()),
+                None => (false, address.to_string()),
+            };
+            let authority = (authority.0, authority.1.as_str());
+            match config_js::script(&around.options, &around.hosts, authority, asked.and(tenant).or(asked)) {
                 Some(script) => response("200 OK", "application/javascript", script.as_bytes()),
                 None => response("404 Not Found", "text/plain", b""),
             }

@@ -96,7 +96,7 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
             devices,
             arguments: options,
             verbose: true,
-            environment: Vec::new(),
+            ..Join::default()
         },
     )?;
     let page = page::Page::bind(arguments.port).await?;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod browser;
+mod closed_network;
 mod conduct;
 mod crowd;
 mod devices;

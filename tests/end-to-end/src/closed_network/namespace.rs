@@ -1,0 +1,189 @@
+//! A network namespace joined to this one by a pair of virtual interfaces.
+
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Why no namespace can be made here; none when one can.
+pub fn missing() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("network namespaces need root".into());
+    }
+    let name = format!("probe{}", std::process::id());
+    let made = ip(&["netns", "add", &name]).and_then(|()| ip(&["netns", "delete", &name]));
+    made.err()
+}
+
+/// A namespace with one way out. Removed when dropped.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+    outside: String,
+    inside: String,
+    network: [u8; 3],
+}
+
+impl Namespace {
+    /// Makes it: loopback and one interface, with routes to nothing yet.
+    ///
+    /// # Errors
+    /// What `ip` says, after several networks were tried: one may be in use by another test.
+    pub fn new() -> Result<Self, String> {
+        let mut last = String::new();
+        for _ in 0..8 {
+            match Self::made() {
+                Ok(made) => return Ok(made),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn made() -> Result<Self, String> {
+        static COUNT: AtomicU16 = AtomicU16::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let pid = std::process::id();
+        let third = u8::try_from((pid + u32::from(count)) % 250 + 1).unwrap_or(1);
+        let this = Self {
+            name: format!("hemicycle-{pid}-{count}"),
+            outside: format!("h{pid}o{count}"),
+            inside: format!("h{pid}i{count}"),
+            network: [10, 253, third],
+        };
+        ip(&["netns", "add", &this.name])?;
+        ip(&[
+            "link",
+            "add",
+            &this.outside,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            &this.inside,
+        ])?;
+        ip(&["link", "set", &this.inside, "netns", &this.name])?;
+        for host in [1, 2] {
+            ip(&[
+                "address",
+                "add",
+                &format!("{}/32", this.address(host)),
+                "dev",
+                &this.outside,
+            ])?;
+        }
+        ip(&["link", "set", &this.outside, "up"])?;
+        this.ip(&["link", "set", "lo", "up"])?;
+        this.ip(&["link", "set", &this.inside, "up"])?;
+        this.take_address(9)?;
+        Ok(this)
+    }
+
+    /// Its name, for `ip netns exec`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address outside that a proxy has.
+    pub fn gate(&self) -> Ipv4Addr {
+        self.address(1)
+    }
+
+    /// The address outside that everything else has.
+    pub fn outside(&self) -> Ipv4Addr {
+        self.address(2)
+    }
+
+    /// Lets the inside reach an address outside.
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn allow(&self, address: Ipv4Addr) -> Result<(), String> {
+        self.ip(&["route", "add", &format!("{address}/32"), "dev", &self.inside])
+    }
+
+    /// No UDP leaves the namespace.
+    ///
+    /// # Errors
+    /// What `nft` says.
+    pub fn block_udp(&self) -> Result<(), String> {
+        // A routing rule with `ipproto udp` does not do it: it stops some sockets and not others.
+        const RULES: &str = "table inet closed {
+            chain output { type filter hook output priority 0; oifname != \"lo\" meta l4proto udp drop; }
+            chain input { type filter hook input priority 0; iifname != \"lo\" meta l4proto udp drop; }
+        }";
+        run("ip", &["netns", "exec", &self.name, "nft", RULES])
+    }
+
+    /// Gives the inside this last number as its address, beside those it has.
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn take_address(&self, host: u8) -> Result<(), String> {
+        let address = format!("{}/32", self.address(host));
+        self.ip(&["address", "add", &address, "dev", &self.inside])?;
+        ip(&["route", "add", &address, "dev", &self.outside])
+    }
+
+    /// Takes that address away, and with it every route that names it as the source.
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn lose_address(&self, host: u8) -> Result<(), String> {
+        let address = format!("{}/32", self.address(host));
+        self.ip(&["address", "delete", &address, "dev", &self.inside])?;
+        ip(&["route", "delete", &address, "dev", &self.outside])
+    }
+
+    /// Pulls the cable, or puts it back. Routes come back with it.
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn cable(&self, plugged: bool) -> Result<(), String> {
+        ip(&["link", "set", &self.outside, if plugged { "up" } else { "down" }])?;
+        if plugged {
+            // Routes of an interface that is down are forgotten.
+            ip(&[
+                "route",
+                "replace",
+                &format!("{}/32", self.address(9)),
+                "dev",
+                &self.outside,
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn address(&self, host: u8) -> Ipv4Addr {
+        let [first, second, third] = self.network;
+        Ipv4Addr::new(first, second, third, host)
+    }
+
+    fn ip(&self, arguments: &[&str]) -> Result<(), String> {
+        ip(&[&["-n", self.name.as_str()], arguments].concat())
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // The interface first: a process that still lives keeps a namespace without a name alive.
+        let _gone = ip(&["link", "delete", &self.outside]);
+        let _gone = ip(&["netns", "delete", &self.name]);
+    }
+}
+
+fn ip(arguments: &[&str]) -> Result<(), String> {
+    run("ip", arguments)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{program} cannot be run: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} {}: {}", arguments.join(" "), words.trim()))
+}
