@@ -16,10 +16,27 @@ pub(super) enum Announced {
     /// Nothing: our answer is not out.
     #[default]
     Nothing,
-    /// These, if it takes what we sent last. It gets one change at a time.
-    Unanswered(Sources),
+    /// It has one change to take. It gets one at a time.
+    Unanswered {
+        /// What it knew when the change was sent.
+        before: Sources,
+        /// What it knows when it has taken it.
+        after: Sources,
+    },
     /// These.
     Settled(Sources),
+}
+
+impl Announced {
+    /// What may be sent: what the focus has taken, without what is being withdrawn. A bridge drops what it does not know,
+    /// and then waits for the next key frame.
+    pub fn sendable(self) -> Sources {
+        match self {
+            Announced::Nothing => Sources::NONE,
+            Announced::Unanswered { before, after } => before.without(before.without(after)),
+            Announced::Settled(sources) => sources,
+        }
+    }
 }
 
 impl Meeting {
@@ -30,6 +47,7 @@ impl Meeting {
         }
         self.sources = sources;
         self.tell_sources(cx);
+        self.tell_session(cx);
         let joined = self.joined();
         if let Some(own) = self.membership.own_mut() {
             own.sources = sources;
@@ -49,11 +67,12 @@ impl Meeting {
     /// The focus has taken what we announced; what has changed since follows.
     pub fn sources_settled(&mut self, cx: &mut Context) {
         if let Some(session) = &mut self.session
-            && let Announced::Unanswered(sources) = session.announced
+            && let Announced::Unanswered { after, .. } = session.announced
         {
-            session.announced = Announced::Settled(sources);
+            session.announced = Announced::Settled(after);
         }
         self.tell_sources(cx);
+        self.tell_session(cx);
     }
 
     /// The focus sees our sources differently, or did not answer: a new session begins with all of them.
@@ -73,7 +92,10 @@ impl Meeting {
         let Some((after, change)) = next_change(session, announced, wanted) else {
             return;
         };
-        session.announced = Announced::Unanswered(after);
+        session.announced = Announced::Unanswered {
+            before: announced,
+            after,
+        };
         let id = cx.iq_id();
         self.send(&iq_set(&self.membership.focus_seat(), &id, change));
         self.expect(id, Purpose::Sources, ANSWER, cx);

@@ -97,7 +97,10 @@ impl Session {
     /// The answer goes out, with these sources in it.
     pub fn accept(&mut self, sources: Sources, cx: &Context) {
         self.accepted = true;
-        self.announced = Announced::Unanswered(sources);
+        self.announced = Announced::Unanswered {
+            before: Sources::NONE,
+            after: sources,
+        };
         self.deadline = Some(cx.after(CONNECTION));
     }
 
@@ -117,12 +120,13 @@ impl Session {
     }
 
     fn plan(&self) -> SessionPlan {
+        let sendable = self.announced.sendable();
         SessionPlan {
             id: self.id,
             offer: self.accepted_offer.clone(),
             layers: limited(&self.layers, self.cap),
-            send_audio: true,
-            send_video: self.cap != Some(0),
+            send_audio: sendable.audio,
+            send_video: sendable.video && self.cap != Some(0),
             streams: self.table.streams(),
         }
     }

@@ -451,11 +451,16 @@ impl Script {
         ));
     }
 
+    /// The focus takes our answer; the plan by which we then send is passed over.
     pub fn accepted(&mut self) {
         let id = self.sent_id("session-accept");
+        let events = self.events.split_off(0);
         self.text(&format!(
             "<iq xmlns='jabber:client' type='result' id='{id}' from='{FOCUS}'/>"
         ));
+        self.events
+            .retain(|event| !matches!(event, ConferenceEvent::Session(_)));
+        self.events = events.into_iter().chain(self.events.drain(..)).collect();
     }
 
     pub fn peer(&mut self, id: &str, name: &str, audio_muted: bool) {

@@ -21,7 +21,7 @@ fn the_offer_is_acknowledged_before_the_plan_and_answered_when_the_worker_has_de
         [(180, true), (360, true), (720, true)]
     );
     assert_eq!(plan.offer.video.payload_types[0].number, 100);
-    assert!(plan.send_audio && plan.send_video && plan.streams.is_empty());
+    assert!(plan.streams.is_empty());
     script.describe(plan.id);
     let accept = script.sent("session-accept");
     let accept = xml::parse(&accept).unwrap();
@@ -38,6 +38,42 @@ fn the_offer_is_acknowledged_before_the_plan_and_answered_when_the_worker_has_de
     assert!(text.contains(&format!("ssrc='{}'", plan.offer.audio.ssrc)));
     script.describe(plan.id);
     script.nothing_sent("session-accept");
+}
+
+#[test]
+fn nothing_is_sent_before_the_focus_has_taken_what_we_announced() {
+    let mut script = Script::joined();
+    script.peer("cd34ef56", "Zoé", false);
+    script.offer(SID, "b1");
+    let plan = script.plan();
+    assert!(!plan.send_audio && !plan.send_video, "nothing is announced");
+    script.describe(plan.id);
+    script.no_event(|event| matches!(event, ConferenceEvent::Session(_)));
+    let id = script.sent_id("session-accept");
+    let taken = |id: &str| format!("<iq xmlns='jabber:client' type='result' id='{id}' from='{FOCUS}'/>");
+    script.text(&taken(&id));
+    let plan = script.plan();
+    assert!(plan.send_audio && plan.send_video);
+
+    script.command(ConferenceCommand::SetSources(Sources {
+        audio: true,
+        video: false,
+    }));
+    let id = script.sent_id("source-remove");
+    let plan = script.plan();
+    assert!(
+        plan.send_audio && !plan.send_video,
+        "what is being withdrawn is sent no more"
+    );
+    script.text(&taken(&id));
+    script.command(ConferenceCommand::SetSources(Sources {
+        audio: true,
+        video: true,
+    }));
+    let id = script.sent_id("source-add");
+    script.no_event(|event| matches!(event, ConferenceEvent::Session(_)));
+    script.text(&taken(&id));
+    assert!(script.plan().send_video, "the bridge knows it");
 }
 
 #[test]
