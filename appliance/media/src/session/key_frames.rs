@@ -1,4 +1,7 @@
 //! Key frames on request: which payloader serves which SSRC, and how often.
+//!
+//! A request for the first layer of a source is for the whole source: a bridge names no other when it wants to switch a
+//! receiver to another layer (seen at jitsi-videobridge), and waits for a key frame of that layer; browsers answer with all.
 
 use gstreamer as gst;
 use gstreamer::glib;
@@ -17,14 +20,17 @@ pub struct KeyFrames(Arc<Mutex<HashMap<u32, Asked>>>);
 
 #[derive(Debug)]
 struct Asked {
+    primary_ssrc: u32,
     payloader_sink: glib::WeakRef<gst::Pad>,
     last_ns: Option<u64>,
 }
 
 impl KeyFrames {
-    /// Requests for `ssrc` go upstream from this pad, the sink pad of its payloader.
-    pub fn serve(&self, ssrc: u32, payloader_sink: &gst::Pad) {
+    /// Requests for `ssrc` go upstream from this pad, the sink pad of its payloader. `primary_ssrc` is the first layer of
+    /// the same source; requests for it are for all its layers.
+    pub fn serve(&self, primary_ssrc: u32, ssrc: u32, payloader_sink: &gst::Pad) {
         let asked = Asked {
+            primary_ssrc,
             payloader_sink: payloader_sink.downgrade(),
             last_ns: None,
         };
@@ -36,23 +42,24 @@ impl KeyFrames {
 
     /// A request arrived at `now_ns`. False when the SSRC is none of ours.
     pub fn request(&self, ssrc: u32, now_ns: u64) -> bool {
-        let pad = {
+        let mut pads = Vec::new();
+        {
             let mut layers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(asked) = layers.get_mut(&ssrc) else {
+            if !layers.contains_key(&ssrc) {
                 return false;
-            };
-            let soon = asked
-                .last_ns
-                .is_some_and(|last| now_ns.saturating_sub(last) < SHORTEST_INTERVAL_NS);
-            if soon {
-                return true;
             }
-            asked.last_ns = Some(now_ns);
-            asked.payloader_sink.upgrade()
-        };
-        if let Some(pad) = pad {
-            ask(&pad);
+            for (layer, asked) in layers.iter_mut() {
+                let meant = *layer == ssrc || asked.primary_ssrc == ssrc;
+                let soon = asked
+                    .last_ns
+                    .is_some_and(|last| now_ns.saturating_sub(last) < SHORTEST_INTERVAL_NS);
+                if meant && !soon {
+                    asked.last_ns = Some(now_ns);
+                    pads.extend(asked.payloader_sink.upgrade());
+                }
+            }
         }
+        pads.iter().for_each(ask);
         true
     }
 }

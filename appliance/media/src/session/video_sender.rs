@@ -76,11 +76,12 @@ impl VideoSender {
         let caps_filter = filter(&caps)?;
         chain(bin, &[&funnel, &caps_filter])?;
         let first_packet = FirstPacket::new(plan.id, MediaKind::Video, mailbox);
+        let primary_ssrc = plan.layers.first().map_or(0, |layer| layer.ssrc);
         let mut layers = Vec::new();
         for layer in plan.layers.iter().take(MAX_LAYERS) {
             let layer = Layer::build(bin, layer, offer.codec, payload, offer.transport_cc_extension)?;
             layer.gate.guard_encoded(&layer.payloader_sink);
-            keys.serve(layer.plan.ssrc, &layer.payloader_sink);
+            keys.serve(primary_ssrc, layer.plan.ssrc, &layer.payloader_sink);
             layers.push(layer);
         }
         let sender = Self {

@@ -74,7 +74,7 @@ impl Core {
                     slot.layer = *layer;
                     slot.needs_key = true;
                     slot.offset = None;
-                    wanted.push((name.clone(), *layer));
+                    wanted.push(name.clone());
                 }
                 continue;
             }
@@ -102,7 +102,7 @@ impl Core {
                 }
             }
             mapped.push(name.clone());
-            wanted.push((name.clone(), *layer));
+            wanted.push(name.clone());
         }
         let Some(endpoint) = self.endpoints.get_mut(id) else {
             return;
@@ -115,8 +115,8 @@ impl Core {
             self.tell_video_map(now, id, &mapped);
         }
         self.tell_forwarded(now, id, false);
-        for (source, layer) in wanted {
-            self.ask_source(now, &source, layer);
+        for source in wanted {
+            self.ask_source(now, &source);
         }
     }
 
@@ -207,7 +207,7 @@ impl Core {
         }
         self.tell_video_map(now, id, &[a.clone(), b.clone()]);
         for name in [a, b] {
-            self.ask_source(now, &name, 0);
+            self.ask_source(now, &name);
         }
     }
 }

@@ -10,8 +10,9 @@ use super::endpoint::Happened;
 use crate::focus::sources::Media;
 
 impl Core {
-    /// Asks whoever sends `source` for a key frame.
-    pub(super) fn ask_source(&mut self, now: Instant, source: &str, layer: usize) {
+    /// Asks whoever sends `source` for a key frame: on its first layer, whichever layer is waited for, as
+    /// jitsi-videobridge does.
+    pub(super) fn ask_source(&mut self, now: Instant, source: &str) {
         if let Some(peer) = self.peers.iter_mut().find(|p| p.info.video() == source) {
             if let Some(track) = &mut peer.track {
                 track.want_key();
@@ -24,7 +25,7 @@ impl Core {
             .find(|e| e.sources.names(Media::Video).iter().any(|n| n == source))
             .map(|e| (e.id.clone(), e.sources.layers_of(source)));
         if let Some((id, layers)) = sender
-            && let Some(ssrc) = layers.get(layer.min(layers.len().saturating_sub(1)))
+            && let Some(ssrc) = layers.first()
         {
             self.ask_ssrc(now, &id, *ssrc, false);
         }
@@ -69,8 +70,8 @@ impl Core {
             .endpoints
             .get(id)
             .and_then(|e| e.video.iter().find(|s| s.mid == mid));
-        if let Some((source, layer)) = slot.map(|s| (s.source.clone(), s.layer)) {
-            self.ask_source(now, &source, layer);
+        if let Some(source) = slot.map(|s| s.source.clone()) {
+            self.ask_source(now, &source);
         }
     }
 
