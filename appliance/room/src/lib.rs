@@ -26,7 +26,7 @@ pub mod words;
 pub use effect::{Effect, Milestone};
 pub use input::{JoinCommand, Origin, RoomCommand, RoomInput, WorkerInput};
 pub use machine::Room;
-pub use options::{ChatPolicy, Equipment, RoomOptions, Timing};
+pub use options::{ChatPolicy, Equipment, RECONNECTING, RoomOptions, Timing};
 pub use outcome::Outcome;
 pub use snapshot::{Countdown, DeviceStatus, Notice, OffReason, People, Person, RoomState, WaitingFor};
 pub use state::{State, Transition, Trigger};

@@ -8,6 +8,11 @@ use serde::Deserialize;
 
 use crate::words::Language;
 
+/// How long a meeting whose connection is lost is tried to be joined again, by the room and the participant alike. A
+/// switch or router that starts again, or a provider that fails for ten minutes, brings nobody out of the meeting; who
+/// does not want to wait leaves. Longer than a quarter of an hour, and the meeting goes on without the room or elsewhere.
+pub const RECONNECTING: Duration = Duration::from_secs(15 * 60);
+
 /// What a room is given at birth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoomOptions {
@@ -80,8 +85,11 @@ pub struct Timing {
     pub lobby: Duration,
     /// For a password to be typed; then [`crate::Outcome::PasswordRequired`] or [`crate::Outcome::PasswordWrong`].
     pub password: Duration,
-    /// For a lost connection to come back; then [`crate::Outcome::ConnectionLost`].
+    /// For a lost connection to come back ([`RECONNECTING`]); then [`crate::Outcome::ConnectionLost`].
     pub reconnecting: Duration,
+    /// While the connection is lost, for media that have fallen silent to flow again; then the devices close, and the
+    /// room comes back dark. As long as the servers of Jitsi keep a lost stream: who comes back later is entered anew.
+    pub carried: Duration,
     /// For media to stop before the participant is told to leave all the same.
     pub media_stop: Duration,
     /// For leaving as a whole; then the participant is abandoned.
@@ -109,7 +117,8 @@ impl Default for Timing {
             waiting: Duration::from_secs(600),
             lobby: Duration::from_secs(1800),
             password: Duration::from_secs(120),
-            reconnecting: Duration::from_secs(120),
+            reconnecting: RECONNECTING,
+            carried: Duration::from_secs(60),
             media_stop: Duration::from_millis(400),
             leaving: Duration::from_secs(2),
             capture_close: Duration::from_secs(1),

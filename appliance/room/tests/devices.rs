@@ -319,6 +319,42 @@ fn capture_closes_while_reconnecting_as_soon_as_no_meeting_could_receive_it() {
 }
 
 #[test]
+fn devices_do_not_stay_open_for_a_network_that_stays_away() {
+    let mut story = Story::in_meeting();
+    story.conference(ConferenceEvent::Reconnecting);
+    story.pass_time(Duration::from_secs(300));
+    assert!(story.state().camera.open, "the others still see and hear the room");
+    for second in 1..60 {
+        let silent_ms = (second + 2) * 1000;
+        story.session_event(1, SessionEvent::Stalled { silent_ms });
+        story.pass_time(Duration::from_secs(1));
+        assert!(story.state().camera.open, "second {second}");
+    }
+    story.pass_time(Duration::from_secs(1));
+    for state in [story.state().camera, story.state().microphone] {
+        assert!(!state.open);
+        assert_eq!(state.off_because, Some(OffReason::Rejoined));
+    }
+    assert_eq!(story.state().notice, Some(Notice::DevicesOffAfterRejoin));
+    story.conference(ConferenceEvent::Reconnected);
+    story.session_event(1, SessionEvent::Recovered);
+    assert!(
+        !story.state().camera.open && !story.state().microphone.open,
+        "dark, as told"
+    );
+
+    // Who comes back sooner finds everything as it was.
+    let mut story = Story::in_meeting();
+    story.session_event(1, SessionEvent::Stalled { silent_ms: 3000 });
+    story.pass_time(Duration::from_secs(100));
+    story.conference(ConferenceEvent::Reconnecting);
+    story.pass_time(Duration::from_secs(59));
+    story.conference(ConferenceEvent::Reconnected);
+    story.pass_time(Duration::from_secs(59));
+    assert!(story.state().camera.open && story.state().microphone.open);
+}
+
+#[test]
 fn a_new_media_session_in_the_same_presence_keeps_the_devices() {
     let mut story = Story::in_meeting();
     story.conference(ConferenceEvent::Session(None));

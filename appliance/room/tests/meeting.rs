@@ -320,10 +320,31 @@ fn a_lost_connection_that_does_not_come_back_ends_the_meeting() {
     story.conference(ConferenceEvent::Reconnecting);
     assert_eq!(story.state().state, State::Reconnecting);
     assert!(banner(&story).starts_with("Connexion interrompue."));
-    story.pass_time(Duration::from_secs(119));
+    story.pass_time(Duration::from_secs(15 * 60 - 1));
     assert_eq!(story.state().state, State::Reconnecting);
     story.pass_time(Duration::from_secs(4));
     story.assert_ended(Outcome::ConnectionLost);
+}
+
+#[test]
+fn while_the_connection_is_away_the_wall_says_how_to_stop_and_leaving_works_at_any_time() {
+    for (minutes, media) in [(0, true), (10, false)] {
+        let mut story = Story::in_meeting();
+        story.conference(ConferenceEvent::Reconnecting);
+        if !media {
+            story.conference(ConferenceEvent::Session(None));
+        }
+        story.pass_time(Duration::from_secs(minutes * 60));
+        assert!(
+            banner(&story).ends_with("pour arrêter, quittez la réunion."),
+            "{}",
+            banner(&story)
+        );
+        story.command(RoomCommand::Leave);
+        story.pass_time(Duration::from_millis(500));
+        story.conference(ConferenceEvent::Ended(Outcome::Left));
+        story.assert_ended(Outcome::Left);
+    }
 }
 
 #[test]

@@ -92,6 +92,11 @@ impl Context {
         around.mul_f64(self.chance.random_range(0.5..1.5))
     }
 
+    /// A duration up to the given: many who have lost the same thing do not come back at the same moment.
+    pub fn full_jitter(&mut self, longest: Duration) -> Duration {
+        longest.mul_f64(self.chance.random_range(0.0..1.0))
+    }
+
     /// An instant so far from now.
     pub fn after(&self, duration: Duration) -> Instant {
         self.now + duration

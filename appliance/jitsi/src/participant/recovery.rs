@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use minidom::Element;
+use room::RECONNECTING;
 use room::conference::ConferenceEvent;
 use room::outcome::Outcome;
 
@@ -15,10 +16,9 @@ use crate::jingle::session_terminate_for_restart;
 use crate::stanza::iq_set;
 use crate::stream::{Refusal, Stream, StreamEnd};
 
-/// How long a joined meeting is tried to be joined again.
-const REJOIN_LIMIT: Duration = Duration::from_secs(120);
-/// First and longest wait before the connection is opened again.
-const REOPEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// First and longest wait before the connection is opened again, and the longest before a focus is asked again that does
+/// not have us back yet.
+pub(super) const REOPEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// Before the room is asked for again that the focus has left.
 const REENTER: Duration = Duration::from_secs(1);
 /// Connections that may be lost in a row before we were in the room.
@@ -151,7 +151,7 @@ impl Meeting {
             rejoin.attempts += 1;
             rejoin.attempts - 1
         });
-        let wait = cx.jitter(backoff(REOPEN.0, attempts.unwrap_or(0), REOPEN.1));
+        let wait = cx.full_jitter(backoff(REOPEN.0, attempts.unwrap_or(0), REOPEN.1));
         self.phase = Phase::Reopening { at: cx.after(wait) };
     }
 
@@ -192,7 +192,7 @@ impl Meeting {
         self.restarts.forget();
         if self.rejoin.is_none() {
             self.rejoin = Some(Rejoin {
-                limit: cx.after(REJOIN_LIMIT),
+                limit: cx.after(RECONNECTING),
                 attempts: 0,
                 outcome,
             });
@@ -203,7 +203,7 @@ impl Meeting {
     /// Coming back has begun anew, because somebody has opened the door.
     pub fn extend_rejoin(&mut self, cx: &Context) {
         if let Some(rejoin) = &mut self.rejoin {
-            rejoin.limit = cx.after(REJOIN_LIMIT);
+            rejoin.limit = cx.after(RECONNECTING);
         }
     }
 

@@ -9,6 +9,7 @@ use room::outcome::Outcome;
 use super::answers::ANSWER;
 use super::context::{Context, backoff};
 use super::meeting::{Meeting, Phase, Purpose};
+use super::recovery::REOPEN;
 use crate::conference_request::{ConferenceRequest, Reply};
 use crate::stanza::StanzaError;
 
@@ -104,7 +105,11 @@ impl Meeting {
     }
 
     fn wait(&mut self, reason: WaitReason, wait: Duration, cx: &mut Context) {
-        self.phase = Phase::AskingAgain { at: cx.after(wait) };
+        // Whoever was in is back soon after the focus is.
+        let longest = if self.rejoin.is_some() { REOPEN.1 } else { wait };
+        self.phase = Phase::AskingAgain {
+            at: cx.after(wait.min(longest)),
+        };
         if self.entry.waiting != Some(reason) && self.rejoin.is_none() {
             self.entry.waiting = Some(reason);
             cx.event(ConferenceEvent::Waiting(reason));

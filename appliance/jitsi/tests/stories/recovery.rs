@@ -1,6 +1,8 @@
 //! What breaks in a meeting, and how it goes on.
 
-use jitsi::participant::SocketEvent;
+use std::time::Duration;
+
+use jitsi::participant::{NetworkError, SocketEvent};
 use media_protocol::SessionEvent;
 use room::conference::{ConferenceCommand, ConferenceEvent, Muted, ParticipantId};
 use room::outcome::Outcome;
@@ -173,7 +175,7 @@ fn a_focus_that_stays_away_ends_in_a_named_outcome() {
     let (mut script, _) = Script::in_session();
     script.text(&unavailable("focus", "", ""));
     let refused = "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-    for _ in 0..130 {
+    for _ in 0..910 {
         lively(&mut script, 1);
         if script
             .sent
@@ -222,23 +224,150 @@ fn muted_by_moderator_stays_muted_after_reconnect_and_the_camera_comes_back_off(
     });
 }
 
+/// The network is away: each socket the box opens within this time fails, as the driver reports it without a route.
+/// Gives when the tries began, since the loss.
+fn away(script: &mut Script, time: Duration) -> Vec<Duration> {
+    let begun = script.now;
+    let mut known = script.opened.len();
+    let mut tries = Vec::new();
+    while script.now - begun < time {
+        script.advance(Duration::from_millis(100));
+        if script.participant.is_idle() {
+            break;
+        }
+        if script.opened.len() > known {
+            known = script.opened.len();
+            tries.push(script.now - begun);
+            script.socket_event(SocketEvent::Failed(NetworkError::Unreachable("no route".into())));
+        }
+    }
+    tries
+}
+
+#[test]
+fn a_network_that_was_away_for_a_minute_or_for_ten_brings_the_box_back_dark_by_itself() {
+    for minutes in [1, 10] {
+        let (mut script, _) = Script::in_session();
+        script.socket_event(SocketEvent::Failed(NetworkError::Broken("reset".into())));
+        script.saw(&ConferenceEvent::Reconnecting);
+        let tries = away(&mut script, Duration::from_secs(minutes * 60));
+        let pauses: Vec<Duration> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let longest = *pauses.iter().max().unwrap();
+        assert!(longest <= Duration::from_millis(15_200), "{longest:?}");
+        let expected = if minutes == 1 { 5..40 } else { 50..160 };
+        assert!(
+            expected.contains(&tries.len()),
+            "{} tries in {minutes} min",
+            tries.len()
+        );
+        script.no_event(|event| matches!(event, ConferenceEvent::Ending(_) | ConferenceEvent::Ended(_)));
+        // The network is there again: the next try gets through.
+        let known = script.opened.len();
+        script.seconds(16);
+        assert_eq!(script.opened.len(), known + 1);
+        script.node = "99887766-0000-4000-8000-000000000000".into();
+        script.authenticate();
+        script.saw(&ConferenceEvent::Session(None));
+        script.focus_is_ready();
+        let entry = script
+            .log
+            .iter()
+            .rev()
+            .find(|text| text.contains("protocol/muc'"))
+            .unwrap();
+        assert!(
+            entry.contains(r#""99887766-a0":{"muted":true}"#) && entry.contains(r#""99887766-v0":{"muted":true"#),
+            "{entry}"
+        );
+        script.let_in();
+        script.saw(&ConferenceEvent::Joined {
+            me: ParticipantId("99887766".into()),
+        });
+    }
+}
+
+#[test]
+fn a_room_that_does_not_want_to_wait_for_the_network_leaves_at_any_time() {
+    for seconds in [0, 1, 45, 200, 800] {
+        let (mut script, _) = Script::in_session();
+        script.socket_event(SocketEvent::Failed(NetworkError::Broken("reset".into())));
+        away(&mut script, Duration::from_secs(seconds));
+        script.command(ConferenceCommand::Leave);
+        script.seconds(2);
+        assert_eq!(script.ended(), Outcome::Left, "after {seconds} s");
+    }
+    // Also in the middle of a try.
+    let (mut script, _) = Script::in_session();
+    script.socket_event(SocketEvent::Failed(NetworkError::Broken("reset".into())));
+    script.seconds(1);
+    assert_eq!(script.opened.len(), 2);
+    script.command(ConferenceCommand::Leave);
+    script.seconds(2);
+    assert_eq!(script.ended(), Outcome::Left);
+}
+
+#[test]
+fn a_token_that_expires_while_the_network_is_away_ends_the_tries() {
+    // exp = 1700000100
+    let token = "e30.eyJleHAiOjE3MDAwMDAxMDB9.c2ln";
+    let mut script = Script::new();
+    script.tell_time(Duration::from_secs(1_700_000_000));
+    script.join(room::conference::JoinRequest {
+        token: Some(token.into()),
+        ..request(URL)
+    });
+    script.config(CONFIG);
+    script.authenticate();
+    script.focus_is_ready();
+    script.let_in();
+    script.socket_event(SocketEvent::Failed(NetworkError::Broken("reset".into())));
+    let begun = script.now;
+    away(&mut script, Duration::from_secs(600));
+    assert_eq!(script.ended(), Outcome::TokenExpired);
+    assert!(
+        script.now - begun < Duration::from_secs(120),
+        "{:?}",
+        script.now - begun
+    );
+}
+
+#[test]
+fn a_focus_that_is_long_away_is_asked_often_enough_by_whoever_was_in() {
+    let (mut script, _) = Script::in_session();
+    script.text(&unavailable("focus", "", ""));
+    let not_ready = "ready='false' focusjid='focus@auth.meet.example'";
+    let mut asked = Vec::new();
+    for _ in 0..600 {
+        lively(&mut script, 1);
+        if script
+            .sent
+            .iter()
+            .any(|(_, text)| text.contains("http://jitsi.org/protocol/focus") && text.contains("<iq"))
+        {
+            script.focus_answers(not_ready, "");
+            asked.push(script.now);
+        }
+    }
+    let longest = asked.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest <= Duration::from_secs(16), "{longest:?}");
+    script.no_event(|event| matches!(event, ConferenceEvent::Ended(_)));
+    lively(&mut script, 16);
+    script.focus_is_ready();
+    script.let_in();
+    script.saw(&ConferenceEvent::Joined {
+        me: ParticipantId(ME.into()),
+    });
+}
+
 #[test]
 fn a_network_that_stays_away_ends_in_a_named_outcome() {
     let (mut script, _) = Script::in_session();
     script.socket_event(SocketEvent::Closed { code: None });
-    for _ in 0..60 {
-        let opened = script.opened.len();
-        script.seconds(16);
-        if script.participant.is_idle() {
-            break;
-        }
-        if script.opened.len() > opened {
-            script.socket_event(SocketEvent::Failed(jitsi::participant::NetworkError::Unreachable(
-                "x".into(),
-            )));
-        }
-    }
+    let begun = script.now;
+    away(&mut script, Duration::from_secs(3600));
     assert_eq!(script.ended(), Outcome::ConnectionLost);
+    let tried = (script.now - begun).as_secs();
+    assert!((900..903).contains(&tried), "{tried} s");
 }
 
 #[test]

@@ -12,9 +12,10 @@ use crate::state::{State, Trigger};
 
 impl Room {
     /// Everything that may fall due.
-    pub(super) fn deadlines(&self) -> [Option<Instant>; 7] {
+    pub(super) fn deadlines(&self) -> [Option<Instant>; 8] {
         [
             self.state_limit().map(|(at, _)| at),
+            self.carried_limit(),
             self.media_stop_limit(),
             self.worker_limit(),
             self.stage_change(),
@@ -37,6 +38,9 @@ impl Room {
                 .settle(now, self.options.timing.speaker_hold, self.options.tiles);
         }
         self.watch_talk(now);
+        if self.carried_limit().is_some_and(|at| at <= now) {
+            self.come_back_dark(now);
+        }
         if let Some((at, outcome)) = self.state_limit()
             && at <= now
         {
@@ -74,6 +78,14 @@ impl Room {
                 Some((departure.since + timing.leaving, departure.outcome))
             }
         }
+    }
+
+    /// When nobody is to be captured any more for media that have been silent since the connection was lost.
+    fn carried_limit(&self) -> Option<Instant> {
+        let meeting = self.meeting.as_ref().filter(|meeting| meeting.carries_media())?;
+        let silent = meeting.stalled.filter(|_| self.state == State::Reconnecting)?;
+        let wanted = Self::DEVICES.into_iter().any(|device| self.switch(device).wanted());
+        wanted.then(|| silent.max(meeting.reconnecting_since) + self.options.timing.carried)
     }
 
     fn waiting_limit(&self, meeting: &Meeting) -> (Instant, Outcome) {

@@ -33,7 +33,8 @@ pub(super) struct Meeting {
     /// The session that died with the worker; a late word of the conference about it counts for nothing.
     pub lost_session: Option<SessionId>,
     pub media_connected: bool,
-    pub stalled: bool,
+    /// Media have been silent since.
+    pub stalled: Option<Instant>,
     pub stage: Stage,
     /// What the conference was last told.
     pub announced: Muted,
@@ -76,7 +77,7 @@ impl Meeting {
             session: None,
             lost_session: None,
             media_connected: false,
-            stalled: false,
+            stalled: None,
             stage: Stage::default(),
             announced: Muted::BOTH,
             sources,

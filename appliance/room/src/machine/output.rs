@@ -139,7 +139,7 @@ impl Room {
                 .filter(|_| self.in_meeting())
                 .map_or(0, |meeting| meeting.stage.people().len() + 1),
             pictures: self.worker.pictures,
-            media_connected: meeting.is_some_and(|meeting| meeting.media_connected && !meeting.stalled),
+            media_connected: meeting.is_some_and(|meeting| meeting.media_connected && meeting.stalled.is_none()),
             worker_running: self.worker.running(),
             volume: self.options.volume,
             hand_raised: talk.is_some_and(|talk| talk.hand_raised),
@@ -191,6 +191,6 @@ impl Room {
         if meeting.stage.people().is_empty() {
             return Some(self.countdown.map_or(Notice::Alone, Notice::LeavingAlone));
         }
-        meeting.stalled.then_some(Notice::MediaStalled)
+        meeting.stalled.is_some().then_some(Notice::MediaStalled)
     }
 }

@@ -72,7 +72,7 @@ impl Room {
                 self.worker_died();
                 self.worker.become_new(Status::Failed);
             }
-            WorkerInput::Message(message) if self.worker.running() => self.on_message(message),
+            WorkerInput::Message(message) if self.worker.running() => self.on_message(message, now),
             WorkerInput::Message(_) => {}
         }
     }
@@ -96,12 +96,12 @@ impl Room {
         }
     }
 
-    fn on_message(&mut self, message: FromWorker) {
+    fn on_message(&mut self, message: FromWorker, now: Instant) {
         match message {
             FromWorker::Hello(_) | FromWorker::Pong => {}
             FromWorker::Applied { revision } => self.worker.applied = self.worker.applied.max(revision),
             FromWorker::Capture(capture) => self.on_capture(capture),
-            FromWorker::Session { session, event } => self.on_session(session, event),
+            FromWorker::Session { session, event } => self.on_session(session, event, now),
             FromWorker::Wall(wall) => self.on_wall(wall),
             FromWorker::Statistics(statistics) => {
                 let statistics = Box::new(statistics);
@@ -135,7 +135,7 @@ impl Room {
         }
     }
 
-    fn on_session(&mut self, session: SessionId, event: SessionEvent) {
+    fn on_session(&mut self, session: SessionId, event: SessionEvent, now: Instant) {
         if !self.in_meeting() {
             return;
         }
@@ -147,9 +147,9 @@ impl Room {
             return;
         };
         match &event {
-            SessionEvent::Connected { .. } => (meeting.media_connected, meeting.stalled) = (true, false),
-            SessionEvent::Stalled { .. } => meeting.stalled = true,
-            SessionEvent::Recovered => meeting.stalled = false,
+            SessionEvent::Connected { .. } => (meeting.media_connected, meeting.stalled) = (true, None),
+            SessionEvent::Stalled { .. } => drop(meeting.stalled.get_or_insert(now)),
+            SessionEvent::Recovered => meeting.stalled = None,
             SessionEvent::Failed { .. } => meeting.media_connected = false,
             _ => {}
         }

@@ -201,7 +201,7 @@ pub(super) const fn waiting(waiting: WaitingFor) -> Words {
 pub(super) const fn reconnecting() -> Words {
     Words::new(
         "Connection interrupted",
-        "The device restores it by itself; wait a moment.",
+        "The device tries to come back for a quarter of an hour; to stop trying, leave the meeting.",
     )
 }
 

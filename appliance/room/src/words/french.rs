@@ -203,7 +203,7 @@ pub(super) const fn waiting(waiting: WaitingFor) -> Words {
 pub(super) const fn reconnecting() -> Words {
     Words::new(
         "Connexion interrompue",
-        "L’appareil la rétablit de lui-même\u{a0}; patientez un instant.",
+        "L’appareil essaie pendant un quart d’heure de revenir\u{a0}; pour arrêter, quittez la réunion.",
     )
 }
 
