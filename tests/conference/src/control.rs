@@ -197,6 +197,12 @@ impl Conference {
         self.front.freeze(hold);
     }
 
+    /// The test has taken the clients' network away, or has given it back and they have returned: meanwhile silence breaks
+    /// no rule.
+    pub fn clients_away(&self, away: bool) {
+        self.front.set_client_away(away);
+    }
+
     /// The next `<resume/>` is refused.
     pub fn refuse_next_resume(&self) {
         self.front.refuse_next_resume();

@@ -52,11 +52,21 @@ pub struct Join {
     pub verbose: bool,
 }
 
+/// Where a daemon lives, and what else it is told.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// Network namespace that it and its worker live in.
+    pub namespace: Option<String>,
+    /// Further lines of its configuration, TOML without a table.
+    pub configuration: String,
+}
+
 /// A running `roomd`; killed when dropped.
 #[derive(Debug)]
 pub struct RoomBox {
     child: Child,
     folder: TempDir,
+    namespace: Option<String>,
 }
 
 impl RoomBox {
@@ -66,16 +76,7 @@ impl RoomBox {
     /// When the program is not built or cannot be started.
     pub fn join(url: &str, join: &Join) -> std::io::Result<Self> {
         let folder = TempDir::with_prefix("room-box")?;
-        let program = program("roomd")?;
-        let mut command = match &join.namespace {
-            // It becomes the program: the process id is that of `roomd`.
-            Some(name) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", name]).arg(program);
-                command
-            }
-            None => Command::new(program),
-        };
+        let mut command = roomd(join.namespace.as_deref())?;
         command.args(["--language", "en", "join", url]);
         command.arg("--report").arg(folder.path().join("report.json"));
         command.args([
@@ -91,7 +92,7 @@ impl RoomBox {
         command.env("ROOMD_STATE_DIRECTORY", folder.path().join("state"));
         command.args(&join.arguments);
         command.envs(join.environment.iter().map(|(name, value)| (name, value)));
-        Self::start(command, folder, join.verbose)
+        Self::start(command, folder, join.namespace.clone(), join.verbose)
     }
 
     /// Starts `roomd run` with a control socket; it is ready when this returns.
@@ -99,22 +100,31 @@ impl RoomBox {
     /// # Errors
     /// When the program is not built, or its control socket does not appear within 20 s.
     pub fn daemon(devices: &Devices) -> std::io::Result<Self> {
+        Self::daemon_in(&Place::default(), devices)
+    }
+
+    /// The same in a place of its own.
+    ///
+    /// # Errors
+    /// As [`RoomBox::daemon`].
+    pub fn daemon_in(place: &Place, devices: &Devices) -> std::io::Result<Self> {
         let folder = TempDir::with_prefix("room-box")?;
         let path = |name: &str| folder.path().join(name);
         let configuration = format!(
             "name = 'Salle 4'\nlanguage = 'fr'\ncamera = '{}'\nmicrophone = '{}'\nloudspeaker = '{}'\n\
-             display = 'simulated:{}'\ncontrol = '{}'\nstate_directory = '{}'\n",
+             display = 'simulated:{}'\ncontrol = '{}'\nstate_directory = '{}'\n{}\n",
             devices.camera,
             devices.microphone,
             devices.loudspeaker,
             path("wall.jpg").display(),
             path("control").display(),
-            path("state").display()
+            path("state").display(),
+            place.configuration
         );
         std::fs::write(path("roomd.toml"), configuration)?;
-        let mut command = Command::new(program("roomd")?);
+        let mut command = roomd(place.namespace.as_deref())?;
         command.arg("run").arg("--config").arg(path("roomd.toml"));
-        Self::start(command, folder, false)?.until_ready()
+        Self::start(command, folder, place.namespace.clone(), false)?.until_ready()
     }
 
     /// Starts the same daemon once more, in the same place, after it has ended.
@@ -124,7 +134,7 @@ impl RoomBox {
     pub fn start_again(&mut self) -> std::io::Result<()> {
         let _reaped = self.child.wait();
         std::fs::remove_file(self.folder.path().join("control"))?;
-        let mut command = Command::new(program("roomd")?);
+        let mut command = roomd(self.namespace.as_deref())?;
         command
             .arg("run")
             .arg("--config")
@@ -169,10 +179,11 @@ impl RoomBox {
         ))
     }
 
-    fn start(mut command: Command, folder: TempDir, verbose: bool) -> std::io::Result<Self> {
+    fn start(mut command: Command, folder: TempDir, namespace: Option<String>, verbose: bool) -> std::io::Result<Self> {
         Ok(Self {
             child: spawn(&mut command, &folder, verbose)?,
             folder,
+            namespace,
         })
     }
 
@@ -244,6 +255,18 @@ impl Drop for RoomBox {
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// `roomd`, in a network namespace or in this one.
+fn roomd(namespace: Option<&str>) -> std::io::Result<Command> {
+    let program = program("roomd")?;
+    let Some(name) = namespace else {
+        return Ok(Command::new(program));
+    };
+    // `ip` becomes the program: the process id is that of `roomd`.
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", name]).arg(program);
+    Ok(command)
 }
 
 /// Starts a program whose words are kept in the folder.

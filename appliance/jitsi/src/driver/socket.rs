@@ -9,11 +9,11 @@ use network::DialError;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use super::http::{describe, is_certificate_refusal};
 use super::tls::Clients;
@@ -108,12 +108,12 @@ async fn serve(
     let port = request.uri().port_u16().unwrap_or(if secure { 443 } else { 80 });
     let connect = async {
         let stream = network::dial(&host, port, settings).await.map_err(of_dial)?;
-        let connector = if secure {
-            Connector::NativeTls(tls)
-        } else {
-            Connector::Plain
+        // Not with the library's own TLS, which knows no certificate for an address in brackets.
+        let stream: Box<dyn network::Stream> = match secure {
+            true => Box::new(network::open_tls(stream, &host, &tls).await.map_err(of_dial)?),
+            false => Box::new(stream),
         };
-        let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
+        let opened = client_async_with_config(request, stream, Some(config)).await;
         opened.map_err(|error| classify(&error))
     };
     let (mut socket, _) = match tokio::time::timeout(OPEN_TIMEOUT, connect).await {

@@ -15,8 +15,10 @@ use crate::stream::{Stream, StreamEnd, Suspended};
 /// Before the first try; most cuts are over at once.
 const FIRST: Duration = Duration::from_millis(200);
 /// First and longest wait before each further try.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
-/// For one try, from the name to the answer to `<resume/>`.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
+/// For the socket of one try to open. A network that is back is found by a new try sooner than by TCP's own repetitions.
+const OPEN: Duration = Duration::from_secs(3);
+/// From the open socket to the answer to `<resume/>`.
 const ATTEMPT: Duration = Duration::from_secs(6);
 /// After the stream has gone on, media have so long to come back by themselves.
 const MEDIA: Duration = Duration::from_secs(2);
@@ -91,6 +93,9 @@ impl Meeting {
 
     /// The stream for a socket that has just opened.
     pub fn stream_on(&mut self, domain: String, has_token: bool, cx: &Context) -> Stream {
+        if let Some(resumption) = &mut self.resumption {
+            resumption.next = Next::GiveUp(cx.after(ATTEMPT));
+        }
         let old = self.resumption.as_mut().and_then(|resumption| resumption.stream.take());
         match old {
             Some(old) => Stream::resume(domain, has_token, old, cx.now),
@@ -160,7 +165,7 @@ impl Meeting {
         let forgotten = resumption.until <= cx.now;
         match resumption.next {
             Next::Try(at) if at <= cx.now && !forgotten => {
-                resumption.next = Next::GiveUp(cx.after(ATTEMPT));
+                resumption.next = Next::GiveUp(cx.after(OPEN));
                 let id = resumption.stream.as_ref().map(|stream| stream.id().to_owned());
                 self.open_socket(id.as_deref(), cx);
             }

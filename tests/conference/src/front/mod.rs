@@ -63,6 +63,10 @@ pub struct Front {
     closed_until: Mutex<Option<Instant>>,
     frozen_until: watch::Sender<Option<Instant>>,
     resumable: Mutex<HashMap<String, Lost>>,
+    /// Streams whose socket is open, by the id with which another socket may take them over.
+    live: Mutex<HashMap<String, mpsc::UnboundedSender<oneshot::Sender<ClientWatch>>>>,
+    /// What a client does not say means nothing now.
+    client_away: AtomicBool,
     refuse_resume: Mutex<bool>,
     transcript: Mutex<Transcript>,
     shard: Mutex<String>,
@@ -102,6 +106,8 @@ impl Front {
             closed_until: Mutex::new(None),
             frozen_until: watch::channel(None).0,
             resumable: Mutex::new(HashMap::new()),
+            live: Mutex::new(HashMap::new()),
+            client_away: AtomicBool::new(false),
             refuse_resume: Mutex::new(refuse),
             transcript: Mutex::new(VecDeque::new()),
             shard: Mutex::new("stand-in".into()),
@@ -133,6 +139,11 @@ impl Front {
     /// Nothing crosses for `hold`, in neither direction, on no connection; sockets stay open, as when the network is away.
     pub fn freeze(&self, hold: Duration) {
         self.frozen_until.send_replace(Some(Instant::now() + hold));
+    }
+
+    /// Clients cannot reach us, or can again: meanwhile nobody is blamed for silence.
+    pub fn set_client_away(&self, away: bool) {
+        self.client_away.store(away, Ordering::Relaxed);
     }
 
     /// The next `<resume/>` is answered with `<failed/>`.

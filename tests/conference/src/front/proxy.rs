@@ -1,10 +1,12 @@
 //! The XMPP WebSocket, frame by frame between client and Prosody, watched on the way.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -61,10 +63,18 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
         .clone()
         .map(|t| t.to_lowercase().replace('.', "_"));
     let mut cut = front.cut.subscribe();
+    let (takeover, mut taken_over) = mpsc::unbounded_channel();
+    let mut known_as = None;
     let mut frozen = front.frozen_until.subscribe();
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     loop {
         thawed(&frozen).await;
+        if known_as != watch.resumption_id() {
+            known_as = watch.resumption_id();
+            if let Some(id) = known_as.clone() {
+                locked(&front.live).insert(id, takeover.clone());
+            }
+        }
         tokio::select! {
             _ = frozen.changed() => {}
             message = client.next() => match message {
@@ -75,7 +85,7 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
                     };
                     front.record(true, &text);
                     if text.contains("<resume") {
-                        adopt(&front, &mut watch, &query);
+                        adopt(&front, &mut watch, &query).await;
                         if std::mem::take(&mut *locked(&front.refuse_resume)) {
                             watch.resume_refused();
                             let failed = "<failed xmlns='urn:xmpp:sm:3'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
@@ -120,7 +130,17 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
                 keep(&front, watch);
                 return Ok(());
             }
-            _ = tick.tick() => watch.tick(Instant::now()),
+            Some(heir) = taken_over.recv() => {
+                // The client goes on elsewhere; Prosody ends this one.
+                let _ = heir.send(watch);
+                while let Some(Ok(_)) = server.next().await {}
+                return Ok(());
+            }
+            _ = tick.tick() => {
+                if !front.client_away.load(Ordering::Relaxed) {
+                    watch.tick(Instant::now());
+                }
+            }
         }
     }
     if let Some(nick) = watch.nick() {
@@ -171,16 +191,26 @@ fn beside_ghost(front: &Front, watch: &mut ClientWatch) {
     }
 }
 
-/// The old stream's counters go on in the new one.
-fn adopt(front: &Front, watch: &mut ClientWatch, query: &str) {
+/// The old stream's counters go on in the new one. Its socket may still be open: who has lost the network knows before we do.
+async fn adopt(front: &Front, watch: &mut ClientWatch, query: &str) {
     let previous = query
         .split('&')
         .find_map(|p| p.strip_prefix("previd="))
         .unwrap_or_default()
         .to_owned();
-    let old = locked(&front.resumable).remove(&previous);
+    let lost = locked(&front.resumable).remove(&previous);
+    let live = locked(&front.live).remove(&previous);
+    let old = match (lost, live) {
+        (Some(lost), _) => Some(lost.watch),
+        (None, Some(live)) => {
+            let (heir, old) = oneshot::channel();
+            let asked = live.send(heir);
+            asked.ok().and(old.await.ok())
+        }
+        (None, None) => None,
+    };
     match old {
-        Some(old) => watch.adopt(old.watch),
+        Some(old) => watch.adopt(old),
         None => front
             .around
             .verdict

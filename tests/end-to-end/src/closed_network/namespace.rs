@@ -1,6 +1,6 @@
 //! A network namespace joined to this one by a pair of virtual interfaces.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -21,6 +21,7 @@ pub struct Namespace {
     outside: String,
     inside: String,
     network: [u8; 3],
+    v6: bool,
 }
 
 impl Namespace {
@@ -29,9 +30,21 @@ impl Namespace {
     /// # Errors
     /// What `ip` says, after several networks were tried: one may be in use by another test.
     pub fn new() -> Result<Self, String> {
+        Self::tried(false)
+    }
+
+    /// The same, with IPv6 alone inside.
+    ///
+    /// # Errors
+    /// As [`Namespace::new`].
+    pub fn v6() -> Result<Self, String> {
+        Self::tried(true)
+    }
+
+    fn tried(v6: bool) -> Result<Self, String> {
         let mut last = String::new();
         for _ in 0..8 {
-            match Self::made() {
+            match Self::made(v6) {
                 Ok(made) => return Ok(made),
                 Err(error) => last = error,
             }
@@ -39,7 +52,7 @@ impl Namespace {
         Err(last)
     }
 
-    fn made() -> Result<Self, String> {
+    fn made(v6: bool) -> Result<Self, String> {
         static COUNT: AtomicU16 = AtomicU16::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let pid = std::process::id();
@@ -49,6 +62,7 @@ impl Namespace {
             outside: format!("h{pid}o{count}"),
             inside: format!("h{pid}i{count}"),
             network: [10, 253, third],
+            v6,
         };
         ip(&["netns", "add", &this.name])?;
         ip(&[
@@ -63,13 +77,12 @@ impl Namespace {
         ])?;
         ip(&["link", "set", &this.inside, "netns", &this.name])?;
         for host in [1, 2] {
-            ip(&[
-                "address",
-                "add",
-                &format!("{}/32", this.address(host)),
-                "dev",
-                &this.outside,
-            ])?;
+            let mut add = vec!["address", "add"];
+            let address = this.alone(host);
+            add.extend([address.as_str(), "dev", this.outside.as_str()]);
+            // Without the check for doubles, which takes a second and a half.
+            add.extend(v6.then_some("nodad"));
+            ip(&add)?;
         }
         ip(&["link", "set", &this.outside, "up"])?;
         this.ip(&["link", "set", "lo", "up"])?;
@@ -83,22 +96,27 @@ impl Namespace {
         &self.name
     }
 
-    /// The address outside that a proxy has.
+    /// The address outside that a proxy has; of a network of IPv4.
     pub fn gate(&self) -> Ipv4Addr {
         self.address(1)
     }
 
-    /// The address outside that everything else has.
+    /// The address outside that everything else has; of a network of IPv4.
     pub fn outside(&self) -> Ipv4Addr {
         self.address(2)
+    }
+
+    /// The address outside that everything has, of either kind.
+    pub fn reachable(&self) -> IpAddr {
+        self.of_kind(2)
     }
 
     /// Lets the inside reach an address outside.
     ///
     /// # Errors
     /// What `ip` says.
-    pub fn allow(&self, address: Ipv4Addr) -> Result<(), String> {
-        self.ip(&["route", "add", &format!("{address}/32"), "dev", &self.inside])
+    pub fn allow(&self, address: impl Into<IpAddr>) -> Result<(), String> {
+        self.ip(&["route", "add", &whole(address.into()), "dev", &self.inside])
     }
 
     /// No UDP leaves the namespace.
@@ -119,8 +137,10 @@ impl Namespace {
     /// # Errors
     /// What `ip` says.
     pub fn take_address(&self, host: u8) -> Result<(), String> {
-        let address = format!("{}/32", self.address(host));
-        self.ip(&["address", "add", &address, "dev", &self.inside])?;
+        let address = self.alone(host);
+        let mut add = vec!["address", "add", address.as_str(), "dev", self.inside.as_str()];
+        add.extend(self.v6.then_some("nodad"));
+        self.ip(&add)?;
         ip(&["route", "add", &address, "dev", &self.outside])
     }
 
@@ -129,7 +149,7 @@ impl Namespace {
     /// # Errors
     /// What `ip` says.
     pub fn lose_address(&self, host: u8) -> Result<(), String> {
-        let address = format!("{}/32", self.address(host));
+        let address = self.alone(host);
         self.ip(&["address", "delete", &address, "dev", &self.inside])?;
         ip(&["route", "delete", &address, "dev", &self.outside])
     }
@@ -142,13 +162,7 @@ impl Namespace {
         ip(&["link", "set", &self.outside, if plugged { "up" } else { "down" }])?;
         if plugged {
             // Routes of an interface that is down are forgotten.
-            ip(&[
-                "route",
-                "replace",
-                &format!("{}/32", self.address(9)),
-                "dev",
-                &self.outside,
-            ])?;
+            ip(&["route", "replace", &self.alone(9), "dev", &self.outside])?;
         }
         Ok(())
     }
@@ -156,6 +170,19 @@ impl Namespace {
     fn address(&self, host: u8) -> Ipv4Addr {
         let [first, second, third] = self.network;
         Ipv4Addr::new(first, second, third, host)
+    }
+
+    fn of_kind(&self, host: u8) -> IpAddr {
+        let [.., third] = self.network;
+        match self.v6 {
+            true => Ipv6Addr::new(0xfd00, 0x253, third.into(), 0, 0, 0, 0, host.into()).into(),
+            false => self.address(host).into(),
+        }
+    }
+
+    /// An address as a network of its own.
+    fn alone(&self, host: u8) -> String {
+        whole(self.of_kind(host))
     }
 
     fn ip(&self, arguments: &[&str]) -> Result<(), String> {
@@ -169,6 +196,10 @@ impl Drop for Namespace {
         let _gone = ip(&["link", "delete", &self.outside]);
         let _gone = ip(&["netns", "delete", &self.name]);
     }
+}
+
+fn whole(address: IpAddr) -> String {
+    format!("{address}/{}", if address.is_ipv6() { 128 } else { 32 })
 }
 
 fn ip(arguments: &[&str]) -> Result<(), String> {

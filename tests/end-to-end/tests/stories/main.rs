@@ -17,6 +17,7 @@ mod joining;
 mod lobby;
 mod loss;
 mod moderation;
+mod network;
 mod refused;
 mod repetition;
 mod secrets;
