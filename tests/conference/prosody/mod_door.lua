@@ -20,6 +20,30 @@ local function admit(room, who)
 	module:send(invitation);
 end
 
+-- Who has the room ask again for its settings.
+local function configuration_changed(room)
+	room:broadcast_message(st.message({ type = "groupchat", from = room.jid })
+		:tag("x", { xmlns = xmlns_muc .. "#user" }):tag("status", { code = "104" }):up():up());
+end
+
+-- The settings name the lobby, by which moderators find it.
+module:hook("muc-disco#info", function (event)
+	local lobby = event.room.lobby;
+	if not lobby then return; end
+	event.reply:tag("feature", { var = "muc_membersonly" }):up();
+	table.insert(event.form, { name = "muc#roominfo_lobbyroom", label = "Lobby room jid", value = "" });
+	event.formdata["muc#roominfo_lobbyroom"] = lobby.jid;
+end);
+
+-- Whom a moderator in the room invites is a member from then on.
+module:hook("muc-invite", function (event)
+	local room, invitee = event.room, event.stanza.attr.to;
+	local by = event.incoming and room:get_affiliation(event.incoming.attr.from);
+	if room.lobby and by == "owner" and not room:get_affiliation(jid.bare(invitee)) then
+		room:set_affiliation(true, jid.bare(invitee), "member");
+	end
+end);
+
 module:hook("message/bare", function (event)
 	local stanza = event.stanza;
 	local order = stanza:get_child("door", xmlns_door);
@@ -29,6 +53,7 @@ module:hook("message/bare", function (event)
 	for child in order:childtags() do
 		if child.name == "lobby" then
 			room.lobby = child.attr.jid and { jid = child.attr.jid, host = child.attr.host == "true" } or nil;
+			configuration_changed(room);
 		elseif child.name == "admit" then
 			admit(room, child.attr.jid);
 		elseif child.name == "refuse" then

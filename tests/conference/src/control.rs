@@ -220,6 +220,14 @@ impl Conference {
         tokio::time::timeout(Duration::from_secs(15), nick).await.ok()?.ok()
     }
 
+    /// Somebody of this name comes to `room` and waits in its lobby; a peer like the others once let in.
+    pub fn knock(&self, room: &str, name: &str) {
+        self.ask(Command::Knock {
+            room: self.room_jid(room),
+            name: name.into(),
+        });
+    }
+
     /// So many occupants without media; so many times a second one leaves and another comes. They leave when the returned
     /// value is dropped.
     pub async fn crowd(&self, room: &str, count: usize, churn_per_second: u32) -> Option<Crowd> {

@@ -9,6 +9,7 @@ use super::request::ConferenceReply;
 use super::sources::Media;
 use super::{Asked, Crowd, Expectation, Focus, Moderation, Recording};
 use crate::bridge::BridgeCommand;
+use crate::error::Result;
 use crate::peers::{Peer, PeerPlace};
 use crate::xml::escape;
 use crate::xmpp::ns;
@@ -158,6 +159,13 @@ pub enum Command {
         /// Its nick.
         reply: Option<oneshot::Sender<String>>,
     },
+    /// A new peer that has to knock at the lobby.
+    Knock {
+        /// Where.
+        room: String,
+        /// Name.
+        name: String,
+    },
     /// A peer that has connected, from its own task.
     PeerReady {
         /// Where.
@@ -268,6 +276,7 @@ impl Focus {
                 reply,
             } => drop(reply.send(self.crowd(&room, count, churn_per_second))),
             Command::AddPeer { room, name, reply } => self.add_peer(&room, name, reply),
+            Command::Knock { room, name } => self.knock(&room, name),
             Command::PeerReady { room, peer, reply } => {
                 let nick = peer.nick.clone();
                 if let Some(entry) = self.rooms.get_mut(&room) {
@@ -402,10 +411,24 @@ impl Focus {
     }
 
     pub(super) fn add_peer(&mut self, room: &str, name: Option<String>, reply: Option<oneshot::Sender<String>>) {
-        let Some(entry) = self.rooms.get_mut(room) else { return };
+        let Some(place) = self.place_of_next_peer(room, name) else {
+            return;
+        };
+        self.await_peer(room, Peer::join(place), reply);
+    }
+
+    /// Somebody comes who has to wait in the lobby like a stranger, and is a peer once let in.
+    fn knock(&mut self, room: &str, name: String) {
+        if let Some(place) = self.place_of_next_peer(room, Some(name)) {
+            self.await_peer(room, Peer::knock(place), None);
+        }
+    }
+
+    fn place_of_next_peer(&mut self, room: &str, name: Option<String>) -> Option<PeerPlace> {
+        let entry = self.rooms.get_mut(room)?;
         let index = entry.peers_named;
         entry.peers_named += 1;
-        let place = PeerPlace {
+        Some(PeerPlace {
             http: self.around.http,
             hosts: self.around.hosts.clone(),
             room: room.to_owned(),
@@ -413,17 +436,25 @@ impl Focus {
             name: name.unwrap_or_else(|| self.around.options.peer_name(index)),
             index,
             registry: self.around.registry.clone(),
-        };
+        })
+    }
+
+    fn await_peer(
+        &self,
+        room: &str,
+        peer: impl Future<Output = Result<Peer>> + Send + 'static,
+        reply: Option<oneshot::Sender<String>>,
+    ) {
         let commands = self.commands.clone();
         let room = room.to_owned();
         tokio::spawn(async move {
-            match Peer::join(place).await {
+            match peer.await {
                 Ok(peer) => drop(commands.send(Command::PeerReady {
                     room,
                     peer: Box::new(peer),
                     reply,
                 })),
-                Err(error) => tracing::error!(%error, "peer does not come in"),
+                Err(error) => tracing::warn!(%error, "peer does not come in"),
             }
         });
     }

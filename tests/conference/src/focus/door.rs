@@ -208,6 +208,7 @@ impl Focus {
         match (nick, kind) {
             ("focus", None) => {
                 let host = entry.kind == Lobby::Host;
+                self.open_the_lobby_to_the_moderator(&room);
                 self.tell_door(&room, &format!("<lobby jid='{}' host='{host}'/>", escape(lobby)));
                 self.room_ready(&room);
             }
@@ -220,12 +221,14 @@ impl Focus {
                 return;
             }
             (_, None) => {
-                let jid = stanza
+                let item = stanza
                     .get_child("x", ns::MUC_USER)
-                    .and_then(|x| x.get_child("item", ns::MUC_USER))
-                    .and_then(|item| item.attr("jid"))
-                    .unwrap_or_default()
-                    .to_owned();
+                    .and_then(|x| x.get_child("item", ns::MUC_USER));
+                if item.and_then(|item| item.attr("affiliation")) == Some("owner") {
+                    // A moderator, who looks who waits.
+                    return;
+                }
+                let jid = item.and_then(|item| item.attr("jid")).unwrap_or_default().to_owned();
                 self.check_knock(stanza, nick, &jid);
                 if let Some(entry) = self.lobbies.get_mut(lobby) {
                     entry.inside.insert(nick.to_owned(), jid);
@@ -235,6 +238,18 @@ impl Focus {
             _ => {}
         }
         self.tell_waiting();
+    }
+
+    /// Whoever owns the room owns its lobby, so that it sees who waits and can turn them away.
+    pub(super) fn open_the_lobby_to_the_moderator(&mut self, room: &str) {
+        let lobby = self.lobby_of(room);
+        let moderator = self.rooms.get(room).and_then(|entry| {
+            let nick = entry.moderator.as_ref()?;
+            entry.members.get(nick).map(|member| member.jid.clone())
+        });
+        if let Some(jid) = moderator.filter(|_| self.lobbies.contains_key(&lobby)) {
+            self.make_owner(&lobby, &jid);
+        }
     }
 
     fn tell_waiting(&self) {

@@ -172,6 +172,12 @@ impl Focus {
     }
 
     fn promote(&mut self, room: &str, jid: &str) {
+        self.make_owner(room, jid);
+        self.open_the_lobby_to_the_moderator(room);
+    }
+
+    /// Of a room or a lobby.
+    pub(super) fn make_owner(&mut self, room: &str, jid: &str) {
         let (id, from) = (self.new_id(), self.jid());
         self.occupant.send(format!(
             "<iq from='{from}' to='{room}' type='set' id='{id}'><query xmlns='{}'><item affiliation='owner' jid='{}'/></query></iq>",

@@ -99,8 +99,49 @@ impl Peer {
     /// Connects and joins; returns once Prosody shows the peer in the room (at most 10 s).
     pub async fn join(place: PeerPlace) -> Result<Self> {
         let path = format!("/xmpp-websocket?peer=1&room={}", node(&place.room));
+        let (guest, events) = Guest::connect(place.http, &place.hosts.domain, &path).await?;
+        Self::enter(place, guest, events).await
+    }
+
+    /// Connects, is sent to the lobby, waits there until it is let in (at most a minute), joins and leaves the lobby.
+    pub async fn knock(place: PeerPlace) -> Result<Self> {
+        let path = format!("/xmpp-websocket?room={}", node(&place.room));
         let (guest, mut events) = Guest::connect(place.http, &place.hosts.domain, &path).await?;
-        let nick: String = node(&guest.jid).chars().take(8).collect();
+        let nick = nick_of(&guest);
+        guest.send(presence(&place, &nick));
+        let waits = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+            let mut lobby = None;
+            while let Some(stanza) = events.recv().await {
+                let refused = stanza.name() == "presence" && stanza.attr("type") == Some("error");
+                let sent_to = stanza.children().find(|child| child.name() == "lobbyroom");
+                let in_lobby = |seat: &String| stanza.attr("from") == Some(seat);
+                if let Some(room) = sent_to.filter(|_| refused && lobby.is_none()) {
+                    // Another name than in the room, as web clients have it.
+                    let seat = format!("{}/{}", room.text(), crate::focus::random_hex(8));
+                    guest.send(knocking(&seat, &place.name));
+                    lobby = Some(seat);
+                } else if stanza.attr("type") == Some("unavailable") && lobby.as_ref().is_some_and(in_lobby) {
+                    return None;
+                } else if stanza.name() == "message" && invites(&stanza, &place.room) {
+                    return lobby;
+                }
+                answer(&guest, &stanza);
+            }
+            None
+        });
+        let Some(seat) = waits.await.ok().flatten() else {
+            return Err(Error::Xmpp(format!("{nick} is not let in")));
+        };
+        let peer = Self::enter(place, guest, events).await?;
+        let seat = escape(&seat);
+        peer.guest.send(format!(
+            "<presence xmlns='jabber:client' type='unavailable' to='{seat}'/>"
+        ));
+        Ok(peer)
+    }
+
+    async fn enter(place: PeerPlace, guest: Guest, mut events: GuestEvents) -> Result<Self> {
+        let nick = nick_of(&guest);
         place.registry.insert(PeerInfo {
             nick: nick.clone(),
             name: place.name.clone(),
@@ -261,6 +302,26 @@ fn answer(guest: &Guest, stanza: &Element) {
         attribute("id"),
         attribute("from")
     ));
+}
+
+/// The nick that a guest has in rooms.
+fn nick_of(guest: &Guest) -> String {
+    node(&guest.jid).chars().take(8).collect()
+}
+
+fn knocking(seat: &str, name: &str) -> String {
+    format!(
+        "<presence xmlns='jabber:client' to='{}'><x xmlns='{}'/><nick xmlns='http://jabber.org/protocol/nick'>{}</nick></presence>",
+        escape(seat),
+        ns::MUC,
+        escape(name)
+    )
+}
+
+/// Whether a message is the invitation of the room that whoever is let in gets.
+fn invites(message: &Element, room: &str) -> bool {
+    let x = message.get_child("x", ns::MUC_USER);
+    message.attr("from") == Some(room) && x.is_some_and(|x| x.has_child("invite", ns::MUC_USER))
 }
 
 fn presence(place: &PeerPlace, nick: &str) -> String {

@@ -1,7 +1,7 @@
 //! The lobby: waiting in it, and every way in which waiting ends.
 
 use conference::{Conference, Lobby, LobbyOrder, Options};
-use end_to_end::{RoomBox, wait_for};
+use end_to_end::{Devices, Place, RoomBox, wait_for};
 
 use crate::stage::{PATIENCE, ROOM, Stage, conference, join, options};
 
@@ -133,4 +133,89 @@ fn a_daemon_leaves_while_it_waits_and_nobody_stays_in_the_lobby() {
     stage.wait("it is idle", |stage| stage.room_box.state("/state") == "idle");
     stage.wait("the lobby is empty", |stage| stage.conference.waiting().is_empty());
     assert_eq!(stage.conference.verdict(), []);
+}
+
+/// A box that came first and is the moderator, with the lobby switched on.
+fn moderating(leave_when_alone_s: u32) -> Stage {
+    let conference = conference(Options { peers: 0, ..options() });
+    let place = Place {
+        configuration: format!("leave_when_alone_s = {leave_when_alone_s}"),
+        ..Place::default()
+    };
+    let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
+    let stage = Stage { conference, room_box };
+    stage.join(false);
+    stage.wait("the box is the moderator", |stage| {
+        stage.room_box.state("/moderator") == true
+    });
+    stage
+}
+
+/// The one who waits, as the control socket tells: id and name.
+fn knocker(stage: &Stage) -> Option<(String, String)> {
+    let people = stage.room_box.ask(r#"{"command":"people"}"#).ok()?;
+    let one = people.pointer("/people/knocking/0")?;
+    Some((one["id"].as_str()?.to_owned(), one["name"].as_str()?.to_owned()))
+}
+
+#[test]
+fn a_box_that_is_the_moderator_says_who_knocks_turns_one_away_and_lets_another_in() {
+    let stage = moderating(300);
+    stage.conference.lobby(ROOM, LobbyOrder::On(Lobby::Moderated));
+    stage.wait("the box looks who waits", |stage| {
+        let frames = stage.conference.transcript();
+        let seat = |text: &String| text.starts_with("<presence") && text.contains("@lobby.");
+        frames.iter().any(|(from_client, text)| !from_client && seat(text))
+    });
+    stage.conference.knock(ROOM, "Mallory");
+    stage.wait("somebody knocks", |stage| stage.room_box.state("/knocking") == 1);
+    let (who, name) = knocker(&stage).expect("somebody waits");
+    assert_eq!(name, "Mallory");
+    assert!(stage.conference.peers().is_empty(), "nobody else is in");
+    stage.tell(&format!(r#"{{"command":"refuse","who":"{who}"}}"#));
+    stage.wait("nobody knocks any more", |stage| {
+        stage.room_box.state("/knocking") == 0 && stage.conference.waiting().is_empty()
+    });
+    assert!(stage.conference.peers().is_empty(), "turned away");
+    stage.conference.knock(ROOM, "Noémie");
+    stage.wait("somebody knocks", |stage| knocker(stage).is_some());
+    let (who, name) = knocker(&stage).expect("somebody waits");
+    assert_eq!(name, "Noémie");
+    stage.tell(&format!(r#"{{"command":"admit","who":"{who}"}}"#));
+    stage.wait("she is in", |stage| {
+        let peers = stage.conference.peers();
+        peers.len() == 1 && peers[0].name == "Noémie"
+    });
+    stage.wait("she is on the wall", |stage| stage.room_box.state("/pictures") == 1);
+    stage.wait("nobody knocks any more", |stage| {
+        stage.room_box.state("/knocking") == 0 && stage.conference.waiting().is_empty()
+    });
+    stage.leave_and_judge();
+}
+
+#[test]
+fn a_box_that_became_the_moderator_can_set_a_password_and_leaves_when_it_is_left_alone() {
+    let stage = moderating(3);
+    assert_eq!(
+        stage.room_box.state("/notice"),
+        "moderator",
+        "it offers to set a password"
+    );
+    stage.tell(r#"{"command":"roomPassword","password":"sésame"}"#);
+    stage.wait("the room is protected", |stage| {
+        stage.room_box.state("/protected") == true
+    });
+    let stranger = join(&stage.conference, &["--password", "ouvre-toi"]);
+    ended(stranger, "password-wrong", &stage.conference);
+    let friend = join(&stage.conference, &["--password", "sésame", "--for", "3s"]);
+    ended(friend, "left", &stage.conference);
+    stage.wait("the box has left by itself", |stage| {
+        stage.room_box.state("/state") == "idle"
+    });
+    assert_eq!(stage.room_box.state("/outcome"), "nobody-left");
+    stage.wait("nobody is in the room", |stage| {
+        let all = stage.conference.participants();
+        all.iter().all(|one| one.gone_ns.is_some())
+    });
+    assert_eq!(stage.conference.verdict(), [], "{}", stage.room_box.words());
 }
