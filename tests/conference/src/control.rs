@@ -203,6 +203,12 @@ impl Conference {
         self.front.set_client_away(away);
     }
 
+    /// Kills the server, and starts it again after `away`: it knows no stream, room or occupant any more. The room of the
+    /// options and its peers are there again soon after.
+    pub fn restart_server(&self, away: Duration) {
+        let _ = self.restart.send(away);
+    }
+
     /// The next `<resume/>` is refused.
     pub fn refuse_next_resume(&self) {
         self.front.refuse_next_resume();

@@ -67,6 +67,7 @@ pub struct Conference {
     front: Arc<Front>,
     bridge: Bridge,
     focus: mpsc::UnboundedSender<Command>,
+    restart: mpsc::UnboundedSender<Duration>,
     participants: Participants,
     far_sides: FarSides,
     verdict: Verdict,

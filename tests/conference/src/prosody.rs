@@ -97,19 +97,7 @@ impl Prosody {
             &config,
             &configuration(hosts, path, http.port(), component.port(), &secret, options),
         )?;
-        let output = std::fs::File::create(path.join("output.log")).map_err(Error::io("output.log"))?;
-        let errors = output.try_clone().map_err(Error::io("output.log"))?;
-        // Should this process be killed, Prosody goes with it: the kernel tells it when its parent thread is gone.
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM", "prosody", "--config"])
-            .arg(&config)
-            .arg("-F")
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|e| Error::Prosody(e.to_string()))?;
+        let child = spawn(path)?;
         let mut prosody = Self {
             child,
             folder,
@@ -119,6 +107,18 @@ impl Prosody {
         };
         prosody.wait_until_listening().await?;
         Ok(prosody)
+    }
+
+    /// Kills it without a word, and starts it again after `away`, with the same addresses and none of its memories.
+    ///
+    /// # Errors
+    /// It does not start again.
+    pub async fn restart(&mut self, away: Duration) -> Result<()> {
+        let killed = self.child.kill().await;
+        killed.map_err(|error| Error::Prosody(error.to_string()))?;
+        tokio::time::sleep(away).await;
+        self.child = spawn(self.folder.path())?;
+        self.wait_until_listening().await
     }
 
     async fn wait_until_listening(&mut self) -> Result<()> {
@@ -157,6 +157,22 @@ impl Prosody {
             let _ = self.child.kill().await;
         }
     }
+}
+
+fn spawn(folder: &Path) -> Result<Child> {
+    let output = std::fs::File::create(folder.join("output.log")).map_err(Error::io("output.log"))?;
+    let errors = output.try_clone().map_err(Error::io("output.log"))?;
+    // Should this process be killed, Prosody goes with it: the kernel tells it when its parent thread is gone.
+    Command::new("setpriv")
+        .args(["--pdeathsig", "TERM", "prosody", "--config"])
+        .arg(folder.join("prosody.cfg.lua"))
+        .arg("-F")
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| Error::Prosody(error.to_string()))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,6 +22,8 @@ use crate::verdict::Verdict;
 pub(crate) struct Started {
     front: Arc<Front>,
     focus: mpsc::UnboundedSender<Command>,
+    /// The server is killed, and started again after so long.
+    restart: mpsc::UnboundedSender<Duration>,
 }
 
 /// A conference whose main thread is on its way.
@@ -71,6 +74,7 @@ impl Half {
             front: started.front,
             bridge: self.bridge.clone(),
             focus: started.focus,
+            restart: started.restart,
             participants: self.participants.clone(),
             far_sides: self.far_sides.clone(),
             verdict: self.verdict.clone(),
@@ -104,14 +108,19 @@ struct MainThread {
 impl MainThread {
     async fn run(self, ready: oneshot::Sender<Result<Started>>, stopped: oneshot::Receiver<()>) {
         let secret = focus::random_hex(32);
-        let prosody = match Prosody::start(&self.hosts, &self.options, secret).await {
+        let mut prosody = match Prosody::start(&self.hosts, &self.options, secret).await {
             Ok(prosody) => prosody,
             Err(error) => return drop(ready.send(Err(error))),
         };
-        match self.parts(&prosody).await {
+        let (restart, restarts) = mpsc::unbounded_channel();
+        match self.parts(&prosody, restart).await {
             Ok(started) => {
+                let focus = started.focus.clone();
                 if ready.send(Ok(started)).is_ok() {
-                    let _ = stopped.await;
+                    tokio::select! {
+                        _ = stopped => {}
+                        () = restarting(&mut prosody, restarts, &focus) => {}
+                    }
                 }
             }
             Err(error) => {
@@ -122,7 +131,7 @@ impl MainThread {
         prosody.stop().await;
     }
 
-    async fn parts(&self, prosody: &Prosody) -> Result<Started> {
+    async fn parts(&self, prosody: &Prosody, restart: mpsc::UnboundedSender<Duration>) -> Result<Started> {
         let (listener, address) = Front::bind(self.options.port, self.options.round_trip).await?;
         let focus = Focus::start(focus::Surroundings {
             hosts: self.hosts.clone(),
@@ -151,6 +160,21 @@ impl MainThread {
                 verdict: self.verdict.clone(),
             },
         );
-        Ok(Started { front, focus })
+        Ok(Started { front, focus, restart })
+    }
+}
+
+/// Restarts the server as often as it is asked for; ends when it does not start again.
+async fn restarting(
+    prosody: &mut Prosody,
+    mut restarts: mpsc::UnboundedReceiver<Duration>,
+    focus: &mpsc::UnboundedSender<Command>,
+) {
+    while let Some(away) = restarts.recv().await {
+        let _ = focus.send(Command::ServerGone);
+        if let Err(error) = prosody.restart(away).await {
+            return tracing::error!(%error, "the server does not come back");
+        }
+        let _ = focus.send(Command::ServerBack);
     }
 }

@@ -191,6 +191,10 @@ pub enum Command {
         /// Which.
         nick: String,
     },
+    /// The server has died, and everybody with it.
+    ServerGone,
+    /// It runs again.
+    ServerBack,
     /// The end.
     Stop,
 }
@@ -291,7 +295,7 @@ impl Focus {
                     room.peers.remove(&nick);
                 }
             }
-            Command::Stop => {}
+            Command::ServerGone | Command::ServerBack | Command::Stop => {}
         }
     }
 

@@ -7,6 +7,7 @@ use minidom::Element;
 use super::invite::terminate;
 use super::{Asked, Check, Expectation, Focus};
 use crate::bridge::BridgeCommand;
+use crate::clock::monotonic_ns;
 use crate::verdict::rule;
 use crate::xml::escape;
 use crate::xmpp::ns;
@@ -116,6 +117,28 @@ impl Focus {
         if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
             member.session = None;
         }
+    }
+
+    /// The server is gone: all rooms are, everybody in them, and their places on the bridge.
+    pub(super) fn forget_everybody(&mut self) {
+        for (_, room) in std::mem::take(&mut self.rooms) {
+            for (nick, member) in room.members {
+                self.around
+                    .participants
+                    .update(&nick, |p| p.gone_ns = Some(monotonic_ns()));
+                if member.peer {
+                    self.around.registry.remove(&nick);
+                    self.around.bridge.send(BridgeCommand::PeerLeft { nick });
+                } else {
+                    // Not as one who has left: what it still sends is no rudeness.
+                    self.around.bridge.send(BridgeCommand::Expire { endpoint: nick });
+                }
+            }
+        }
+        self.lobbies.clear();
+        self.around.participants.set_waiting(Vec::new());
+        self.pending.clear();
+        self.checks.clear();
     }
 
     /// Sends a session-terminate, if there is a session.

@@ -133,18 +133,24 @@ enum Expectation {
     },
 }
 
+/// Connects the two components that the focus is.
+async fn connect(around: &Surroundings) -> Result<(Component, ComponentEvents, Component, ComponentEvents)> {
+    let connect = |name: String| {
+        let (address, secret) = (around.component, around.secret.clone());
+        async move { Component::connect(address, &name, &secret).await }
+    };
+    let (request, requests) = connect(around.hosts.focus()).await?;
+    let (occupant, stanzas) = connect(around.hosts.auth()).await?;
+    Ok((request, requests, occupant, stanzas))
+}
+
 /// Who the focus is, in stanzas.
 const RESOURCE: &str = "focus";
 
 impl Focus {
     /// Connects and runs until all command senders are gone.
     pub async fn start(around: Surroundings) -> Result<mpsc::UnboundedSender<Command>> {
-        let connect = |name: String| {
-            let (address, secret) = (around.component, around.secret.clone());
-            async move { Component::connect(address, &name, &secret).await }
-        };
-        let (request, requests) = connect(around.hosts.focus()).await?;
-        let (occupant, stanzas) = connect(around.hosts.auth()).await?;
+        let (request, requests, occupant, stanzas) = connect(&around).await?;
         let (commands, inbox) = mpsc::unbounded_channel();
         let events = around.bridge.events();
         let scripted = around.options.conference_replies.clone().into();
@@ -175,8 +181,9 @@ impl Focus {
         mut events: mpsc::UnboundedReceiver<BridgeEvent>,
         first_room: Option<String>,
     ) {
-        if let Some(room) = first_room {
-            self.enter(&format!("{room}@{}", self.around.hosts.muc()));
+        let first_room = first_room.map(|room| format!("{room}@{}", self.around.hosts.muc()));
+        if let Some(room) = &first_room {
+            self.enter(room);
         }
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         loop {
@@ -186,6 +193,16 @@ impl Focus {
                 Some(event) = events.recv() => self.bridge_event(event).await,
                 command = inbox.recv() => match command {
                     Some(Command::Stop) | None => return,
+                    Some(Command::ServerGone) => self.forget_everybody(),
+                    Some(Command::ServerBack) => match connect(&self.around).await {
+                        Ok(connected) => {
+                            (self.request, requests, self.occupant, stanzas) = connected;
+                            if let Some(room) = &first_room {
+                                self.enter(room);
+                            }
+                        }
+                        Err(error) => tracing::error!(%error, "the focus does not reach the server again"),
+                    },
                     Some(command) => self.command(command).await,
                 },
                 _ = tick.tick() => self.tick(Instant::now()).await,

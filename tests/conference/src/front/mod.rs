@@ -204,6 +204,10 @@ impl Front {
                 if locked(&self.closed_until).is_some_and(|until| Instant::now() < until) {
                     return Ok(());
                 }
+                if TcpStream::connect(self.around.http).await.is_err() {
+                    let gone = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                    return stream.write_all(gone).await.map_err(Error::io("front"));
+                }
                 return proxy::run(self.clone(), stream).await;
             }
             if path.starts_with("/colibri-ws/") {

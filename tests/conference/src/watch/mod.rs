@@ -271,6 +271,8 @@ impl ClientWatch {
         self.silence_noted = false;
         let Ok(element) = xml::parse(text) else { return };
         match element.name() {
+            // The server knows the stream no more.
+            "failed" if self.counters.resuming => self.resume_refused(),
             "success" if element.has_ns(ns::SASL) => self.needs_open = true,
             "iq" | "presence" | "message" => {
                 self.counters.delivered();

@@ -199,3 +199,37 @@ fn a_refused_resumption_is_a_new_entry_in_the_dark() {
     });
     stage.leave_and_judge();
 }
+
+#[test]
+fn a_server_that_is_killed_and_started_again_is_entered_anew_in_the_dark_and_nobody_is_locked_out() {
+    let stage = settled();
+    let guest = stage.guest();
+    let killed = Instant::now();
+    stage.conference.restart_server(Duration::from_secs(2));
+    stage.wait("the box says that it comes back", |stage| is(stage, "reconnecting"));
+    println!("noticed after {} ms", killed.elapsed().as_millis());
+    stage.wait("the box is in again", |stage| {
+        stage.guest().nick != guest.nick && is(stage, "in-meeting")
+    });
+    println!("in again after {} ms", killed.elapsed().as_millis());
+    let there = |stage: &Stage| {
+        let all = stage.conference.participants();
+        all.iter().filter(|one| !one.peer && one.gone_ns.is_none()).count()
+    };
+    assert_eq!((there(&stage), stays(&stage)), (1, 2), "once before, once after");
+    assert_eq!(stage.room_box.state("/camera/open"), false);
+    assert_eq!(stage.room_box.state("/microphone/open"), false);
+    assert_eq!(
+        stage.room_box.state("/camera/offBecause"),
+        "rejoined",
+        "and the room is told why"
+    );
+    stage.wait("the others are on the wall again", |stage| {
+        stage.room_box.state("/pictures") == 3
+    });
+    stage.tell(r#"{"command":"camera","on":true}"#);
+    stage.wait("the far side sees the box again", |stage| {
+        stage.conference.far_side().first_frame_ns > stage.guest().connected_ns
+    });
+    stage.leave_and_judge();
+}
