@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod script;
+#[path = "day/streams.rs"]
+mod streams;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -17,7 +19,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use room::conference::Muted;
 use room::{Effect, Equipment, JoinCommand, Origin, Room, RoomCommand, RoomInput, RoomOptions, State, WorkerInput};
-use script::{CONFIG, DATA, FOCUS, ME, ROOM, URL, session_initiate};
+use script::{CONFIG, DATA, FOCUS, ROOM, URL, session_initiate};
+use streams::{KEPT, Streams, UNNOTICED};
 
 const NETWORK: Duration = Duration::from_millis(20);
 
@@ -27,6 +30,12 @@ enum Fault {
     SocketCut,
     NetworkAwayTenSeconds,
     NetworkAwayAMinute,
+    /// The service sees it at once, the box does not: it asks for a stream that is forgotten.
+    NetworkAwayAMinuteUnseen,
+    NetworkAwayTenMinutes,
+    /// The service does not see it: the box meets its own ghost.
+    NetworkAwayTenMinutesUnseen,
+    ServerRestarts,
     FocusLeaves,
     SessionMoves,
     SessionExpires,
@@ -37,10 +46,14 @@ enum Fault {
     ServerSilent,
 }
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 15] = [
     Fault::SocketCut,
     Fault::NetworkAwayTenSeconds,
     Fault::NetworkAwayAMinute,
+    Fault::NetworkAwayAMinuteUnseen,
+    Fault::NetworkAwayTenMinutes,
+    Fault::NetworkAwayTenMinutesUnseen,
+    Fault::ServerRestarts,
     Fault::FocusLeaves,
     Fault::SessionMoves,
     Fault::SessionExpires,
@@ -50,6 +63,28 @@ const FAULTS: [Fault; 11] = [
     Fault::Kicked,
     Fault::ServerSilent,
 ];
+
+impl Fault {
+    /// How long the network is away.
+    fn away(self) -> Duration {
+        Duration::from_secs(match self {
+            Fault::NetworkAwayTenSeconds => 10,
+            Fault::NetworkAwayAMinute => 60,
+            Fault::NetworkAwayAMinuteUnseen => 65,
+            Fault::NetworkAwayTenMinutes | Fault::NetworkAwayTenMinutesUnseen => 600,
+            Fault::ServerRestarts => 2,
+            _ => 0,
+        })
+    }
+
+    /// The stream goes on: nobody sees anything, and nothing is dark afterwards.
+    fn is_resumed(self) -> bool {
+        matches!(
+            self,
+            Fault::SocketCut | Fault::NetworkAwayTenSeconds | Fault::ServerSilent
+        )
+    }
+}
 
 /// Something that will happen.
 enum Later {
@@ -71,15 +106,25 @@ struct Day {
     session: Option<SessionId>,
     // The service.
     socket: Option<ConnectionId>,
+    /// What the address of the socket names.
+    previous: Option<String>,
+    /// The stream on the socket, by its node.
+    node: String,
+    streams: Streams,
     away_until: Instant,
+    /// While the network is away nothing is answered, not even that it is away.
+    unseen: bool,
     silent: bool,
     authenticated: bool,
-    occupants: BTreeMap<ConnectionId, String>,
     sessions: u64,
-    most_occupants: usize,
+    most_ghosts: usize,
+    /// Somebody has joined and the room was not entered yet.
+    first_entry: bool,
+    /// The box came back: nothing may be captured until somebody wants it.
+    dark: bool,
     joins: u32,
     seen: BTreeMap<Fault, u32>,
-    /// The longest from a fault to the meeting as before; 55 s: longer, or a person had to join again.
+    /// The longest from the end of a fault to the meeting as before; 55 s: a person had to join again.
     worst: BTreeMap<Fault, Duration>,
 }
 
@@ -119,12 +164,17 @@ impl Day {
             devices: (false, false),
             session: None,
             socket: None,
+            previous: None,
+            node: String::new(),
+            streams: Streams::default(),
             away_until: now,
+            unseen: false,
             silent: false,
             authenticated: false,
-            occupants: BTreeMap::new(),
             sessions: 0,
-            most_occupants: 0,
+            most_ghosts: 0,
+            first_entry: false,
+            dark: false,
             joins: 0,
             seen: BTreeMap::new(),
             worst: BTreeMap::new(),
@@ -225,11 +275,16 @@ impl Day {
                     };
                     self.at(NETWORK, Later::Participant(Input::Http { id, result }));
                 }
-                Output::OpenSocket { id, .. } => {
+                Output::OpenSocket { id, .. } if self.now < self.away_until && self.unseen => {
+                    self.note(format!("nothing answers {id:?}"));
+                }
+                Output::OpenSocket { id, url, .. } => {
                     let event = if self.now < self.away_until {
                         SocketEvent::Failed(NetworkError::Broken("away".into()))
                     } else {
                         self.socket = Some(id);
+                        self.node.clear();
+                        self.previous = url.split_once("previd=").map(|(_, id)| id.to_owned());
                         self.authenticated = false;
                         self.silent = false;
                         SocketEvent::Opened
@@ -250,17 +305,30 @@ impl Day {
     }
 
     fn socket_gone(&mut self, id: ConnectionId) {
-        self.occupants.remove(&id);
         if self.socket == Some(id) {
             self.socket = None;
+            self.streams.lose(&self.node, self.now, Duration::ZERO);
         }
     }
 
     fn say(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        let ask = self.streams.of(&self.node).is_some_and(|stream| stream.says(&text));
+        self.put_on_the_wire(text);
+        if ask {
+            self.put_on_the_wire("<r xmlns='urn:xmpp:sm:3'/>".into());
+        }
+    }
+
+    fn put_on_the_wire(&mut self, text: String) {
         if let Some(id) = self.socket.filter(|_| !self.silent) {
-            let event = SocketEvent::Text(text.into());
+            let event = SocketEvent::Text(text);
             self.at(NETWORK, Later::Participant(Input::Socket { id, event }));
         }
+    }
+
+    fn nick(&self) -> String {
+        self.node.chars().take(8).collect()
     }
 
     fn server_hears(&mut self, id: ConnectionId, text: &str) {
@@ -272,7 +340,25 @@ impl Day {
         let to = frame.attr("to").unwrap_or_default().to_owned();
         let result =
             |inside: &str| format!("<iq xmlns='jabber:client' type='result' id='{iq}' from='{to}'>{inside}</iq>");
+        if let Some(stream) = self.streams.of(&self.node) {
+            stream.hears(frame.name(), frame.attr("type"), &iq);
+        }
+        let count = frame.attr("h").and_then(|count| count.parse().ok());
         match (frame.name(), frame.attr("type")) {
+            ("presence", None) if text.contains("SourceInfo") => self.shows(&to, text),
+            ("r", _) => {
+                let answer = self.streams.of(&self.node).unwrap().acknowledgement();
+                self.say(answer);
+            }
+            ("a", _) => self.streams.of(&self.node).unwrap().acknowledged(count.unwrap()),
+            ("resume", _) => {
+                assert_eq!(frame.attr("previd"), self.previous.as_deref());
+                let (answers, node) = self.streams.resume(frame.attr("previd").unwrap(), count.unwrap());
+                self.node = node.unwrap_or_default();
+                for answer in answers {
+                    self.put_on_the_wire(answer);
+                }
+            }
             ("open", _) => {
                 let features = if self.authenticated {
                     "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/>"
@@ -287,11 +373,21 @@ impl Day {
                 self.authenticated = true;
                 self.say("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
             }
-            ("enable", _) => self.say("<enabled xmlns='urn:xmpp:sm:3'/>"),
-            ("close", _) => self.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"),
-            ("iq", _) if text.contains("xmpp-bind") => self.say(result(&format!(
-                "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>{ME}-0000-4000-8000-000000000000@meet.example/r</jid></bind>"
-            ))),
+            ("enable", _) => {
+                let enabled = self.streams.enable(&self.node);
+                self.say(enabled);
+            }
+            ("close", _) => {
+                self.streams.end(&self.node);
+                self.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+            }
+            ("iq", _) if text.contains("xmpp-bind") => {
+                self.node = self.streams.bind();
+                let node = &self.node;
+                self.say(result(&format!(
+                    "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>{node}@meet.example/r</jid></bind>"
+                )));
+            }
             ("iq", _) if text.contains("<conference ") => self.say(result(&format!(
                 "<conference xmlns='http://jitsi.org/protocol/focus' ready='true' room='{ROOM}' focusjid='focus@auth.meet.example'/>"
             ))),
@@ -306,19 +402,49 @@ impl Day {
                  <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
             )),
             ("presence", Some("unavailable")) if to.starts_with(ROOM) => {
-                self.occupants.remove(&id);
-                self.say(script::unavailable(ME, "", "<status code='110'/>"));
+                self.outside();
+                self.say(script::unavailable(&self.nick(), "", "<status code='110'/>"));
             }
-            ("presence", None) if text.contains("http://jabber.org/protocol/muc'") => self.enters(id, &to),
             _ => {}
         }
     }
 
-    fn enters(&mut self, id: ConnectionId, occupant: &str) {
+    /// The room does not count the box in any more.
+    fn outside(&mut self) {
+        if let Some(stream) = self.streams.of(&self.node) {
+            stream.occupant = None;
+        }
+    }
+
+    /// What the others know of the box; with it, it enters.
+    fn shows(&mut self, occupant: &str, presence: &str) {
+        let muted = |source: &str| presence.contains(&format!("{source}\":{{\"muted\":true"));
+        let muted = (muted("-a0"), muted("-v0"));
+        self.streams.of(&self.node).unwrap().muted = muted;
+        if presence.contains("http://jabber.org/protocol/muc'") {
+            self.enters(occupant, muted);
+        }
+    }
+
+    fn enters(&mut self, occupant: &str, muted: (bool, bool)) {
         self.joins += 1;
-        self.occupants.insert(id, occupant.to_owned());
-        self.most_occupants = self.most_occupants.max(self.occupants.len());
+        if !std::mem::take(&mut self.first_entry) {
+            self.dark = true;
+            assert_eq!(muted, (true, true), "entered anew and not dark");
+        }
+        let (_, ghosts) = self.streams.occupants();
+        for (lost, _) in ghosts.iter().filter_map(|ghost| ghost.lost) {
+            assert!(self.now >= lost + KEPT, "entered anew where a stream could go on");
+        }
+        let ghosts: Vec<String> = ghosts.iter().filter_map(|ghost| ghost.occupant.clone()).collect();
+        self.streams.of(&self.node).unwrap().occupant = Some(occupant.to_owned());
         self.focus_is_in();
+        for ghost in ghosts {
+            self.say(format!(
+                "<presence xmlns='jabber:client' from='{ghost}'><nick xmlns='http://jabber.org/protocol/nick'>Salle 4</nick>\
+                 <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>"
+            ));
+        }
         self.say(format!(
             "<presence xmlns='jabber:client' from='{ROOM}/cd34ef56'><nick xmlns='http://jabber.org/protocol/nick'>Zoé</nick>\
              <SourceInfo>{{\"cd34ef56-v0\":{{\"muted\":false}}}}</SourceInfo>\
@@ -356,13 +482,43 @@ impl Day {
         ));
     }
 
-    fn cut(&mut self, away: Duration) {
+    /// The network is away. Whoever does not see it finds out by silence.
+    fn cut(&mut self, away: Duration, seen_by_service: bool, seen_by_box: bool) {
         self.away_until = self.now + away;
-        if let Some(id) = self.socket {
-            self.socket_gone(id);
+        self.unseen = !(seen_by_service && seen_by_box);
+        let Some(id) = self.socket.take() else { return };
+        let noticed = if seen_by_service { Duration::ZERO } else { UNNOTICED };
+        self.streams.lose(&self.node, self.now, noticed);
+        if seen_by_box {
             let event = SocketEvent::Failed(NetworkError::Broken("cut".into()));
             self.at(NETWORK, Later::Participant(Input::Socket { id, event }));
         }
+        // Somebody writes to whoever is away.
+        self.say(format!(
+            "<message xmlns='jabber:client' type='groupchat' from='{ROOM}/cd34ef56'><body>toujours là ?</body></message>"
+        ));
+        self.media_are_away(away);
+    }
+
+    /// Media fall silent with the network, and after half a minute ICE gives up.
+    fn media_are_away(&mut self, away: Duration) {
+        let Some(session) = self.session else { return };
+        for second in 3..away.as_secs().min(30) {
+            let silent_ms = second * 1000;
+            self.media_event(second, session, SessionEvent::Stalled { silent_ms });
+        }
+        let event = if away > Duration::from_secs(30) {
+            SessionEvent::Failed { reason: "ice".into() }
+        } else {
+            SessionEvent::Recovered
+        };
+        self.media_event(away.as_secs().min(30) + 1, session, event);
+    }
+
+    fn media_event(&mut self, second: u64, session: SessionId, event: SessionEvent) {
+        let message = FromWorker::Session { session, event };
+        let later = Later::Worker(WorkerInput::Message(message));
+        self.at(Duration::from_secs(second), later);
     }
 
     /// Keeps the last of what happened, for whoever reads why a day went wrong.
@@ -377,11 +533,18 @@ impl Day {
         self.note(format!("{fault:?}"));
         *self.seen.entry(fault).or_default() += 1;
         match fault {
-            Fault::SocketCut => self.cut(Duration::ZERO),
-            Fault::NetworkAwayTenSeconds => self.cut(Duration::from_secs(10)),
-            Fault::NetworkAwayAMinute => self.cut(Duration::from_secs(40)),
+            Fault::SocketCut
+            | Fault::NetworkAwayTenSeconds
+            | Fault::NetworkAwayAMinute
+            | Fault::NetworkAwayTenMinutes => self.cut(fault.away(), true, true),
+            Fault::NetworkAwayAMinuteUnseen => self.cut(fault.away(), true, false),
+            Fault::NetworkAwayTenMinutesUnseen => self.cut(fault.away(), false, false),
+            Fault::ServerRestarts => {
+                self.cut(fault.away(), true, true);
+                self.streams.all.clear();
+            }
             Fault::FocusLeaves => {
-                self.occupants.clear();
+                self.outside();
                 self.say(script::unavailable("focus", "", ""));
             }
             Fault::SessionMoves => {
@@ -406,8 +569,8 @@ impl Day {
                  actor='{ROOM}/cd34ef56'>true</mute></iq>"
             )),
             Fault::Kicked => {
-                self.occupants.clear();
-                self.say(script::unavailable(ME, "", "<status code='110'/><status code='307'/>"));
+                self.outside();
+                self.say(script::unavailable(&self.nick(), "", "<status code='110'/><status code='307'/>"));
             }
             Fault::ServerSilent => self.silent = true,
         }
@@ -442,26 +605,38 @@ impl Day {
             } else {
                 self.participant(Input::Tick);
             }
+            for gone in self.streams.forget(self.now) {
+                let nick = gone.rsplit('/').next().unwrap().to_owned();
+                self.say(script::unavailable(&nick, "", ""));
+            }
             self.devices_are_right();
         }
         panic!("time does not pass");
     }
 
     /// No device is open outside a meeting.
-    fn devices_are_right(&self) {
+    fn devices_are_right(&mut self) {
         let state = self.room.snapshot().state;
         let Some(plan) = &self.plan else { return };
         if matches!(state, State::Idle | State::Joining | State::Leaving) {
             assert!(plan.camera.is_none() && plan.microphone.is_none(), "{state:?}");
         }
-        assert!(
-            self.occupants.len() <= 1,
-            "the box is in the room twice: {:?}",
-            self.occupants
-        );
+        if self.dark && state == State::InMeeting {
+            assert!(
+                plan.camera.is_none() && plan.microphone.is_none(),
+                "it came back and is not dark"
+            );
+        }
+        // Beside the box only what the service keeps by its own rules.
+        let (living, ghosts) = self.streams.occupants();
+        assert!(living.len() <= 1, "the box is in the room twice");
+        let ghosts = ghosts.len();
+        self.most_ghosts = self.most_ghosts.max(ghosts);
     }
 
     fn join(&mut self) {
+        self.first_entry = true;
+        self.dark = false;
         self.room(RoomInput::Command(RoomCommand::Join(Box::new(JoinCommand {
             url: URL.into(),
             name: "Salle 4".into(),
@@ -497,6 +672,11 @@ impl Day {
                 "minute {minute}: {state:?}, {:?}",
                 self.seen
             );
+            assert_eq!(
+                state.participants, 2,
+                "minute {minute}: a ghost counts, or somebody does not: {:?}",
+                self.seen
+            );
             // The room switches on what somebody elsewhere switched off, or what a return has left dark.
             for (on, command) in [
                 (
@@ -515,16 +695,26 @@ impl Day {
                 ),
             ] {
                 if !on {
+                    self.dark = false;
                     self.room(RoomInput::Command(command));
                 }
             }
             self.pass(Duration::from_secs(2));
             assert_eq!(self.devices, (true, true), "minute {minute}, {:?}", self.seen);
             assert!(self.session.is_some(), "minute {minute}: no session, {:?}", self.seen);
+            assert_eq!(self.streams.of(&self.node).unwrap().muted, (false, false));
             let fault = FAULTS[self.chance.random_range(0..FAULTS.len())];
+            let joins = self.joins;
             self.breaks(fault);
+            if fault.is_resumed() {
+                // Said into the void, and heard when the stream goes on.
+                self.room(RoomInput::Command(RoomCommand::SetMicrophone {
+                    on: false,
+                    origin: Origin::InRoom,
+                }));
+            }
+            self.pass(fault.away().max(Duration::from_millis(500)));
             let begun = self.now;
-            self.pass(Duration::from_millis(500));
             while self.now - begun < Duration::from_secs(55) {
                 let back = self.room.snapshot().state == State::InMeeting && self.session.is_some() && !self.silent;
                 if back {
@@ -535,12 +725,23 @@ impl Day {
             let took = self.now - begun;
             let worst = self.worst.entry(fault).or_default();
             *worst = took.max(*worst);
+            if fault.is_resumed() {
+                assert_eq!((self.joins, self.devices), (joins, (false, true)), "{fault:?} was seen");
+                let heard = self.streams.of(&self.node).unwrap().muted;
+                assert_eq!(heard, (true, false), "{fault:?}: said and not heard");
+            } else if fault.away() > KEPT || fault == Fault::ServerRestarts {
+                assert!(self.joins > joins && self.dark, "{fault:?}: back without entering");
+            }
+            if fault.away() > Duration::ZERO {
+                assert!(took < Duration::from_secs(50), "{fault:?}: not back by itself");
+            }
             self.pass(Duration::from_secs(55).saturating_sub(took));
         }
         self.room(RoomInput::Command(RoomCommand::Leave));
         self.pass(Duration::from_secs(10));
         assert_eq!(self.room.snapshot().state, State::Idle);
-        assert!(self.participant.is_idle() && self.occupants.is_empty());
+        assert!(self.participant.is_idle() && self.streams.occupants().0.is_empty());
+        assert!(self.streams.all.len() <= 2, "streams are left behind");
     }
 }
 
@@ -574,8 +775,8 @@ fn soak_a_day_with_a_fault_every_minute_leaves_nothing_behind() {
     let after = resident();
     println!("longest way back: {:?}", day.worst);
     println!(
-        "faults {:?}; {} joins; {} sessions; memory {before} then {after} bytes",
-        day.seen, day.joins, day.sessions
+        "faults {:?}; {} joins; {} sessions; {} streams resumed, {} refused; at most {} ghosts; memory {before} then {after} bytes",
+        day.seen, day.joins, day.sessions, day.streams.resumed, day.streams.refused, day.most_ghosts
     );
     assert_eq!(day.seen.len(), FAULTS.len(), "every fault came: {:?}", day.seen);
     assert!(after < before + 4_000_000, "memory grows: {before} to {after}");

@@ -10,6 +10,18 @@ use room::conference::ConferenceEvent;
 use super::{ConnectionId, Output};
 use crate::options::Options;
 
+/// How long a room may still show who was lost: as long as Prosody does not notice (14 minutes) and keeps the stream.
+const HAUNTS: Duration = Duration::from_secs(16 * 60);
+/// Ghosts of earlier meetings that are remembered.
+const MAX_GHOSTS: usize = 16;
+
+/// An id of ours of an earlier meeting in a room.
+struct Ghost {
+    room: String,
+    id: String,
+    until: Instant,
+}
+
 /// Counters, chance and the outputs of the input being handled.
 pub(super) struct Context {
     pub options: Options,
@@ -18,6 +30,7 @@ pub(super) struct Context {
     pub outputs: Vec<Output>,
     /// The moment of `now` in the world's time, at birth: a moment, and the time since 1970.
     pub wall_clock: Option<(Instant, Duration)>,
+    ghosts: Vec<Ghost>,
     connections: u64,
     next_session: SessionId,
     iqs: u64,
@@ -36,6 +49,7 @@ impl Context {
             now,
             outputs: Vec::new(),
             wall_clock: None,
+            ghosts: Vec::new(),
             connections: 0,
             iqs: 0,
             birth: now,
@@ -95,6 +109,25 @@ impl Context {
     /// A duration up to the given: many who have lost the same thing do not come back at the same moment.
     pub fn full_jitter(&mut self, longest: Duration) -> Duration {
         longest.mul_f64(self.chance.random_range(0.0..1.0))
+    }
+
+    /// Keeps what a meeting that is over leaves behind in its room.
+    pub fn leave_behind(&mut self, room: &str, ids: Vec<String>) {
+        let until = self.after(HAUNTS);
+        self.ghosts.extend(ids.into_iter().map(|id| Ghost {
+            room: room.to_owned(),
+            id,
+            until,
+        }));
+        self.ghosts.drain(..self.ghosts.len().saturating_sub(MAX_GHOSTS));
+    }
+
+    /// Takes our ghosts in this room.
+    pub fn ghosts_in(&mut self, room: &str) -> Vec<String> {
+        let now = self.now;
+        self.ghosts.retain(|ghost| ghost.until > now);
+        let here = self.ghosts.extract_if(.., |ghost| ghost.room == room);
+        here.map(|ghost| ghost.id).collect()
     }
 
     /// An instant so far from now.

@@ -303,6 +303,7 @@ impl Meeting {
         let main_domain = deployment.domain.clone();
         // A rejoin has come this far: the old transport ends before the room sees us again.
         self.drop_session(cx);
+        self.membership.haunted_by(cx.ghosts_in(&room));
         self.membership.enter(room, presence);
         self.announced = Default::default();
         self.lobby = None;

@@ -51,12 +51,21 @@ impl Membership {
             .map(|own| own.id().to_owned())
             .filter(|old| old != presence.id());
         self.past.extend(old);
-        if self.past.len() > MAX_PAST {
-            self.past.remove(0);
-        }
+        self.past.drain(..self.past.len().saturating_sub(MAX_PAST));
         self.room = room;
         self.own = Some(presence);
         self.clear();
+    }
+
+    /// What we left behind in this room by earlier meetings.
+    pub fn haunted_by(&mut self, ghosts: impl IntoIterator<Item = String>) {
+        self.past.extend(ghosts);
+    }
+
+    /// Ids of ours that the room may still show when the meeting is over; `seen`: the newest is one of them.
+    pub fn left_behind(&self, seen: bool) -> Vec<String> {
+        let own = self.own.as_ref().filter(|_| seen).map(|own| own.id().to_owned());
+        self.past.iter().cloned().chain(own).collect()
     }
 
     /// Forgets everybody: we are out.

@@ -94,6 +94,8 @@ impl Participant {
             && let Some(outcome) = meeting.ended()
         {
             meeting.close_sockets(&mut self.context);
+            let ghosts = meeting.membership.left_behind(!meeting.gone);
+            self.context.leave_behind(meeting.membership.room(), ghosts);
             self.context.event(ConferenceEvent::Ended(outcome));
             self.meeting = None;
         }

@@ -360,6 +360,48 @@ fn a_focus_that_is_long_away_is_asked_often_enough_by_whoever_was_in() {
 }
 
 #[test]
+fn a_ghost_of_an_earlier_meeting_in_the_room_is_nobody_for_as_long_as_rooms_show_ghosts() {
+    for (minutes, seen) in [(1, false), (20, true)] {
+        let (mut script, _) = Script::in_session();
+        script.socket_event(SocketEvent::Failed(NetworkError::Broken("reset".into())));
+        script.command(ConferenceCommand::Leave);
+        script.seconds(2);
+        assert_eq!(script.ended(), Outcome::Left);
+        script.seconds(minutes * 60);
+        script.node = "99887766-0000-4000-8000-000000000000".into();
+        script.up_to_request();
+        script.focus_is_ready();
+        script.peer(ME, "Salle 4", false);
+        script.peer("cd34ef56", "Zoé", false);
+        script.let_in();
+        let people = script.event(|event| match event {
+            ConferenceEvent::Participants(people) => Some(people.clone()),
+            _ => None,
+        });
+        assert_eq!(
+            people.iter().any(|person| person.id.0 == ME),
+            seen,
+            "after {minutes} min"
+        );
+        assert!(people.iter().any(|person| person.id.0 == "cd34ef56"));
+    }
+    // Whoever left in order has left no ghost: another of that name is somebody.
+    let (mut script, _) = Script::in_session();
+    script.command(ConferenceCommand::Leave);
+    assert_eq!(script.farewell(), Outcome::Left);
+    script.sent.clear();
+    script.node = "99887766-0000-4000-8000-000000000000".into();
+    script.up_to_request();
+    script.focus_is_ready();
+    script.peer(ME, "Max", false);
+    script.let_in();
+    script.event(|event| match event {
+        ConferenceEvent::Participants(people) => people.iter().any(|person| person.id.0 == ME).then_some(()),
+        _ => None,
+    });
+}
+
+#[test]
 fn a_network_that_stays_away_ends_in_a_named_outcome() {
     let (mut script, _) = Script::in_session();
     script.socket_event(SocketEvent::Closed { code: None });
