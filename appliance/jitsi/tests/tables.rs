@@ -85,6 +85,7 @@ const ROWS: &[Row] = &[
     ("§4", "terminate moving: rebuild in the room", RECOVERY, "a_bridge_that_moves_us_brings_a_new_session_in_the_same_room"),
     ("§4", "terminate, no new initiate in 30 s: leave and rejoin", RECOVERY, "a_session_that_is_not_offered_again_makes_the_box_enter_anew"),
     ("§4", "ICE failure: full restart with the current bridge session", RECOVERY, "failed_media_ask_for_a_new_session_on_the_same_bridge_session_without_leaving"),
+    ("§4", "ICE restart in place: a full restart instead", SESSION, "an_ice_restart_in_place_is_declined_by_demanding_a_new_session_and_candidates_alone_are_not"),
     ("§4", "full restart: 5 s apart, 5 a minute", RECOVERY, "new_sessions_are_demanded_five_seconds_apart_and_after_five_in_a_minute_the_room_is_entered_anew"),
     ("§4", "restart refused: rejoin", RECOVERY, "a_refused_demand_makes_the_box_enter_anew"),
     ("§4", "P2P: decline, the bridge session stays", SESSION, "a_direct_session_is_declined_and_the_one_with_the_bridge_stays"),

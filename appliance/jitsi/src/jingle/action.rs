@@ -17,7 +17,7 @@ pub enum Action {
     SourceAdd,
     /// Sources disappear.
     SourceRemove,
-    /// Candidates, or an ICE restart in place. Acknowledged and otherwise passed over.
+    /// Candidates, which are acknowledged and otherwise passed over; or an ICE restart in place, which becomes a new session.
     TransportInfo,
     /// A new transport for the session (only deployments that configure it).
     TransportReplace,

@@ -12,6 +12,7 @@ use crate::jingle::{
     Action, JingleIq, Offer, Termination, bad_request, p2p_decline, parse_source_change, session_accept,
     unknown_session,
 };
+use crate::ns;
 use crate::stanza::{iq_result, iq_set};
 
 /// Silence from the bridge after which the session is given up: the bridge itself calls an endpoint inactive by then.
@@ -38,6 +39,11 @@ impl Meeting {
         match request.action {
             Action::SessionTerminate => self.terminated(iq, request, cx),
             Action::SourceAdd | Action::SourceRemove => self.sources_changed(iq, request, cx),
+            // webrtcbin cannot restart ICE in place.
+            Action::TransportInfo if restarts_ice(request.jingle) => {
+                self.send(&iq_result(iq));
+                self.demand_session(cx);
+            }
             Action::TransportReplace => {
                 // A new transport is a new session for us: the focus is asked for one.
                 self.send(&iq_result(iq));
@@ -153,4 +159,13 @@ impl Meeting {
         }
         self.tell_session(cx);
     }
+}
+
+/// Whether the bridge's side of ICE begins anew: the first transport of a session says no generation, or 0.
+fn restarts_ice(jingle: &Element) -> bool {
+    let transports = jingle.children().flat_map(Element::children);
+    transports
+        .filter(|transport| transport.is("transport", ns::ICE_UDP))
+        .filter_map(|transport| transport.attr("ice-generation")?.parse::<u32>().ok())
+        .any(|generation| generation > 0)
 }

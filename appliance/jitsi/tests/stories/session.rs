@@ -150,6 +150,28 @@ fn stale_sessions_and_unknown_actions_are_refused_once_each() {
 }
 
 #[test]
+fn an_ice_restart_in_place_is_declined_by_demanding_a_new_session_and_candidates_alone_are_not() {
+    let (mut script, _) = Script::in_session();
+    let transport = |generation: &str| {
+        format!(
+            "<jingle xmlns='urn:xmpp:jingle:1' action='transport-info' sid='{SID}'><content name='audio' \
+             creator='initiator'><transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='new' pwd='newnew'{generation}/>\
+             </content></jingle>"
+        )
+    };
+    for (id, generation) in [("t0", ""), ("t1", " ice-generation='0'"), ("t2", " ice-generation='x'")] {
+        script.iq(FOCUS, id, &transport(generation));
+        assert!(script.sent(&format!("id='{id}'")).contains("type='result'"));
+        script.nothing_sent("session-terminate");
+    }
+    script.iq(FOCUS, "t3", &transport(" ice-generation='1'"));
+    assert!(script.sent("id='t3'").contains("type='result'"));
+    assert!(script.sent("session-terminate").contains("restart='true'"));
+    script.session("sid2", "b2");
+    script.no_event(|event| matches!(event, ConferenceEvent::Reconnecting));
+}
+
+#[test]
 fn sources_come_go_and_leave_with_their_owner() {
     let (mut script, _) = Script::in_session();
     let change = |action: &str, ssrc: u32| {
