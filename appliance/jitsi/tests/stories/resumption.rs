@@ -209,6 +209,24 @@ fn a_try_that_gets_no_answer_is_given_up_and_the_next_one_has_the_whole_stream()
 }
 
 #[test]
+fn a_socket_that_does_not_open_is_given_up_after_three_seconds_so_that_a_network_that_is_back_is_found_soon() {
+    let (mut script, _) = resumable();
+    cut(&mut script);
+    let mut tries = Vec::new();
+    for _ in 0..500 {
+        let before = script.opened.len();
+        script.advance(Duration::from_millis(100));
+        if script.opened.len() > before {
+            tries.push(script.now);
+        }
+    }
+    assert!(tries.len() > 10, "{} tries", tries.len());
+    let longest = tries.windows(2).map(|pair| pair[1] - pair[0]).max();
+    // TCP repeats itself after a second; a network that comes back right after that waits for the next try.
+    assert!(longest <= Some(Duration::from_millis(6_100)), "{longest:?}");
+}
+
+#[test]
 fn media_that_were_away_with_the_network_come_back_without_a_new_session() {
     let (mut script, id) = resumable();
     let stalled = |script: &mut Script, silent_ms| {
