@@ -118,7 +118,8 @@ impl Farewell {
                 StreamEvent::Bound { .. }
                 | StreamEvent::Authenticating
                 | StreamEvent::Resumable
-                | StreamEvent::Acknowledging => {}
+                | StreamEvent::Acknowledging
+                | StreamEvent::Binding => {}
             }
         }
     }

@@ -22,5 +22,5 @@ pub mod token;
 pub mod url;
 pub mod xml;
 
-pub use driver::{Handle, leave_left_behind, spawn};
+pub use driver::{Handle, Starter, leave_left_behind, spawn};
 pub use options::{Layer, Options, ServiceAccount};

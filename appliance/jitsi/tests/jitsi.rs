@@ -3,6 +3,7 @@
 mod script;
 
 mod stories {
+    mod acquaintance;
     mod chance;
     mod channel;
     mod components;

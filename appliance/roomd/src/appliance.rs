@@ -61,6 +61,7 @@ pub struct Appliance<O> {
     worker: Worker,
     news: mpsc::Receiver<WorkerNews>,
     participant: Option<jitsi::Handle>,
+    participants: jitsi::Starter,
     participant_options: jitsi::Options,
     observer: O,
     lifetime: Lifetime,
@@ -84,6 +85,7 @@ impl<O: Observer> Appliance<O> {
             worker,
             news,
             participant: None,
+            participants: jitsi::Starter::new(participant_options.network.clone()),
             participant_options,
             observer,
             lifetime,
@@ -231,7 +233,7 @@ impl<O: Observer> Appliance<O> {
     async fn tell_conference(&mut self, command: ConferenceCommand) {
         if matches!(command, ConferenceCommand::Join(_)) {
             self.participant_options.epoch_ms = epoch_ms();
-            self.participant = Some(jitsi::spawn(self.participant_options.clone()));
+            self.participant = Some(self.participants.start(self.participant_options.clone()));
             // The worker must never take a session of the next meeting for one of this.
             self.participant_options.first_session.0 += SESSIONS_PER_MEETING;
         }

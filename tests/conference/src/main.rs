@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use conference::{Conference, ConfigStyle, Direction, Options, exam};
+use conference::{Conference, ConfigStyle, Direction, Fault, Options, exam};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -71,6 +71,9 @@ struct Serve {
     /// Fraction of datagrams lost, both ways.
     #[arg(long, default_value_t = 0.0)]
     loss: f64,
+    /// How far away the service is: a round trip of signalling and media, for example 150ms.
+    #[arg(long, value_parser = duration, default_value = "0ms")]
+    round_trip: Duration,
     /// A real web client in the room: lib-jitsi-meet in headless Chromium, the library taken through npm into this folder.
     #[arg(long, value_name = "FOLDER")]
     browser: Option<PathBuf>,
@@ -133,11 +136,17 @@ async fn run(serve: Serve, exam: bool) -> conference::Result<bool> {
             ConfigStyle::Docker
         },
         dominant_every_s: serve.dominant_every,
+        round_trip: serve.round_trip,
         ..Options::default()
     };
     let conference = Conference::start(options).await?;
     for direction in [Direction::ToClient, Direction::FromClient] {
-        conference.drop_fraction(direction, serve.loss);
+        let fault = Fault {
+            loss: serve.loss,
+            delay: serve.round_trip / 2,
+            ..Fault::default()
+        };
+        conference.fault(direction, fault);
     }
     let token = conference
         .token(&serve.room, 24 * 3600)

@@ -8,6 +8,7 @@ mod socket;
 mod tls;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use media_protocol::NetworkSettings;
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::options::Options;
-use crate::participant::{ConnectionId, Input, Output, Participant};
+use crate::participant::{Acquaintance, ConnectionId, Input, Output, Participant};
 
 pub use farewell::leave_left_behind;
 
@@ -42,42 +43,70 @@ pub struct Handle {
     pub events: mpsc::Receiver<ConferenceEvent>,
 }
 
-/// Starts a participant on the running tokio runtime. It serves one meeting after the other.
-///
-/// Commands are taken whether or not events are read: neither side of the two channels can block the other. While the
-/// room reads no events, the network waits.
+/// Starts participants, one for each meeting. What one of them has learned of the service and made for TLS, the next one
+/// need not learn and make.
+#[derive(Debug, Clone, Default)]
+pub struct Starter {
+    clients: tls::Clients,
+    acquaintance: Arc<Mutex<Option<Acquaintance>>>,
+}
+
+impl Starter {
+    /// Starts nothing yet. All its participants reach hosts in this way.
+    #[must_use]
+    pub fn new(network: NetworkSettings) -> Self {
+        Self {
+            clients: tls::Clients::new(network),
+            acquaintance: Arc::default(),
+        }
+    }
+
+    /// Starts a participant on the running tokio runtime. It serves one meeting after the other.
+    ///
+    /// Commands are taken whether or not events are read: neither side of the two channels can block the other. While the
+    /// room reads no events, the network waits.
+    #[must_use]
+    pub fn start(&self, options: Options) -> Handle {
+        let (command_sender, commands) = mpsc::channel(COMMAND_QUEUE);
+        let (events, event_receiver) = mpsc::channel(EVENT_QUEUE);
+        let chance = match options.seed {
+            Some(seed) => StdRng::from_seed(seed),
+            None => rand::make_rng(),
+        };
+        let memory = memory::Memory::new(options.state_directory.clone());
+        let mut participant =
+            Participant::new(options, chance, Instant::now()).with_acquaintance(self.acquaintance().clone());
+        if let Ok(since_1970) = SystemTime::now().duration_since(UNIX_EPOCH) {
+            participant = participant.with_wall_clock(since_1970);
+        }
+        tokio::spawn(run(participant, self.clone(), memory, commands, events));
+        Handle {
+            commands: command_sender,
+            events: event_receiver,
+        }
+    }
+
+    fn acquaintance(&self) -> MutexGuard<'_, Option<Acquaintance>> {
+        self.acquaintance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a single participant; see [`Starter::start`].
 #[must_use]
 pub fn spawn(options: Options) -> Handle {
-    let (command_sender, commands) = mpsc::channel(COMMAND_QUEUE);
-    let (events, event_receiver) = mpsc::channel(EVENT_QUEUE);
-    let chance = match options.seed {
-        Some(seed) => StdRng::from_seed(seed),
-        None => rand::make_rng(),
-    };
-    let settings = options.network.clone();
-    let options_directory = options.state_directory.clone();
-    let mut participant = Participant::new(options, chance, Instant::now());
-    if let Ok(since_1970) = SystemTime::now().duration_since(UNIX_EPOCH) {
-        participant = participant.with_wall_clock(since_1970);
-    }
-    let memory = memory::Memory::new(options_directory);
-    tokio::spawn(run(participant, settings, memory, commands, events));
-    Handle {
-        commands: command_sender,
-        events: event_receiver,
-    }
+    Starter::new(options.network.clone()).start(options)
 }
 
 /// Serves the core until the room has let go of it and the last meeting is left.
 async fn run(
     mut participant: Participant,
-    network_settings: NetworkSettings,
+    starter: Starter,
     mut memory: memory::Memory,
     mut commands: mpsc::Receiver<ConferenceCommand>,
     events: mpsc::Sender<ConferenceEvent>,
 ) {
     let (network_sender, mut network) = mpsc::channel(NETWORK_QUEUE);
-    let clients = tls::Clients::new(network_settings);
+    let clients = starter.clients.clone();
     let warm = clients.clone();
     let mut connections = Connections {
         network: network_sender,
@@ -125,6 +154,7 @@ async fn run(
             match output {
                 Output::Event(event) => queue(&mut waiting, event),
                 Output::Remember(left_behind) => memory.keep(left_behind.as_deref()),
+                Output::Acquainted(service) => *starter.acquaintance() = service.map(|service| *service),
                 output => connections.perform(output),
             }
         }
@@ -201,7 +231,7 @@ impl Connections {
                 // Dropping the sender ends the writer after what is queued.
                 self.sockets.remove(&id);
             }
-            Output::Event(_) | Output::Remember(_) => {}
+            Output::Event(_) | Output::Remember(_) | Output::Acquainted(_) => {}
         }
     }
 }

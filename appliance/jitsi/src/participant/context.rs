@@ -7,6 +7,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use room::conference::ConferenceEvent;
 
+use super::acquaintance::Acquaintance;
 use super::{ConnectionId, Output};
 use crate::options::Options;
 
@@ -31,6 +32,8 @@ pub(super) struct Context {
     /// The moment of `now` in the world's time, at birth: a moment, and the time since 1970.
     pub wall_clock: Option<(Instant, Duration)>,
     ghosts: Vec<Ghost>,
+    /// The service of the last meeting.
+    pub acquaintance: Option<Acquaintance>,
     connections: u64,
     next_session: SessionId,
     iqs: u64,
@@ -50,6 +53,7 @@ impl Context {
             outputs: Vec::new(),
             wall_clock: None,
             ghosts: Vec::new(),
+            acquaintance: None,
             connections: 0,
             iqs: 0,
             birth: now,
@@ -99,6 +103,14 @@ impl Context {
 
     pub fn output(&mut self, output: Output) {
         self.outputs.push(output);
+    }
+
+    /// The service is known as this from now on, to later participants too.
+    pub fn acquaint(&mut self, acquaintance: Option<Acquaintance>) {
+        if self.acquaintance != acquaintance {
+            self.acquaintance.clone_from(&acquaintance);
+            self.output(Output::Acquainted(acquaintance.map(Box::new)));
+        }
     }
 
     /// A duration between half and one and a half of the given.

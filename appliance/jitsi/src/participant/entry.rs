@@ -13,7 +13,7 @@ use super::{ConnectionId, HttpRequest, HttpResponse, NetworkError, Output, Socke
 use crate::config_js::Deployment;
 use crate::discovery::{OwnFeatures, disco_info_query, services_query};
 use crate::muc::{OwnPresence, nick};
-use crate::stream::StreamEvent;
+use crate::stream::{Account, StreamEvent};
 use crate::url::{RoomUrl, encode};
 use crate::xml::element;
 use crate::{jid, ns};
@@ -65,7 +65,7 @@ impl Meeting {
         let token_expires = token
             .and_then(crate::token::expires)
             .and_then(|expires| cx.moment(expires));
-        Ok(Self {
+        let mut meeting = Self {
             token_expires,
             bosh: false,
             service: String::new(),
@@ -110,7 +110,9 @@ impl Meeting {
             had_session: false,
             joined_at: None,
             past_sessions: Default::default(),
-        })
+        };
+        meeting.open_ahead(cx);
+        Ok(meeting)
     }
 
     /// The configuration has come, or not.
@@ -143,6 +145,9 @@ impl Meeting {
             }
         };
         let deployment = Deployment::read(&source, &self.url);
+        if self.take_ahead(&deployment, cx) {
+            return;
+        }
         self.bosh = deployment.prefer_bosh;
         self.deployment = Some(deployment);
         self.connect(cx);
@@ -151,11 +156,16 @@ impl Meeting {
     /// Opens the signalling connection.
     pub fn connect(&mut self, cx: &mut Context) {
         self.pending.clear();
+        self.connecting(cx);
+        self.open_socket(None, cx);
+    }
+
+    /// The socket is being opened, or is open already.
+    pub fn connecting(&mut self, cx: &mut Context) {
         self.phase = Phase::Connecting {
             deadline: cx.after(CONNECTING),
         };
         self.progress(JoinStep::Connecting, cx);
-        self.open_socket(None, cx);
     }
 
     /// Opens the socket, for a new stream or for one that shall go on.
@@ -180,6 +190,7 @@ impl Meeting {
         let socket = cx.connection();
         self.signalling = Some(Signalling {
             socket,
+            opened: false,
             stream: None,
             bound: false,
         });
@@ -203,37 +214,10 @@ impl Meeting {
     /// Something about the signalling socket.
     pub fn signalling_event(&mut self, event: SocketEvent, cx: &mut Context) {
         match event {
+            event if matches!(self.phase, Phase::Configuring { .. }) => self.opened_ahead(&event),
             // It opened while it was being closed.
             SocketEvent::Opened if self.closing_socket() => {}
-            SocketEvent::Opened => {
-                let has_token = self.token().is_some();
-                let Some(deployment) = &self.deployment else { return };
-                let account = cx
-                    .options
-                    .account
-                    .as_ref()
-                    .and_then(|account| account.on(&self.url.host));
-                let account = account.filter(|_| !has_token).cloned();
-                // Guests have a domain of their own in some deployments; accounts and tokens are of the main one.
-                let guests = deployment
-                    .anonymous_domain
-                    .as_ref()
-                    .filter(|_| !has_token && account.is_none());
-                let domain = guests.unwrap_or(&deployment.domain).clone();
-                if self
-                    .signalling
-                    .as_ref()
-                    .is_some_and(|signalling| signalling.stream.is_none())
-                {
-                    let stream = self
-                        .stream_on(domain, has_token, cx)
-                        .with_account(account)
-                        .over_bosh(self.bosh);
-                    if let Some(signalling) = &mut self.signalling {
-                        signalling.stream = Some(stream);
-                    }
-                }
-            }
+            SocketEvent::Opened => self.begin_stream(cx),
             SocketEvent::Text(text) => {
                 let Some(Signalling {
                     stream: Some(stream), ..
@@ -255,11 +239,45 @@ impl Meeting {
         }
     }
 
+    /// With whose account we log in here; none: with a token or as a guest.
+    pub fn account(&self, cx: &Context) -> Option<Account> {
+        let account = cx.options.account.as_ref().filter(|_| self.token().is_none());
+        account.and_then(|account| account.on(&self.url.host)).cloned()
+    }
+
+    /// The socket is open: the stream begins on it.
+    pub fn begin_stream(&mut self, cx: &mut Context) {
+        let has_token = self.token().is_some();
+        let Some(deployment) = &self.deployment else { return };
+        let account = self.account(cx);
+        // Guests have a domain of their own in some deployments; accounts and tokens are of the main one.
+        let guests = deployment
+            .anonymous_domain
+            .as_ref()
+            .filter(|_| !has_token && account.is_none());
+        let domain = guests.unwrap_or(&deployment.domain).clone();
+        let begun = |signalling: &Signalling| signalling.stream.is_some();
+        if self.signalling.as_ref().is_none_or(begun) {
+            return;
+        }
+        let quick = self.known_as_guest(cx) && self.resumption.is_none();
+        let stream = self.stream_on(domain, has_token, cx).with_account(account);
+        let stream = if quick {
+            stream.quick()
+        } else {
+            stream.over_bosh(self.bosh)
+        };
+        if let Some(signalling) = &mut self.signalling {
+            signalling.stream = Some(stream);
+        }
+    }
+
     /// What the stream says.
     pub fn stream_events(&mut self, events: Vec<StreamEvent>, cx: &mut Context) {
         for event in events {
             match event {
                 StreamEvent::Authenticating => self.progress(JoinStep::Authenticating, cx),
+                StreamEvent::Binding => self.binding(cx),
                 StreamEvent::Bound { jid } => self.bound(&jid, cx),
                 StreamEvent::Resumed => self.resumed(cx),
                 StreamEvent::Resumable | StreamEvent::Acknowledging => self.remember(cx),
@@ -283,7 +301,7 @@ impl Meeting {
         if let Some(signalling) = &mut self.signalling {
             signalling.bound = true;
         }
-        let room = self.side_rooms.room(&format!("{}@{}", self.url.room, deployment.muc));
+        let room = self.room_to_enter(deployment);
         let nick = nick(own_jid, &mut cx.chance);
         let presence = OwnPresence {
             occupant: format!("{room}/{nick}"),
@@ -315,7 +333,13 @@ impl Meeting {
         let id = cx.iq_id();
         self.send(&services_query(&domain, &id, false));
         self.expect(id, Purpose::Relays { older: false }, ANSWER, cx);
-        self.ask_focus(cx);
+        self.remember_service(cx);
+        self.asked_or_ask_focus(cx);
+    }
+
+    /// Address of the room: the one of the URL, or the breakout room that we were sent to.
+    pub fn room_to_enter(&self, deployment: &Deployment) -> String {
+        self.side_rooms.room(&format!("{}@{}", self.url.room, deployment.muc))
     }
 
     pub fn tick_entry(&mut self, cx: &mut Context) {

@@ -2,6 +2,7 @@
 
 use room::conference::{ConferenceCommand, ConferenceEvent};
 
+use super::Acquaintance;
 use crate::left_behind::LeftBehind;
 
 /// Names one HTTP request or one WebSocket of the driver; never used twice.
@@ -72,6 +73,8 @@ pub enum Output {
     /// Keep what a restarted process must know to leave in the place of this one, in the place of what was kept before;
     /// none: nothing is to be left any more.
     Remember(Option<Box<LeftBehind>>),
+    /// What the service was like, for the participant of the next meeting; none: it was not as it was thought to be.
+    Acquainted(Option<Box<Acquaintance>>),
     /// For the room.
     Event(ConferenceEvent),
 }
@@ -90,6 +93,7 @@ impl std::fmt::Debug for Output {
             Self::SendText { id, .. } => f.debug_struct("SendText").field("id", id).finish_non_exhaustive(),
             Self::CloseSocket { id } => f.debug_struct("CloseSocket").field("id", id).finish(),
             Self::Remember(left_behind) => f.debug_tuple("Remember").field(left_behind).finish(),
+            Self::Acquainted(service) => f.debug_tuple("Acquainted").field(service).finish(),
             Self::Event(event) => f.debug_tuple("Event").field(event).finish(),
         }
     }

@@ -86,6 +86,8 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Signalling {
     pub socket: ConnectionId,
+    /// It is open, but nothing may be said yet.
+    pub opened: bool,
     /// None until the socket has opened.
     pub stream: Option<Stream>,
     /// A resource is bound.

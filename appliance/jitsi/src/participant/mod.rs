@@ -1,13 +1,14 @@
 //! The pure core of one participant.
 //!
 //! [`Participant`] is the door; a `Meeting` exists from a join to its end. Its parts, in the order a meeting
-//! meets them: `entry` (to the bound stream), `request` (the focus), `admission` (the room's door), `lobby` (before it),
+//! meets them: `entry` (to the bound stream; `acquaintance`: quicker where we were before), `request` (the focus), `admission` (the room's door), `lobby` (before it),
 //! `answers` and `stanzas` (what arrives), `membership` (who is here), `components` and `moderation` (what those in
 //! charge say), `negotiation` (sessions with the focus), `session` and `channel` (one session and its
 //! bridge channel), `conversation`, `marks`, `quality` (what else is said), `side_rooms` and `hall` (other rooms of the
 //! meeting: breakouts, and the lobby as a moderator sees it), `resumption` (a lost socket), `recovery` (what broke),
 //! `departure`.
 
+mod acquaintance;
 mod admission;
 mod answers;
 mod channel;
@@ -35,6 +36,7 @@ mod session;
 mod side_rooms;
 mod stanzas;
 
+pub use acquaintance::Acquaintance;
 pub use input::{ConnectionId, HttpBody, HttpRequest, HttpResponse, Input, NetworkError, Output, SocketEvent};
 
 use std::time::Instant;
@@ -74,6 +76,13 @@ impl Participant {
     #[must_use]
     pub fn with_wall_clock(mut self, since_1970: std::time::Duration) -> Self {
         self.context.wall_clock = Some((self.context.now, since_1970));
+        self
+    }
+
+    /// Tells what the service of the meeting before was like.
+    #[must_use]
+    pub fn with_acquaintance(mut self, acquaintance: Option<Acquaintance>) -> Self {
+        self.context.acquaintance = acquaintance;
         self
     }
 

@@ -91,7 +91,7 @@ impl Restarts {
 impl Meeting {
     /// The signalling connection is gone; the meeting's view of it is cleared already.
     pub fn lost(&mut self, loss: Loss, stream: Option<Stream>, cx: &mut Context) {
-        if self.departed() {
+        if self.departed() || self.quick_was_wrong(stream.as_ref(), cx) {
             return;
         }
         let (outcome, permanent) = self.verdict(&loss);

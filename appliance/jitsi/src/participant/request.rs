@@ -23,26 +23,63 @@ const TRIES: u32 = 3;
 const REQUESTS: u32 = 5;
 
 impl Meeting {
+    /// The bind request is out: the conference request goes right behind it, unless it goes another way.
+    pub fn binding(&mut self, cx: &mut Context) {
+        let Some(deployment) = &self.deployment else { return };
+        if deployment.conference_request.is_none() {
+            let room = self.room_to_enter(deployment);
+            self.send_conference_request(&room, cx);
+        }
+    }
+
+    /// The stream is bound, and the focus is asked already or has to be.
+    pub fn asked_or_ask_focus(&mut self, cx: &mut Context) {
+        let asked = self
+            .pending
+            .values()
+            .any(|(purpose, _)| *purpose == Purpose::Conference);
+        if asked {
+            self.phase = Phase::Requesting;
+            self.progress(JoinStep::Requesting, cx);
+        } else {
+            self.ask_focus(cx);
+        }
+    }
+
     /// The conference request; before every join.
     pub fn ask_focus(&mut self, cx: &mut Context) {
         let Some(deployment) = &self.deployment else { return };
-        let request = ConferenceRequest {
-            focus: deployment.focus.clone(),
-            room: self.membership.room().to_owned(),
-            machine_uid: cx.options.machine_uid.clone(),
-            session_id: self.entry.session_id.clone(),
-            token: self.token().map(str::to_owned),
-        };
         let by_http = deployment.conference_request.clone();
+        let room = self.membership.room().to_owned();
         self.pending.retain(|_, (purpose, _)| *purpose != Purpose::Conference);
         self.phase = Phase::Requesting;
         self.progress(JoinStep::Requesting, cx);
-        if let Some(url) = by_http {
-            return self.post_conference(&url, &request, cx);
+        match by_http {
+            None => self.send_conference_request(&room, cx),
+            Some(url) => {
+                if let Some(request) = self.conference_request(&room, cx) {
+                    self.post_conference(&url, &request, cx);
+                }
+            }
         }
-        let id = cx.iq_id();
-        self.send(&request.to_iq(&id));
-        self.expect(id, Purpose::Conference, ANSWER, cx);
+    }
+
+    fn send_conference_request(&mut self, room: &str, cx: &mut Context) {
+        if let Some(request) = self.conference_request(room, cx) {
+            let id = cx.iq_id();
+            self.send(&request.to_iq(&id));
+            self.expect(id, Purpose::Conference, ANSWER, cx);
+        }
+    }
+
+    fn conference_request(&self, room: &str, cx: &Context) -> Option<ConferenceRequest> {
+        Some(ConferenceRequest {
+            focus: self.deployment.as_ref()?.focus.clone(),
+            room: room.to_owned(),
+            machine_uid: cx.options.machine_uid.clone(),
+            session_id: self.entry.session_id.clone(),
+            token: self.token().map(str::to_owned),
+        })
     }
 
     /// The focus has answered, or (none) not in time.

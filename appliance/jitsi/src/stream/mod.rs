@@ -34,7 +34,9 @@ const EARLY: usize = 8;
 pub enum StreamEvent {
     /// The server is known; authentication begins.
     Authenticating,
-    /// A resource is bound; stanzas may be sent.
+    /// The bind request is out: what is sent from now on is read behind it.
+    Binding,
+    /// A resource is bound; all stanzas may be sent.
     Bound {
         /// Our full JID.
         jid: String,
@@ -83,7 +85,7 @@ enum Phase {
     Opening,
     /// `<auth/>` is sent.
     Authenticating,
-    /// The second `<open/>` is sent.
+    /// The second `<open/>` is sent, and its features must be seen before anything else is.
     Reopening,
     /// `<resume/>` is sent in place of the bind request.
     Resuming,
@@ -111,8 +113,10 @@ pub struct Stream {
     jid: String,
     /// Who logs in; none: a guest.
     account: Option<Account>,
-    /// Stream management is wanted.
-    managed: bool,
+    /// Over HTTP: no stream management, and one thing after the other.
+    bosh: bool,
+    /// `<auth/>` was sent with `<open/>`.
+    quick: bool,
     login: Option<login::Login>,
     /// The stream that is to go on here, until the server has answered.
     old: Option<Suspended>,
@@ -134,7 +138,8 @@ impl Stream {
             early: Vec::new(),
             jid: String::new(),
             account: None,
-            managed: true,
+            bosh: false,
+            quick: false,
             login: None,
             old: None,
         }
@@ -143,8 +148,23 @@ impl Stream {
     /// Over HTTP requests are repeated by themselves and there is no socket to lose: no stream management.
     #[must_use]
     pub fn over_bosh(mut self, bosh: bool) -> Self {
-        self.managed = !bosh;
+        self.bosh = bosh;
         self
+    }
+
+    /// This service has let guests in on a socket like this before: a guest asks to be let in without waiting for the
+    /// features, a round trip earlier (XEP-0305). No more than that: Prosody reads what arrives together as one text, and
+    /// loses its place where a stream begins anew in it.
+    #[must_use]
+    pub fn quick(mut self) -> Self {
+        self.frames.push(sasl::anonymous());
+        self.quick = true;
+        self
+    }
+
+    /// It asked to be let in without waiting, which not every server may like.
+    pub fn is_quick(&self) -> bool {
+        self.quick
     }
 
     /// Logs in with an account where the server can; else as a guest.
@@ -205,10 +225,13 @@ impl Stream {
         if let Some(old) = &mut self.old {
             return old.send(stanza);
         }
-        if self.phase != Phase::Bound {
-            return;
-        }
         let text = to_text(stanza);
+        match self.phase {
+            Phase::Bound => {}
+            // Stream management counts from later on.
+            Phase::Binding => return self.frames.push(text),
+            _ => return,
+        }
         let ask = self.management.sent(&text);
         self.frames.push(text);
         if ask {
@@ -278,6 +301,10 @@ impl Stream {
             Phase::Opening if frame.is("features", framing::STREAM) => self.authenticate(&frame),
             Phase::Authenticating if frame.has_ns(sasl::NS) => self.authenticated(&frame),
             Phase::Reopening if frame.is("features", framing::STREAM) => self.negotiated(&frame),
+            Phase::Binding if frame.is("features", framing::STREAM) => {
+                self.management.offered(&frame);
+                Vec::new()
+            }
             Phase::Binding | Phase::Bound | Phase::Closing => self.stanza(frame),
             _ => Vec::new(),
         }
@@ -335,7 +362,9 @@ impl Stream {
             return self.end(StreamEnd::Refused(Refusal::LoginRequired));
         }
         self.phase = Phase::Authenticating;
-        self.frames.push(sasl::anonymous());
+        if !self.quick {
+            self.frames.push(sasl::anonymous());
+        }
         vec![StreamEvent::Authenticating]
     }
 
@@ -346,9 +375,13 @@ impl Stream {
                 if let Err(refusal) = proved {
                     return self.end(StreamEnd::Refused(refusal));
                 }
-                self.phase = Phase::Reopening;
                 self.frames.push(framing::open(&self.domain));
-                Vec::new()
+                if self.bosh || self.old.is_some() {
+                    self.phase = Phase::Reopening;
+                    return Vec::new();
+                }
+                // Every server binds: its features need not be awaited.
+                self.bind()
             }
             "failure" if self.login.is_some() => self.end(StreamEnd::Refused(Refusal::of_login(answer))),
             "challenge" if self.login.is_some() => {
@@ -371,7 +404,7 @@ impl Stream {
     }
 
     fn negotiated(&mut self, features: &Element) -> Vec<StreamEvent> {
-        if self.managed {
+        if !self.bosh {
             self.management.offered(features);
         }
         match self.old.as_ref().and_then(|old| old.management.resume()) {
@@ -412,12 +445,8 @@ impl Stream {
     fn bind(&mut self) -> Vec<StreamEvent> {
         self.old = None;
         self.phase = Phase::Binding;
-        let request = element("iq", ns::CLIENT)
-            .attr("type", "set")
-            .attr("id", BIND_ID)
-            .child(element("bind", BIND));
-        self.frames.push(to_text(&request.build()));
-        Vec::new()
+        self.frames.push(bind_request());
+        vec![StreamEvent::Binding]
     }
 
     fn bound(&mut self, answer: &Element) -> Vec<StreamEvent> {
@@ -486,6 +515,14 @@ impl Stream {
             _ => vec![StreamEvent::Stanza(Box::new(stanza))],
         }
     }
+}
+
+fn bind_request() -> String {
+    let request = element("iq", ns::CLIENT)
+        .attr("type", "set")
+        .attr("id", BIND_ID)
+        .child(element("bind", BIND));
+    to_text(&request.build())
 }
 
 fn is_ping(stanza: &Element) -> bool {

@@ -21,11 +21,13 @@ fn bound(start: Instant) -> Stream {
         stream.take_frames(),
         ["<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>"]
     );
-    assert!(stream.receive(SUCCESS, start).is_empty());
-    assert!(stream.take_frames()[0].starts_with("<open "));
+    assert_eq!(stream.receive(SUCCESS, start), [StreamEvent::Binding]);
+    let frames = stream.take_frames();
+    assert!(frames[0].starts_with("<open ") && frames.len() == 2, "{frames:?}");
+    assert!(frames[1].contains("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"));
     stream.receive(OPEN, start);
-    stream.receive(FEATURES_2, start);
-    assert!(stream.take_frames()[0].contains("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"));
+    assert!(stream.receive(FEATURES_2, start).is_empty());
+    assert!(stream.take_frames().is_empty());
     assert_eq!(
         stream.receive(BOUND, start),
         [StreamEvent::Bound {
@@ -36,6 +38,51 @@ fn bound(start: Instant) -> Stream {
     let enabled = "<enabled xmlns='urn:xmpp:sm:3' id='old1' resume='true' max='60'/>";
     assert_eq!(stream.receive(enabled, start), [StreamEvent::Resumable]);
     stream
+}
+
+#[test]
+fn where_guests_were_let_in_before_the_features_are_not_awaited() {
+    let start = Instant::now();
+    let mut stream = Stream::open("meet.example".into(), false, start).quick();
+    stream.send(&message());
+    let frames = stream.take_frames();
+    assert!(
+        frames[0].starts_with("<open ") && frames[1].starts_with("<auth ") && frames.len() == 2,
+        "{frames:?}"
+    );
+    stream.receive(OPEN, start);
+    assert_eq!(stream.receive(FEATURES_1, start), [StreamEvent::Authenticating]);
+    assert!(stream.take_frames().is_empty(), "nothing is said twice");
+    assert_eq!(stream.receive(SUCCESS, start), [StreamEvent::Binding]);
+    stream.send(&message());
+    let frames = stream.take_frames();
+    let begins = ["<open ", "<iq ", "<message "];
+    assert_eq!(frames.len(), begins.len(), "{frames:?}");
+    assert!(
+        frames.iter().zip(begins).all(|(frame, begin)| frame.starts_with(begin)),
+        "{frames:?}"
+    );
+    stream.receive(OPEN, start);
+    stream.receive(FEATURES_2, start);
+    assert_eq!(stream.receive(BOUND, start).len(), 1);
+    assert_eq!(stream.take_frames(), ["<enable xmlns='urn:xmpp:sm:3' resume='true'/>"]);
+    assert_eq!(stream.management.open(), 0, "what went before is not counted");
+}
+
+#[test]
+fn before_the_bind_request_no_stanza_is_sent_and_by_bosh_its_features_are_awaited() {
+    let start = Instant::now();
+    let mut stream = Stream::open("meet.example".into(), false, start).over_bosh(true);
+    stream.take_frames();
+    stream.send(&message());
+    stream.receive(FEATURES_1, start);
+    stream.take_frames();
+    stream.send(&message());
+    assert!(stream.take_frames().is_empty());
+    assert!(stream.receive(SUCCESS, start).is_empty());
+    assert_eq!(stream.take_frames().len(), 1, "the second <open/> alone");
+    assert_eq!(stream.receive(FEATURES_2, start), [StreamEvent::Binding]);
+    assert!(stream.take_frames()[0].contains("xmpp-bind"));
 }
 
 fn message() -> Element {

@@ -119,6 +119,7 @@ impl Script {
                 }
                 Output::CloseSocket { id } => self.closed.push(id),
                 Output::Event(event) => self.events.push_back(event),
+                Output::Acquainted(_) => {}
                 Output::Remember(left_behind) => self.remembered.push(left_behind.map(|boxed| *boxed)),
             }
         }
@@ -198,6 +199,13 @@ impl Script {
             "nothing with {part:?} was sent, but {before:#?}; events {:#?}",
             self.events
         );
+    }
+
+    /// Takes the next frame that contains a text, and leaves those before it.
+    pub fn take_sent(&mut self, part: &str) -> String {
+        let at = self.sent.iter().position(|(_, text)| text.contains(part));
+        let found = at.and_then(|at| self.sent.remove(at));
+        found.unwrap_or_else(|| panic!("no {part:?} among {:#?}", self.sent)).1
     }
 
     pub fn sent_element(&mut self, part: &str) -> Element {
@@ -292,7 +300,7 @@ impl Script {
             "<iq xmlns='jabber:client' type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
              <jid>{node}@meet.example/r</jid></bind></iq>"
         ));
-        self.sent("<enable ");
+        self.take_sent("<enable ");
         self.text(&self.enabled.clone());
         if self.announces {
             self.announce_components();

@@ -8,13 +8,16 @@ use super::caps::{self, Features};
 use super::crowd;
 use super::room::{self, Member};
 use super::sources::Media;
-use super::{Asked, Expectation, Focus};
+use super::{Asked, Caps, Expectation, Focus};
 use crate::bridge::BridgeCommand;
 use crate::clock::monotonic_ns;
 use crate::legacy;
 use crate::verdict::rule;
 use crate::xml::{self, escape};
 use crate::xmpp::{bare, ns, resource};
+
+/// Clients whose features are remembered.
+const MAX_KNOWN_CAPS: usize = 64;
 
 impl Focus {
     pub(super) async fn stanza(&mut self, stanza: &Element) {
@@ -126,6 +129,12 @@ impl Focus {
             if caps.is_none() {
                 self.around.verdict.broken(rule::CAPS, "presence without caps");
             }
+            if let Some(features) = caps.as_ref().and_then(|caps| self.known_caps.get(caps)).cloned() {
+                if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
+                    member.features = Some(features);
+                }
+                return self.invite_who_waits(room).await;
+            }
             let (id, from) = (self.new_id(), self.jid());
             self.occupant.send(format!(
                 "<iq from='{from}' to='{room}/{nick}' type='get' id='{id}'><query xmlns='{}'{node}/></iq>",
@@ -133,14 +142,7 @@ impl Focus {
                 room = escape(room),
                 nick = escape(nick),
             ));
-            self.remember(
-                id,
-                room,
-                nick,
-                Asked::Disco {
-                    ver: caps.map(|(_, v)| v),
-                },
-            );
+            self.remember(id, room, nick, Asked::Disco { caps });
         }
     }
 
@@ -200,7 +202,7 @@ impl Focus {
                 }
                 self.room_ready(&room);
             }
-            Asked::Disco { ver } => self.disco_answer(stanza, error, &room, &nick, ver.as_deref()).await,
+            Asked::Disco { caps } => self.disco_answer(stanza, error, &room, &nick, caps).await,
             Asked::Initiate { sid } => {
                 let took = pending.sent.elapsed();
                 if error {
@@ -227,7 +229,7 @@ impl Focus {
         }
     }
 
-    async fn disco_answer(&mut self, stanza: &Element, error: bool, room: &str, nick: &str, ver: Option<&str>) {
+    async fn disco_answer(&mut self, stanza: &Element, error: bool, room: &str, nick: &str, caps: Option<Caps>) {
         let query = stanza.get_child("query", ns::DISCO_INFO).filter(|_| !error);
         let legacy = self
             .rooms
@@ -235,8 +237,12 @@ impl Focus {
             .and_then(|r| r.members.get(nick))
             .is_some_and(|m| m.legacy);
         let verdict = &self.around.verdict;
+        let announced = caps.as_ref().map(|(_, ver)| ver.clone());
+        let mut proven = None;
         if let Some(query) = query {
             let hash = caps::hash(query);
+            proven = caps.filter(|(_, ver)| *ver == hash);
+            let ver = announced.as_deref();
             if ver.is_some_and(|v| v != hash) {
                 verdict.broken(
                     rule::CAPS,
@@ -259,6 +265,10 @@ impl Focus {
             legacy,
             ..query.map(Features::read).unwrap_or_default()
         };
+        // Whose answer fits its hash is not asked again, as XEP-0115 §1.2 means it and jicofo does it.
+        if let Some(caps) = proven.filter(|_| self.known_caps.len() < MAX_KNOWN_CAPS) {
+            self.known_caps.insert(caps, features.clone());
+        }
         if let Some(member) = self.rooms.get_mut(room).and_then(|r| r.members.get_mut(nick)) {
             member.features = Some(features);
         }

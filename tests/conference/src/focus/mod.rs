@@ -77,9 +77,14 @@ pub struct Focus {
     /// Requests that are never answered; kept, so that by HTTP too nothing comes.
     unanswered: Vec<request::Requester>,
     machine_uids: HashMap<String, String>,
+    /// Features of clients that have proven them once.
+    known_caps: HashMap<Caps, caps::Features>,
     next_id: u64,
     commands: mpsc::UnboundedSender<Command>,
 }
+
+/// Node and hash of XEP-0115.
+type Caps = (String, String);
 
 /// An IQ of ours that is not answered yet.
 struct Pending {
@@ -91,7 +96,7 @@ struct Pending {
 
 enum Asked {
     Configure,
-    Disco { ver: Option<String> },
+    Disco { caps: Option<Caps> },
     Initiate { sid: String },
     Error { condition: &'static str },
     Other,
@@ -166,6 +171,7 @@ impl Focus {
             scripted,
             unanswered: Vec::new(),
             machine_uids: HashMap::new(),
+            known_caps: HashMap::new(),
             next_id: 0,
             commands: commands.clone(),
         };

@@ -92,8 +92,9 @@ impl Stage {
         );
     }
 
-    /// The box as the server sees it.
+    /// The box as the server sees it, which may hear of it a moment later than the box itself.
     pub fn guest(&self) -> Participant {
+        wait_for(PATIENCE, || self.conference.guest().is_some());
         self.conference.guest().expect("the box was in the room")
     }
 
