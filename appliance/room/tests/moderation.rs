@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::*;
 use room::conference::{ConferenceCommand, ConferenceEvent, Device, Permission};
 use room::{Notice, OffReason, Origin, Outcome, RoomCommand};
@@ -87,4 +89,18 @@ fn a_lock_before_the_meeting_keeps_the_device_closed_from_the_first_moment_and_e
     story.command(join(Origin::InRoom, ALL_ON));
     story.conference(joined());
     assert!(story.camera_open, "the next meeting has its own rules");
+}
+
+#[test]
+fn each_change_of_permission_is_said_once() {
+    let mut story = Story::in_meeting();
+    story.conference(permission(Device::Microphone, Permission::Open));
+    assert_eq!(story.state().notice, Some(Notice::Alone), "nothing has changed");
+    story.conference(permission(Device::Microphone, Permission::Locked));
+    assert_eq!(story.state().notice, Some(Notice::Moderated(Device::Microphone)));
+    story.pass_time(Duration::from_secs(11));
+    story.conference(permission(Device::Microphone, Permission::Locked));
+    assert_eq!(story.state().notice, Some(Notice::Alone), "it is known");
+    story.conference(permission(Device::Microphone, Permission::Open));
+    assert_eq!(story.state().notice, Some(Notice::ModerationOver(Device::Microphone)));
 }

@@ -275,3 +275,51 @@ fn a_move_to_a_side_room_is_said_and_entered_dark() {
     assert_eq!(story.state().notice, Some(Notice::MovedToRoom { side: false }));
     assert!(marks(&story).is_empty() && !story.state().side_room);
 }
+
+#[test]
+fn whoever_met_others_and_comes_back_to_an_empty_room_is_not_given_an_hour() {
+    let mut story = Story::in_meeting();
+    arrive(&mut story, vec![person("a")]);
+    story.conference(ConferenceEvent::Reconnecting);
+    arrive(&mut story, vec![]);
+    story.conference(joined());
+    story.pass_time(Duration::from_secs(299));
+    assert_eq!(story.state().state, State::InMeeting);
+    story.pass_time(Duration::from_secs(1));
+    assert_eq!(story.state().state, State::Leaving);
+}
+
+#[test]
+fn floods_of_messages_and_of_people_at_the_door_are_kept_within_bounds() {
+    let mut story = with_policy(ChatPolicy::Public);
+    for number in 0..60 {
+        story.conference(message(&format!("n{number}"), false));
+    }
+    let kept = story.room.people().messages;
+    assert_eq!(
+        (kept.len(), kept[0].text.as_str(), kept[49].text.as_str()),
+        (50, "n10", "n59")
+    );
+    story.conference(ConferenceEvent::Moderator(true));
+    let many = (0..80).map(|number| Knocker {
+        id: id(&format!("k{number}")),
+        name: None,
+    });
+    story.conference(ConferenceEvent::Knocking(many.collect()));
+    assert_eq!(story.state().knocking, 50);
+}
+
+#[test]
+fn a_refused_password_changes_nothing_and_the_name_of_now_is_not_said_again() {
+    let mut story = Story::in_meeting();
+    story.conference(ConferenceEvent::PasswordSet { protected: Some(true) });
+    story.conference(ConferenceEvent::PasswordSet { protected: None });
+    assert_eq!(
+        (story.state().protected, story.state().notice),
+        (Some(true), Some(Notice::PasswordRefused))
+    );
+    story.command(RoomCommand::SetName("Salle 9".into()));
+    assert_eq!(story.told(), [ConferenceCommand::SetName("Salle 9".into())]);
+    story.command(RoomCommand::SetName(" Salle 9 ".into()));
+    assert_eq!(story.told(), []);
+}
