@@ -29,7 +29,7 @@ pub struct OwnPresence {
     pub sources: Sources,
     /// Mute state as the others show it.
     pub muted: Muted,
-    /// When the hand was raised, ms since 1970; none: it is down.
+    /// When the hand was raised, ms since 1970; 0: it is down again; none: it has not been raised.
     pub raised_hand: Option<u64>,
 }
 

@@ -15,7 +15,8 @@ impl Meeting {
     pub fn raise_hand(&mut self, up: bool, cx: &Context) {
         let at = cx.epoch_ms();
         if let Some(own) = self.membership.own_mut() {
-            own.raised_hand = up.then_some(at);
+            // Web clients keep the last hand they were told of: a presence without one does not lower it.
+            own.raised_hand = if up { Some(at) } else { own.raised_hand.map(|_| 0) };
             let update = own.update();
             if self.joined() {
                 self.send(&update);

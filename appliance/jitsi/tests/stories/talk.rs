@@ -36,7 +36,11 @@ fn our_hand_carries_the_time_of_day_and_no_other_child_is_lost() {
     );
     assert!(up.contains("SourceInfo") && up.contains("</nick>"), "{up}");
     script.command(ConferenceCommand::RaiseHand(false));
-    assert!(!script.sent("SourceInfo").contains("raisedHand"));
+    let down = script.sent("SourceInfo");
+    assert!(
+        down.contains("<jitsi_participant_raisedHand>0</jitsi_participant_raisedHand>"),
+        "a web client keeps a hand that merely vanished: {down}"
+    );
 }
 
 #[test]

@@ -15,9 +15,6 @@ pub struct Shown {
     children: BTreeSet<(String, String)>,
 }
 
-/// Absent means down: this one may vanish.
-const MAY_VANISH: &[&str] = &["jitsi_participant_raisedHand"];
-
 impl Shown {
     /// Compares with the last presence and checks what is in this one.
     pub fn update(&mut self, presence: &Element, nick: &str, verdict: &Verdict) {
@@ -30,7 +27,6 @@ impl Shown {
             .children
             .difference(&children)
             .map(|(name, _)| name.as_str())
-            .filter(|name| !MAY_VANISH.contains(name))
             .collect();
         if !vanished.is_empty() {
             verdict.broken(rule::PRESENCE_WHOLE, format!("{vanished:?} vanished"));
