@@ -30,6 +30,8 @@ const RESTARTS: usize = 5;
 const RESTART_WINDOW: Duration = Duration::from_secs(60);
 /// For the focus to offer a new session.
 const REINVITE: Duration = Duration::from_secs(30);
+/// For the invitation that follows when the focus had ended a session itself before our demand for another arrived.
+const CROSSED: Duration = Duration::from_secs(5);
 /// Sessions in a row over which no media ever passed.
 const NEVER_CONNECTED: u32 = 3;
 
@@ -292,6 +294,14 @@ impl Meeting {
             && self.session.is_none()
         {
             let condition = crate::stanza::StanzaError::parse(answer).condition;
+            if condition == "bad-request" {
+                // The focus does not know the session any more: the bridge closed it, which our media noticed, and the
+                // word of the focus was on its way. A moved session is followed by an invitation, an idle one by the
+                // next arrival.
+                tracing::info!("the session had been ended by the focus");
+                self.restarts.reinvite = Some(cx.after(CROSSED));
+                return;
+            }
             tracing::warn!(condition, "no new session is granted; the room is entered anew");
             self.leave_and_rejoin(Outcome::MediaBlocked, cx);
         }

@@ -61,6 +61,38 @@ fn an_idle_session_ends_and_the_next_arrival_brings_a_new_one() {
 }
 
 #[test]
+fn an_idle_session_that_the_bridge_closed_before_the_focus_said_so_does_not_leave_the_room() {
+    let (mut script, id) = Script::in_session();
+    script.text(&unavailable("cd34ef56", "", ""));
+    let reason = "the association is gone".into();
+    script.command(ConferenceCommand::Media(id, SessionEvent::Failed { reason }));
+    let demand = script.sent_id("restart='true'");
+    script.iq(
+        FOCUS,
+        "t",
+        &terminate(SID, "<expired/><text>Idle session timeout</text>"),
+    );
+    script.text(&format!("<iq xmlns='jabber:client' type='error' id='{demand}' from='{FOCUS}'><error type='modify'><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
+    lively(&mut script, 300);
+    script.no_event(|event| matches!(event, ConferenceEvent::Reconnecting | ConferenceEvent::Ended(_)));
+    script.nothing_sent("type='unavailable'");
+    script.peer("ee00ee00", "Max", false);
+    script.session("sid2", "b2");
+}
+
+#[test]
+fn a_moved_session_that_is_not_offered_again_after_a_demand_too_late_makes_the_box_enter_anew() {
+    let (mut script, _) = Script::in_session();
+    script.command(ConferenceCommand::MediaLost);
+    let demand = script.sent_id("restart='true'");
+    script.text(&format!("<iq xmlns='jabber:client' type='error' id='{demand}' from='{FOCUS}'><error type='modify'><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
+    lively(&mut script, 4);
+    script.no_event(|event| matches!(event, ConferenceEvent::Reconnecting));
+    lively(&mut script, 2);
+    script.saw(&ConferenceEvent::Reconnecting);
+}
+
+#[test]
 fn a_session_that_is_not_offered_again_makes_the_box_enter_anew() {
     let (mut script, _) = Script::in_session();
     script.iq(FOCUS, "t", &terminate(SID, "<gone/>"));

@@ -27,6 +27,12 @@ impl Focus {
             self.result(stanza);
             return self.end_session(room, nick, sid);
         }
+        let member = self.rooms.get(room).and_then(|r| r.members.get(nick));
+        let session = member.and_then(|m| m.session.as_ref());
+        if session.is_none_or(|s| s.sid != sid) {
+            // It was ended on this side already: the demand crossed our word, as seen at jicofo.
+            return self.error(stanza, "modify", "bad-request", "");
+        }
         if !self.names_current_bridge(bridge, room, nick) {
             return self.error(stanza, "cancel", "item-not-found", "");
         }
