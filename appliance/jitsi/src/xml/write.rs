@@ -12,10 +12,18 @@ pub fn to_text(element: &Element) -> String {
 
 fn write(element: &Element, inherited: &str, out: &mut String) {
     let namespace = element.ns();
+    // Its prefix is bound for ever, and no other name may be (Namespaces in XML 1.0 §3).
+    let of_xml = namespace == Namespace::XML.as_str();
+    let (prefix, default) = if of_xml {
+        ("xml:", inherited)
+    } else {
+        ("", namespace.as_str())
+    };
     out.push('<');
+    out.push_str(prefix);
     out.push_str(element.name());
-    if namespace != inherited {
-        attribute("xmlns", &namespace, out);
+    if default != inherited {
+        attribute("xmlns", default, out);
     }
     for (number, ((space, name), value)) in element.attrs().iter().enumerate() {
         if space.is_none() {
@@ -34,11 +42,12 @@ fn write(element: &Element, inherited: &str, out: &mut String) {
     out.push('>');
     for node in element.nodes() {
         match node {
-            Node::Element(child) => write(child, &namespace, out),
+            Node::Element(child) => write(child, default, out),
             Node::Text(text) => escape(text, false, out),
         }
     }
     out.push_str("</");
+    out.push_str(prefix);
     out.push_str(element.name());
     out.push('>');
 }
@@ -100,5 +109,16 @@ mod tests {
     fn attributes_in_a_namespace_keep_it() {
         let tree = parse("<a xmlns='x' xmlns:q='y' q:b='c' xml:lang='fr'/>").unwrap();
         assert!(parse(&to_text(&tree)).unwrap() == tree);
+    }
+    #[test]
+    fn names_of_xml_itself_keep_their_prefix_and_pass_the_namespace_on() {
+        for text in [
+            "<xml:Gmm\u{2c5}--/>",
+            "<a xmlns='x'><xml:b><c/><d xmlns=''/></xml:b></a>",
+            "<xml:a><b xmlns='x'/><c/></xml:a>",
+        ] {
+            let tree = parse(text).unwrap();
+            assert!(parse(&to_text(&tree)).unwrap() == tree, "{text}: {}", to_text(&tree));
+        }
     }
 }
