@@ -5,6 +5,7 @@ mod framing;
 mod liveness;
 mod login;
 mod management;
+mod negotiation;
 mod sasl;
 mod suspended;
 
@@ -12,20 +13,19 @@ use std::time::{Duration, Instant};
 
 use minidom::Element;
 
-use crate::stanza::{StanzaError, iq_result};
+use crate::stanza::iq_result;
 use crate::xml::{element, parse, to_text};
 use crate::{ns, xml::XmlError};
 
 use liveness::Liveness;
 pub use login::Account;
 use management::Management;
+use negotiation::BIND_ID;
 pub use sasl::Refusal;
 pub use suspended::Suspended;
 
 /// From the open socket to the bound resource.
 const NEGOTIATION_TIMEOUT: Duration = Duration::from_secs(15);
-const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
-const BIND_ID: &str = "bind";
 /// Stanzas that may come before the answer to the bind request: newer servers push what they are that early.
 const EARLY: usize = 8;
 
@@ -348,127 +348,6 @@ impl Stream {
         }
     }
 
-    fn authenticate(&mut self, features: &Element) -> Vec<StreamEvent> {
-        if let Some(account) = &self.account {
-            if let Some((login, auth)) = login::begin(features, account) {
-                self.login = Some(login);
-                self.phase = Phase::Authenticating;
-                self.frames.push(auth);
-                return vec![StreamEvent::Authenticating];
-            }
-            tracing::info!("the service knows no login with a password; we come as a guest");
-        }
-        if !sasl::offers(features, "ANONYMOUS") {
-            return self.end(StreamEnd::Refused(Refusal::LoginRequired));
-        }
-        self.phase = Phase::Authenticating;
-        if !self.quick {
-            self.frames.push(sasl::anonymous());
-        }
-        vec![StreamEvent::Authenticating]
-    }
-
-    fn authenticated(&mut self, answer: &Element) -> Vec<StreamEvent> {
-        match answer.name() {
-            "success" => {
-                let proved = self.login.as_mut().map_or(Ok(()), |login| login.finish(answer));
-                if let Err(refusal) = proved {
-                    return self.end(StreamEnd::Refused(refusal));
-                }
-                self.frames.push(framing::open(&self.domain));
-                if self.bosh || self.old.is_some() {
-                    self.phase = Phase::Reopening;
-                    return Vec::new();
-                }
-                // Every server binds: its features need not be awaited.
-                self.bind()
-            }
-            "failure" if self.login.is_some() => self.end(StreamEnd::Refused(Refusal::of_login(answer))),
-            "challenge" if self.login.is_some() => {
-                let response = self.login.as_mut().map(|login| login.answer(answer));
-                match response {
-                    Some(Err(refusal)) => return self.end(StreamEnd::Refused(refusal)),
-                    Some(Ok(response)) => self.frames.push(response),
-                    None => {}
-                }
-                Vec::new()
-            }
-            "failure" => self.end(StreamEnd::Refused(Refusal::read(answer, self.has_token))),
-            // ANONYMOUS has no challenge (RFC 4505); an empty answer lets a server that sends one decide.
-            "challenge" => {
-                self.frames.push(sasl::empty_response());
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn negotiated(&mut self, features: &Element) -> Vec<StreamEvent> {
-        if !self.bosh {
-            self.management.offered(features);
-        }
-        match self.old.as_ref().and_then(|old| old.management.resume()) {
-            Some(resume) => {
-                self.phase = Phase::Resuming;
-                self.frames.push(resume);
-                Vec::new()
-            }
-            None => self.bind(),
-        }
-    }
-
-    /// Answers to `<resume/>`.
-    fn resuming(&mut self, answer: &Element) -> Vec<StreamEvent> {
-        match answer.name() {
-            "resumed" => {
-                let Some(old) = self.old.take() else { return Vec::new() };
-                self.management = old.management;
-                self.jid = old.jid;
-                self.phase = Phase::Bound;
-                if old.left_behind {
-                    self.management.believe(answer);
-                } else {
-                    self.frames.extend(self.management.resumed(answer));
-                }
-                vec![StreamEvent::Resumed]
-            }
-            "failed" => {
-                // A new stream begins on a new socket, under a new name: under the old one a ghost may still be there.
-                self.old = None;
-                self.frames.push(framing::close());
-                self.end(StreamEnd::NotResumed)
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn bind(&mut self) -> Vec<StreamEvent> {
-        self.old = None;
-        self.phase = Phase::Binding;
-        self.frames.push(bind_request());
-        vec![StreamEvent::Binding]
-    }
-
-    fn bound(&mut self, answer: &Element) -> Vec<StreamEvent> {
-        let jid = answer
-            .get_child("bind", BIND)
-            .and_then(|bind| bind.get_child("jid", BIND))
-            .map(Element::text);
-        match (answer.attr("type"), jid) {
-            (Some("result"), Some(jid)) if jid.len() <= 3071 && jid.contains('/') => {
-                self.phase = Phase::Bound;
-                self.jid.clone_from(&jid);
-                self.frames.extend(self.management.enable());
-                let early = std::mem::take(&mut self.early);
-                std::iter::once(StreamEvent::Bound { jid }).chain(early).collect()
-            }
-            _ => {
-                let condition = StanzaError::parse(answer).condition;
-                self.end(StreamEnd::ByServer(Some(condition)))
-            }
-        }
-    }
-
     fn stream_management(&mut self, frame: &Element) -> Vec<StreamEvent> {
         if self.phase == Phase::Resuming {
             return self.resuming(frame);
@@ -515,14 +394,6 @@ impl Stream {
             _ => vec![StreamEvent::Stanza(Box::new(stanza))],
         }
     }
-}
-
-fn bind_request() -> String {
-    let request = element("iq", ns::CLIENT)
-        .attr("type", "set")
-        .attr("id", BIND_ID)
-        .child(element("bind", BIND));
-    to_text(&request.build())
 }
 
 fn is_ping(stanza: &Element) -> bool {
