@@ -1,0 +1,31 @@
+//! The contract, version 1: `cr/v1`.
+
+mod channel;
+mod code;
+mod command;
+mod configuration;
+mod envelope;
+mod event;
+mod json;
+mod names;
+mod notice;
+mod presence;
+mod state;
+mod telemetry;
+mod update;
+
+pub use channel::{Channel, Direction, Rules, TopicError};
+pub use code::Code;
+pub use command::{Answer, AnswerStatus, Command, CommandName};
+pub use configuration::{
+    Apply, ApplyWhen, Configuration, ConfigurationError, ConfigurationReport, ConfigurationStatus, Secret,
+};
+pub use envelope::{Clock, Envelope, Id, Message, VERSION};
+pub use event::{Event, EventClass};
+pub use json::{MAX_DEPTH, Refusal, parse};
+pub use names::{DeviceId, NameError, Tenant};
+pub use notice::{Notice, Urgency};
+pub use presence::{Metadata, Offline, OfflineReason, Online, OnlineReason, Presence};
+pub use state::{State, StatePart};
+pub use telemetry::{Telemetry, TelemetryStream};
+pub use update::{Phase, Update, UpdateReport, Window};

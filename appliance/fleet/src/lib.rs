@@ -1,0 +1,6 @@
+//! The fleet of room boxes over MQTT.
+//!
+//! [`contract`] is what box and server say to each other, version 1 (`specs/fleet-mqtt.md §1`): topics with their rules, one
+//! type for each document, and the limits that hold before anything is read. Both sides use it.
+
+pub mod contract;
