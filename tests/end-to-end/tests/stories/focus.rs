@@ -71,11 +71,7 @@ fn a_focus_that_is_gone_is_asked_back_and_the_room_entered_anew() {
     });
     println!("in again after {} ms", gone.elapsed().as_millis());
     assert_eq!(stage.guest().nick, old.nick, "the same seat: never twice in the room");
-    assert_eq!(
-        stage.room_box.state("/camera/open"),
-        false,
-        "a lost meeting is entered dark"
-    );
+    stage.is_dark();
     on_the_wall(&stage, 3);
     stage.tell(r#"{"command":"camera","on":true}"#);
     stage.wait("the far side sees the box again", |stage| {

@@ -67,11 +67,7 @@ fn the_box_goes_to_a_breakout_room_and_comes_back() {
         stage.room_box.state("/sideRoom") == true && stage.guest().room.contains("@breakout.")
     });
     assert_eq!(stage.guest().nick, nick);
-    assert_eq!(
-        stage.room_box.state("/camera/open"),
-        false,
-        "another room is entered dark"
-    );
+    stage.is_dark();
     let before = stage.far_frames();
     stage.tell(r#"{"command":"camera","on":true}"#);
     stage.wait("it is seen there", |stage| stage.far_frames() > before + 30);

@@ -111,6 +111,15 @@ impl Stage {
         });
     }
 
+    /// Both devices close, and stay closed. That they are off is decided with the entry into a room; that they are closed is
+    /// the worker's word, a moment later.
+    pub fn is_dark(&self) {
+        let open = || ["/camera/open", "/microphone/open"].map(|device| self.room_box.state(device) == true);
+        self.wait("the devices are closed", |_| open() == [false, false]);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(open(), [false, false], "nobody opened them again");
+    }
+
     /// Leaves, and checks that no rule was broken from first to last.
     pub fn leave_and_judge(self) {
         self.tell(r#"{"command":"leave"}"#);
