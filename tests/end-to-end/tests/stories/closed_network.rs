@@ -2,11 +2,11 @@
 //! network namespace, so it needs root; without it says that it was skipped, and why.
 
 use conference::{Conference, Options, Relay};
-use end_to_end::closed_network::{Answer, Authority, Namespace, Proxy, Services, TurnServer, missing, secure_front};
+use end_to_end::closed_network::{Answer, Authority, Namespace, Proxy, Services, TurnServer, secure_front};
 use end_to_end::{Join, RoomBox, wait_for};
 use rustix::process::Signal;
 
-use crate::stage::{PATIENCE, ROOM, conference, options};
+use crate::stage::{PATIENCE, ROOM, conference, options, skipped};
 
 /// The port of the deployment's front.
 const FRONT: u16 = 8443;
@@ -113,15 +113,6 @@ fn outcome(room_box: &mut RoomBox) -> String {
     assert!(ended.is_some(), "it does not end: {}", room_box.words());
     let report = room_box.report().expect("a report");
     report["outcome"].as_str().unwrap_or_default().to_owned()
-}
-
-/// True when this machine makes no namespaces.
-fn skipped() -> bool {
-    let reason = missing();
-    if let Some(reason) = &reason {
-        eprintln!("skipped: {reason}");
-    }
-    reason.is_some()
 }
 
 #[test]

@@ -4,15 +4,7 @@ use std::time::Instant;
 
 use conference::Participant;
 
-use crate::stage::{ROOM, Stage, options};
-
-/// Everything flows both ways.
-fn settled() -> Stage {
-    let stage = Stage::in_meeting(options());
-    on_the_wall(&stage, 3);
-    stage.all_layers_flow();
-    stage
-}
+use crate::stage::{ROOM, Stage};
 
 fn on_the_wall(stage: &Stage, count: usize) {
     stage.wait("the others are on the wall", |stage| {
@@ -33,7 +25,7 @@ fn seen_again(stage: &Stage, old: &Participant) {
 
 #[test]
 fn a_bridge_that_is_gone_is_given_up_within_seconds_and_the_picture_is_back_within_three_of_the_invitation() {
-    let stage = settled();
+    let stage = Stage::settled();
     let old = stage.guest();
     stage.conference.silence(true);
     let gone = Instant::now();
@@ -61,7 +53,7 @@ fn a_bridge_that_is_gone_is_given_up_within_seconds_and_the_picture_is_back_with
 
 #[test]
 fn a_focus_that_is_gone_is_asked_back_and_the_room_entered_anew() {
-    let stage = settled();
+    let stage = Stage::settled();
     let old = stage.guest();
     stage.conference.focus_leaves();
     let gone = Instant::now();
@@ -82,7 +74,7 @@ fn a_focus_that_is_gone_is_asked_back_and_the_room_entered_anew() {
 
 #[test]
 fn a_session_that_expired_because_nobody_was_there_comes_back_with_the_next_arrival() {
-    let stage = settled();
+    let stage = Stage::settled();
     let old = stage.guest();
     for peer in stage.conference.peers() {
         stage.conference.remove_peer(&peer.nick);

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use conference::Options;
-use end_to_end::closed_network::{Authority, Namespace, Services, missing, secure_front};
+use end_to_end::closed_network::{Authority, Namespace, Services, secure_front};
 use end_to_end::{Devices, Place, RoomBox, wait_for};
 
-use crate::stage::{PATIENCE, Stage, conference, options};
+use crate::stage::{PATIENCE, Stage, conference, options, skipped};
 
 /// The port of the deployment's front.
 const FRONT: u16 = 8443;
@@ -99,15 +99,6 @@ impl Cabled {
         let all = self.stage.conference.participants();
         all.iter().filter(|one| !one.peer && one.gone_ns.is_none()).count()
     }
-}
-
-/// True when this machine makes no namespaces.
-fn skipped() -> bool {
-    let reason = missing();
-    if let Some(reason) = &reason {
-        eprintln!("skipped: {reason}");
-    }
-    reason.is_some()
 }
 
 #[test]

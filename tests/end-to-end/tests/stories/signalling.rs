@@ -12,11 +12,7 @@ use crate::stage::{Stage, options};
 
 /// Everything flows both ways; from here gaps are counted.
 fn settled() -> Stage {
-    let stage = Stage::in_meeting(options());
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
-    stage.all_layers_flow();
+    let stage = Stage::settled();
     stage.conference.reset_far_window();
     stage
 }
