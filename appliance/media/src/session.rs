@@ -2,6 +2,7 @@
 
 mod audio_sender;
 mod decoder;
+mod ended;
 mod gate;
 mod key_frames;
 mod payload;

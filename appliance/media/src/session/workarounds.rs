@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ended::take_away_ended_streams;
 use super::key_frames::KeyFrames;
 use crate::clock::now_ns;
 use crate::elements::BuildError;
@@ -106,7 +107,7 @@ pub fn apply(
         return Err(BuildError::GStreamer("this webrtcbin has no rtpbin inside".into()));
     };
     // Else every SSRC that ever arrived keeps its jitterbuffer and threads (§3.5).
-    rtpbin.set_property("autoremove", true);
+    take_away_ended_streams(&rtpbin);
     rtpbin.set_property("max-streams", MAX_STREAMS);
     ask_again_for_lost_packets(&rtpbin, &watched);
     route_key_frame_requests(&rtpbin, keys);
