@@ -4,6 +4,7 @@ use media_protocol::FromWorker;
 
 use crate::conference::{ConferenceEvent, Muted, ParticipantId};
 use crate::options::Equipment;
+use crate::remote::RemoteCommand;
 
 /// One input of [`crate::Room::handle`].
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +68,8 @@ pub enum RoomCommand {
     Stay,
     /// Volume of the loudspeaker, 0.0 to 1.0, linear; other values are brought into the range, NaN is ignored.
     SetVolume(f64),
+    /// What only somebody outside the room can want.
+    Remote(RemoteCommand),
 }
 
 /// Where a wish comes from.
@@ -135,6 +138,7 @@ impl std::fmt::Debug for RoomCommand {
             RoomCommand::Admit { admitted, .. } => write!(f, "Admit {{ admitted: {admitted} }}"),
             RoomCommand::Stay => f.write_str("Stay"),
             RoomCommand::SetVolume(volume) => write!(f, "SetVolume({volume})"),
+            RoomCommand::Remote(command) => f.debug_tuple("Remote").field(command).finish(),
         }
     }
 }

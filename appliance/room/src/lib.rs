@@ -9,6 +9,7 @@
 //! | [`outcome`] | how a meeting ended: names, exit codes |
 //! | [`input`], [`effect`] | what goes in, what comes out |
 //! | [`snapshot`] | the state as panel, fleet and terminal see it |
+//! | [`remote`] | what can be asked from outside the room |
 //! | [`state`] | the states and the table of transitions, and the picture drawn from it |
 //! | [`machine`] | [`Room`] itself |
 //! | [`words`] | everything people read, French and English |
@@ -19,6 +20,7 @@ pub mod input;
 pub mod machine;
 pub mod options;
 pub mod outcome;
+pub mod remote;
 pub mod snapshot;
 pub mod state;
 pub mod words;
@@ -28,6 +30,7 @@ pub use input::{JoinCommand, Origin, RoomCommand, RoomInput, WorkerInput};
 pub use machine::Room;
 pub use options::{ChatPolicy, Equipment, RECONNECTING, RoomOptions, Timing};
 pub use outcome::Outcome;
+pub use remote::{Bulletin, RemoteAct, RemoteCommand, Settings};
 pub use snapshot::{Countdown, DeviceStatus, Notice, OffReason, People, Person, RoomState, WaitingFor};
 pub use state::{State, Transition, Trigger};
 pub use words::Language;

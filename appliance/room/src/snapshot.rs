@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::conference::{ChatMessage, Device, JoinStep, Knocker, ParticipantId, Recording, WaitReason};
 use crate::outcome::Outcome;
+use crate::remote::{Bulletin, RemoteAct};
 use crate::state::State;
 
 /// The state of the room. Holds no participant's name, no address and no secret.
@@ -47,6 +48,10 @@ pub struct RoomState {
     pub recording: Recording,
     /// The box is in a side room of the meeting.
     pub side_room: bool,
+    /// Messages of those who run the boxes.
+    pub bulletins: Vec<Bulletin>,
+    /// The box shows which one it is.
+    pub located: bool,
     /// What people should know now; the most important one. The sentence stands in [`crate::words`].
     pub notice: Option<Notice>,
 }
@@ -153,6 +158,10 @@ pub enum Notice {
     MutedFromOutside(Device),
     /// Somebody outside the room asked for a device to be on, which only the room can do.
     OnlyInRoom(Device),
+    /// The meeting was joined from outside the room; microphone and camera are off.
+    JoinedFromOutside,
+    /// Something else is done from outside.
+    FromOutside(RemoteAct),
     /// The meeting was entered anew; microphone and camera are off.
     DevicesOffAfterRejoin,
     /// There is no such device to switch on.

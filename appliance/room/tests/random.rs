@@ -19,6 +19,7 @@ use room::conference::{
     WaitReason,
 };
 use room::state::{TRANSITIONS, transition};
+use room::{Bulletin, ChatPolicy, Language, RemoteAct, RemoteCommand, Settings};
 use room::{Equipment, Origin, Outcome, Room, RoomCommand, RoomInput, RoomOptions, State, Transition, WorkerInput};
 use witness::Witness;
 
@@ -239,7 +240,7 @@ impl Life {
 
     fn some_command(&mut self) -> RoomCommand {
         let (on, origin) = (self.chance.random_bool(0.7), self.some_origin());
-        match self.chance.random_range(0..16) {
+        match self.chance.random_range(0..18) {
             0 => join(origin, self.some_mute()),
             1 => RoomCommand::Leave,
             2 => RoomCommand::Password("p".into()),
@@ -248,7 +249,25 @@ impl Life {
             12 | 13 => RoomCommand::RaiseHand(on),
             14 => self.some_word(),
             15 => self.some_moderating(),
+            16 | 17 => RoomCommand::Remote(self.some_remote()),
             _ => RoomCommand::SetCamera { on, origin },
+        }
+    }
+
+    fn some_remote(&mut self) -> RemoteCommand {
+        match self.chance.random_range(0..5) {
+            0 => RemoteCommand::ShowBulletins(vec![Bulletin {
+                text: "Travaux".into(),
+                emergency: self.chance.random(),
+            }]),
+            1 => RemoteCommand::Locate(Duration::from_secs(self.chance.random_range(0..2000))),
+            2 => RemoteCommand::Announce(RemoteAct::ALL[self.chance.random_range(0..RemoteAct::ALL.len())]),
+            3 => RemoteCommand::SetVolume(self.chance.random_range(-1.0..2.0)),
+            _ => RemoteCommand::Settings(Settings {
+                language: Language::ALL[self.chance.random_range(0..2)],
+                chat: ChatPolicy::Public,
+                alone: Duration::from_secs(300),
+            }),
         }
     }
 

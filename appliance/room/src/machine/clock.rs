@@ -12,7 +12,7 @@ use crate::state::{State, Trigger};
 
 impl Room {
     /// Everything that may fall due.
-    pub(super) fn deadlines(&self) -> [Option<Instant>; 8] {
+    pub(super) fn deadlines(&self) -> [Option<Instant>; 9] {
         [
             self.state_limit().map(|(at, _)| at),
             self.carried_limit(),
@@ -21,6 +21,7 @@ impl Room {
             self.stage_change(),
             self.notice.as_ref().map(|(_, until)| *until),
             self.farewell_until,
+            self.located_until,
             self.talk_limit(),
         ]
     }
@@ -31,6 +32,9 @@ impl Room {
         }
         if self.farewell_until.is_some_and(|until| until <= now) {
             self.farewell_until = None;
+        }
+        if self.located_until.is_some_and(|until| until <= now) {
+            self.located_until = None;
         }
         if let Some(meeting) = &mut self.meeting {
             meeting

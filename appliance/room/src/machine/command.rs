@@ -14,6 +14,7 @@ impl Room {
     pub(super) fn on_command(&mut self, command: RoomCommand, now: Instant) {
         let origin = match &command {
             RoomCommand::SetMicrophone { origin, .. } | RoomCommand::SetCamera { origin, .. } => *origin,
+            RoomCommand::Remote(_) => Origin::Remote,
             _ => Origin::InRoom,
         };
         if origin == Origin::InRoom {
@@ -31,8 +32,8 @@ impl Room {
             RoomCommand::SetPassword(password) => self.moderate(ConferenceCommand::SetPassword(password), now),
             RoomCommand::Admit { who, admitted } => self.moderate(ConferenceCommand::Admit { who, admitted }, now),
             RoomCommand::Stay => {}
-            RoomCommand::SetVolume(volume) if volume.is_nan() => {}
-            RoomCommand::SetVolume(volume) => self.options.volume = volume.clamp(0.0, 1.0),
+            RoomCommand::SetVolume(volume) => self.set_volume(volume),
+            RoomCommand::Remote(command) => self.on_remote(command, now),
         }
     }
 
@@ -53,7 +54,9 @@ impl Room {
         self.outcome = None;
         self.farewell_until = None;
         let sources = self.sources();
-        self.meeting = Some(Meeting::new(join.name.clone(), sources, now));
+        let mut meeting = Meeting::new(join.name.clone(), sources, now);
+        meeting.from_outside = join.origin == Origin::Remote;
+        self.meeting = Some(meeting);
         let wishes = [
             (Device::Microphone, join.muted.audio),
             (Device::Camera, join.muted.video),

@@ -147,7 +147,11 @@ impl Room {
         // Said even if it is known: a word of ours may have been on its way while the participant entered.
         let say_muted = anew || meeting.announced != Muted::BOTH;
         meeting.announced = Muted::BOTH;
+        let from_outside = std::mem::take(&mut meeting.from_outside);
         self.milestone(Milestone::Joined);
+        if from_outside {
+            self.say(Notice::JoinedFromOutside, now);
+        }
         if say_muted {
             self.tell(ConferenceCommand::SetMuted(Muted::BOTH));
         }

@@ -41,6 +41,8 @@ pub(super) struct Meeting {
     /// What the conference was last told.
     pub sources: Sources,
     pub wish: ReceiveWish,
+    /// It was joined from outside the room, and nobody in it has been told yet.
+    pub from_outside: bool,
     /// Sources whose first picture in this session was told.
     pub first_frames: BTreeSet<String>,
     pub talk: Talk,
@@ -84,6 +86,7 @@ impl Meeting {
             wish: ReceiveWish::default(),
             first_frames: BTreeSet::new(),
             talk: Talk::new(now),
+            from_outside: false,
             departure: None,
         }
     }

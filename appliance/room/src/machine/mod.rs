@@ -12,6 +12,7 @@ mod output;
 mod people;
 mod permission;
 mod plan;
+mod remote;
 mod stage;
 mod talk;
 mod worker;
@@ -25,6 +26,7 @@ use crate::effect::{Effect, Milestone};
 use crate::input::RoomInput;
 use crate::options::RoomOptions;
 use crate::outcome::Outcome;
+use crate::remote::Bulletin;
 use crate::snapshot::{Countdown, Notice, OffReason, RoomState, WaitingFor};
 use crate::state::{State, Trigger, transition};
 use device::Switch;
@@ -52,6 +54,10 @@ pub struct Room {
     notice: Option<(Notice, Instant)>,
     /// Nobody else is here, and the box will leave so soon.
     countdown: Option<Countdown>,
+    /// What those who run the boxes have to say.
+    bulletins: Vec<Bulletin>,
+    /// Until when the box shows itself.
+    located_until: Option<Instant>,
     shown: Option<RoomState>,
     out: Outbox,
 }
@@ -73,6 +79,8 @@ impl Room {
             playback_fault: None,
             notice: None,
             countdown: None,
+            bulletins: Vec::new(),
+            located_until: None,
             shown: None,
             out: Outbox::default(),
         }

@@ -152,6 +152,8 @@ impl Room {
             protected: talk.and_then(|talk| talk.protected),
             recording: talk.map_or(Recording::default(), |talk| talk.recording),
             side_room: talk.is_some_and(|talk| talk.side_room.is_some()),
+            bulletins: self.bulletins.clone(),
+            located: self.located_until.is_some(),
             notice: self.current_notice(),
         }
     }

@@ -131,6 +131,12 @@ impl Room {
 
     /// The line over everything, if there is something to say.
     fn banner(&self) -> Option<String> {
+        let said = self.urgent_line().or_else(|| self.own_line());
+        said.or_else(|| self.bulletin(false))
+    }
+
+    /// What the room itself has to say.
+    fn own_line(&self) -> Option<String> {
         let language = self.options.language;
         let text = |words: words::Words| Some(words.line());
         let meeting = self.meeting.as_ref();

@@ -280,6 +280,13 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
     }
 }
 
+pub(super) const fn located() -> Words {
+    Words::new(
+        "This is the device",
+        "Support is looking for it; there is nothing to do.",
+    )
+}
+
 pub(super) const fn unnamed() -> &'static str {
     "No name"
 }

@@ -283,6 +283,13 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
     }
 }
 
+pub(super) const fn located() -> Words {
+    Words::new(
+        "C’est cet appareil",
+        "L’assistance le cherche\u{a0}; il n’y a rien à faire.",
+    )
+}
+
 pub(super) const fn unnamed() -> &'static str {
     "Sans nom"
 }

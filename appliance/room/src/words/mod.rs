@@ -180,6 +180,10 @@ in_language! {
     notice(notice: &Notice) -> Words
 }
 in_language! {
+    /// The box that is looked for.
+    located() -> Words
+}
+in_language! {
     /// In place of a name that somebody did not give.
     unnamed() -> &'static str
 }

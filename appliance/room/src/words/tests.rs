@@ -1,4 +1,5 @@
 use super::*;
+use crate::remote::RemoteAct;
 use crate::snapshot::Countdown;
 
 /// Every pair of a title and a sentence, the same in every language in the same order.
@@ -32,6 +33,7 @@ fn catalogue(language: Language) -> Vec<Words> {
     ];
     let mut notices = vec![
         Notice::DevicesOffAfterRejoin,
+        Notice::JoinedFromOutside,
         Notice::NoMeeting,
         Notice::Occupied,
         Notice::MediaRestarting,
@@ -48,12 +50,14 @@ fn catalogue(language: Language) -> Vec<Words> {
         Notice::MovedToRoom { side: true },
         Notice::MovedToRoom { side: false },
     ];
+    notices.extend(RemoteAct::ALL.map(Notice::FromOutside));
     notices.extend(Countdown::ALL.map(Notice::LeavingAlone));
     let mut all = vec![
         joining(language),
         reconnecting(language),
         moving(language),
         leaving(language),
+        located(language),
     ];
     all.extend(Outcome::ALL.map(|value| outcome(language, value)));
     all.extend(steps.map(|step| join_step(language, step)));

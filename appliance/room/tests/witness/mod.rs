@@ -130,6 +130,7 @@ impl Witness {
             RoomCommand::SetCamera { on, origin } => self.switch(1, *on, *origin),
             RoomCommand::Password(_)
             | RoomCommand::SetVolume(_)
+            | RoomCommand::Remote(_)
             | RoomCommand::RaiseHand(_)
             | RoomCommand::SetName(_)
             | RoomCommand::Say { .. }

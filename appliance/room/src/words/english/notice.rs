@@ -3,6 +3,7 @@
 use super::{device_fault, outcome};
 use crate::conference::Device;
 use crate::outcome::Outcome;
+use crate::remote::RemoteAct;
 use crate::snapshot::{Countdown, Notice};
 use crate::words::Words;
 
@@ -63,6 +64,22 @@ pub(in crate::words) const fn notice(notice: &Notice) -> Words {
         Notice::OnlyInRoom(Device::Camera) => Words::new(
             "Your camera is asked for",
             "Only you can switch it on, here in the room.",
+        ),
+        Notice::JoinedFromOutside => Words::new(
+            "Meeting joined remotely",
+            "Microphone and camera are off; only you can switch them on, here in the room.",
+        ),
+        Notice::FromOutside(RemoteAct::ScreenCapture) => Words::new(
+            "This screen has been copied",
+            "Support has asked for a picture of what is shown here; the room is neither seen nor heard.",
+        ),
+        Notice::FromOutside(RemoteAct::Restart) => Words::new(
+            "The device restarts",
+            "Support has asked for it; the device is back in about a minute.",
+        ),
+        Notice::FromOutside(RemoteAct::FactoryReset) => Words::new(
+            "The device forgets its settings",
+            "Support has asked for it; the device starts again as new.",
         ),
         Notice::DevicesOffAfterRejoin => Words::new(
             "Microphone and camera off",

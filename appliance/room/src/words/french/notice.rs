@@ -3,6 +3,7 @@
 use super::{device_fault, outcome};
 use crate::conference::Device;
 use crate::outcome::Outcome;
+use crate::remote::RemoteAct;
 use crate::snapshot::{Countdown, Notice};
 use crate::words::Words;
 
@@ -63,6 +64,22 @@ pub(in crate::words) const fn notice(notice: &Notice) -> Words {
         Notice::OnlyInRoom(Device::Camera) => Words::new(
             "On demande votre caméra",
             "Vous seuls pouvez l’allumer, ici, dans la salle.",
+        ),
+        Notice::JoinedFromOutside => Words::new(
+            "Réunion rejointe à distance",
+            "Le micro et la caméra sont éteints\u{a0}; vous seuls pouvez les allumer, ici, dans la salle.",
+        ),
+        Notice::FromOutside(RemoteAct::ScreenCapture) => Words::new(
+            "Cet écran a été copié",
+            "L’assistance a demandé une image de cet écran\u{a0}; la salle n’est ni vue ni entendue.",
+        ),
+        Notice::FromOutside(RemoteAct::Restart) => Words::new(
+            "L’appareil redémarre",
+            "L’assistance l’a demandé\u{a0}; l’appareil revient dans une minute environ.",
+        ),
+        Notice::FromOutside(RemoteAct::FactoryReset) => Words::new(
+            "L’appareil oublie ses réglages",
+            "L’assistance l’a demandé\u{a0}; l’appareil repart comme neuf.",
         ),
         Notice::DevicesOffAfterRejoin => Words::new(
             "Micro et caméra éteints",

@@ -1,0 +1,131 @@
+//! Stories of what is asked from outside the room, besides joining and switching off.
+#![allow(clippy::unwrap_used, reason = "a test that meets nothing shall stop")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use room::remote::MAX_LOCATE;
+use room::{Bulletin, ChatPolicy, Language, Notice, Origin, RemoteAct, RemoteCommand, RoomCommand, Settings};
+
+fn remote(story: &mut Story, command: RemoteCommand) {
+    story.command(RoomCommand::Remote(command));
+}
+
+fn bulletin(text: &str, emergency: bool) -> Bulletin {
+    Bulletin {
+        text: text.into(),
+        emergency,
+    }
+}
+
+fn banner(story: &Story) -> Option<&str> {
+    story.plan().wall.as_ref()?.banner.as_deref()
+}
+
+#[test]
+fn an_emergency_is_on_the_wall_of_an_empty_room_and_over_everything_in_a_meeting() {
+    let mut story = Story::idle();
+    assert_eq!(story.plan().wall, None);
+    let all = vec![
+        bulletin("Réseau coupé à 18 h", false),
+        bulletin("Évacuez par le nord", true),
+    ];
+    remote(&mut story, RemoteCommand::ShowBulletins(all.clone()));
+    assert_eq!(banner(&story), Some("Évacuez par le nord"));
+    story.command(join(Origin::InRoom, ALL_ON));
+    assert_eq!(banner(&story), Some("Évacuez par le nord"));
+    assert_eq!(story.state().bulletins, all);
+    remote(&mut story, RemoteCommand::ShowBulletins(vec![]));
+    assert_ne!(banner(&story), Some("Évacuez par le nord"));
+}
+
+#[test]
+fn a_line_of_maintenance_waits_until_nothing_else_is_to_be_said() {
+    let mut story = Story::in_meeting();
+    story.conference(room::conference::ConferenceEvent::Participants(vec![person("a")]));
+    remote(
+        &mut story,
+        RemoteCommand::ShowBulletins(vec![bulletin("Travaux à 18 h", false)]),
+    );
+    assert_eq!(banner(&story), Some("Travaux à 18 h"));
+    remote(&mut story, RemoteCommand::Announce(RemoteAct::ScreenCapture));
+    assert_eq!(
+        story.state().notice,
+        Some(Notice::FromOutside(RemoteAct::ScreenCapture))
+    );
+    assert_ne!(banner(&story), Some("Travaux à 18 h"));
+    story.pass_time(Duration::from_secs(11));
+    assert_eq!(banner(&story), Some("Travaux à 18 h"));
+}
+
+#[test]
+fn a_bulletin_is_cut_where_it_would_hide_the_meeting_and_blank_ones_show_nothing() {
+    let mut story = Story::idle();
+    remote(
+        &mut story,
+        RemoteCommand::ShowBulletins(vec![bulletin(&"é".repeat(5000), true)]),
+    );
+    assert_eq!(banner(&story).map(|text| text.chars().count()), Some(500));
+    remote(&mut story, RemoteCommand::ShowBulletins(vec![bulletin(" \n", true)]));
+    assert_eq!(story.plan().wall, None);
+}
+
+#[test]
+fn the_box_that_is_looked_for_shows_itself_for_a_while() {
+    let mut story = Story::idle();
+    remote(&mut story, RemoteCommand::Locate(Duration::from_secs(30)));
+    assert!(banner(&story).unwrap().starts_with("C’est cet appareil"));
+    assert!(story.state().located);
+    story.pass_time(Duration::from_secs(31));
+    assert_eq!(story.plan().wall, None);
+    remote(&mut story, RemoteCommand::Locate(Duration::MAX));
+    story.pass_time(MAX_LOCATE + Duration::from_secs(1));
+    assert!(!story.state().located);
+}
+
+#[test]
+fn who_is_joined_from_outside_is_told_so_when_the_meeting_opens() {
+    let mut story = Story::idle();
+    story.command(join(Origin::Remote, ALL_ON));
+    story.pass_time(Duration::from_secs(30));
+    story.conference(joined());
+    assert_eq!(story.state().notice, Some(Notice::JoinedFromOutside));
+    let mut here = Story::idle();
+    here.command(join(Origin::InRoom, ALL_ON));
+    here.conference(joined());
+    assert_ne!(here.state().notice, Some(Notice::JoinedFromOutside));
+}
+
+#[test]
+fn nothing_from_outside_counts_as_people_in_the_room() {
+    let mut story = Story::in_meeting();
+    story.conference(room::conference::ConferenceEvent::Participants(vec![person("a")]));
+    story.conference(room::conference::ConferenceEvent::Participants(vec![]));
+    story.pass_time(Duration::from_secs(299));
+    remote(&mut story, RemoteCommand::SetVolume(0.5));
+    story.pass_time(Duration::from_secs(2));
+    assert_eq!(
+        story.state().state,
+        room::State::Leaving,
+        "the box leaves an empty meeting"
+    );
+    assert!((story.state().volume - 0.5).abs() < f64::EPSILON);
+}
+
+#[test]
+fn settings_are_lived_by_at_once() {
+    let mut story = Story::in_meeting();
+    story.conference(room::conference::ConferenceEvent::Participants(vec![person("a")]));
+    story.conference(room::conference::ConferenceEvent::Participants(vec![]));
+    let settings = Settings {
+        language: Language::English,
+        chat: ChatPolicy::Nothing,
+        alone: Duration::from_secs(60),
+    };
+    remote(&mut story, RemoteCommand::Settings(settings));
+    assert!(banner(&story).unwrap().contains("alone"), "{:?}", banner(&story));
+    story.pass_time(Duration::from_secs(61));
+    assert_ne!(story.state().state, room::State::InMeeting);
+}
