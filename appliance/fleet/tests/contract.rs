@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use fleet::contract::{
     Answer, Channel, Code, Command, Configuration, ConfigurationReport, Event, Message, Metadata, Notice, Presence,
-    Refusal, State, Telemetry, Update, UpdateReport,
+    Refusal, Settings, State, Telemetry, Update, UpdateReport,
 };
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
@@ -34,7 +34,11 @@ fn read(channel: &Channel, text: &[u8]) -> Result<Value, Refusal> {
         }
         Channel::Meta => same::<Metadata>(text, channel),
         Channel::State(_) => same::<State>(text, channel),
-        Channel::ConfigDesired => same::<Configuration>(text, channel),
+        Channel::ConfigDesired => {
+            let document = Message::<Configuration>::parse(text, channel.rules().max_bytes)?;
+            assert!(Settings::parse(&document.body.cfg).is_ok(), "settings that a box takes");
+            same::<Configuration>(text, channel)
+        }
         Channel::ConfigReported => same::<ConfigurationReport>(text, channel),
         Channel::UpdateDesired => same::<Update>(text, channel),
         Channel::UpdateReported => same::<UpdateReport>(text, channel),
@@ -172,6 +176,7 @@ fn the_schemas_in_the_repository_are_those_of_the_code() {
         ("metadata", schema::<Message<Metadata>>()),
         ("notice", schema::<Message<Notice>>()),
         ("presence", schema::<Presence>()),
+        ("settings", schema::<Settings>()),
         ("state", schema::<Message<State>>()),
         ("telemetry", schema::<Message<Telemetry>>()),
         ("update", schema::<Message<Update>>()),
