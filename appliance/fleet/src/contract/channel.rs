@@ -114,6 +114,18 @@ impl Channel {
         topic
     }
 
+    /// What the channels of one `seq` have in common.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        match self {
+            Channel::ConfigDesired => "config/desired",
+            Channel::ConfigReported => "config/reported",
+            Channel::UpdateDesired => "update/desired",
+            Channel::UpdateReported => "update/reported",
+            other => other.words().0,
+        }
+    }
+
     fn words(&self) -> (&'static str, Option<&str>) {
         match self {
             Channel::Online => ("online", None),

@@ -1,0 +1,216 @@
+//! The life of the connection: when to try, what number it has, when it counts as stable.
+
+use std::time::Duration;
+
+use super::context::{Context, encoded};
+use super::output::{Connect, Output, Record, Will};
+use super::writer::Then;
+use crate::contract::{Channel, Offline, OfflineReason, VERSION};
+
+/// Of [`Record`]: the number of the last connection.
+pub const SID: &str = "sid";
+/// Of [`Record`]: over how many milliseconds the fleet spreads connections.
+pub const SPREAD: &str = "spread";
+/// Waits grow up to this, or to the spread where that is more.
+const LONGEST_MS: u64 = 300_000;
+/// No spread is longer, however busy brokers are.
+const WIDEST_MS: u64 = 3_600_000;
+/// So much, at least, is the base of what grows.
+const SHORTEST_MS: u64 = 1_000;
+/// A connection of that age has proved itself.
+const STABLE_MS: u64 = 300_000;
+/// A trial of network settings has no time to wait.
+const TRIAL_MS: u64 = 10_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Waiting {
+        until_ms: u64,
+    },
+    /// The number is being written.
+    Numbering,
+    Connecting,
+    Connected {
+        since_ms: u64,
+    },
+    /// DISCONNECT is said.
+    Closing,
+    Stopped,
+}
+
+/// The connection.
+#[derive(Debug)]
+pub struct Connection {
+    phase: Phase,
+    sid: u64,
+    spread_ms: u64,
+    /// Attempts since the last stable connection.
+    attempts: u32,
+    /// Brokers that were busy since then.
+    busy: u32,
+    /// Network settings are on trial: hurry.
+    pub trial: bool,
+}
+
+impl Connection {
+    /// Waits for its first attempt.
+    pub fn new(sid: u64, spread_ms: u64, cx: &mut Context) -> Self {
+        let mut connection = Self {
+            phase: Phase::Connecting,
+            sid,
+            spread_ms,
+            attempts: 0,
+            busy: 0,
+            trial: false,
+        };
+        connection.wait(cx);
+        connection
+    }
+
+    /// The fleet spreads its connections over another time.
+    pub fn spread(&mut self, spread: Duration) -> Record {
+        self.spread_ms = u64::try_from(spread.as_millis()).unwrap_or(WIDEST_MS).min(WIDEST_MS);
+        Record {
+            key: SPREAD.into(),
+            value: Some(self.spread_ms.to_string().into_bytes()),
+        }
+    }
+
+    pub fn sid(&self) -> u64 {
+        self.sid
+    }
+
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Connected { .. })
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.phase == Phase::Stopped
+    }
+
+    /// The longest wait of the next attempt (`specs/fleet-mqtt.md §1`, Reconnect).
+    fn window_ms(&self) -> u64 {
+        let spread = (self.spread_ms << self.busy.min(12)).min(WIDEST_MS);
+        let window = match self.attempts {
+            0 => spread,
+            n => (spread.max(SHORTEST_MS) << n.min(12)).min(LONGEST_MS.max(spread)),
+        };
+        if self.trial {
+            window.clamp(SHORTEST_MS, TRIAL_MS)
+        } else {
+            window
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Context) {
+        let wait_ms = cx.up_to(self.window_ms());
+        self.phase = Phase::Waiting {
+            until_ms: cx.now.up_ms + wait_ms,
+        };
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, cx: &mut Context) {
+        match self.phase {
+            Phase::Waiting { until_ms } if until_ms <= cx.now.up_ms => {
+                self.sid += 1;
+                self.phase = Phase::Numbering;
+                let number = Record {
+                    key: SID.into(),
+                    value: Some(self.sid.to_string().into_bytes()),
+                };
+                cx.writer.write([number], Then::Connect);
+            }
+            Phase::Connected { since_ms } if cx.now.up_ms >= since_ms + STABLE_MS => {
+                self.attempts = 0;
+                self.busy = 0;
+            }
+            _ => {}
+        }
+    }
+
+    /// The number is on disk.
+    pub fn numbered(&mut self, cx: &mut Context) {
+        if self.phase != Phase::Numbering {
+            return;
+        }
+        self.phase = Phase::Connecting;
+        let payload = encoded(&self.offline(OfflineReason::Lost));
+        let connect = Connect {
+            client: cx.settings.device.to_string(),
+            will: Will {
+                topic: cx.topic(&Channel::Online),
+                payload,
+            },
+        };
+        cx.output(Output::Connect(connect));
+    }
+
+    /// The end of this connection.
+    pub fn offline(&self, reason: OfflineReason) -> Offline {
+        Offline {
+            v: VERSION,
+            online: false,
+            sid: self.sid,
+            reason,
+        }
+    }
+
+    /// False when nobody waited for that.
+    pub fn connected(&mut self, cx: &Context) -> bool {
+        let expected = self.phase == Phase::Connecting;
+        if expected {
+            self.phase = Phase::Connected { since_ms: cx.now.up_ms };
+        }
+        expected
+    }
+
+    /// The attempt came to nothing.
+    pub fn failed(&mut self, busy: bool, cx: &mut Context) {
+        if self.phase == Phase::Connecting {
+            self.attempts = self.attempts.saturating_add(1);
+            self.busy = self.busy.saturating_add(u32::from(busy));
+            self.wait(cx);
+        }
+    }
+
+    /// The connection is over. False when there was none.
+    pub fn lost(&mut self, cx: &mut Context) -> bool {
+        let was = matches!(self.phase, Phase::Connected { .. } | Phase::Connecting | Phase::Closing);
+        if let Phase::Connected { since_ms } = self.phase {
+            if cx.now.up_ms >= since_ms + STABLE_MS {
+                (self.attempts, self.busy) = (0, 0);
+            } else {
+                self.attempts = self.attempts.saturating_add(1);
+            }
+        }
+        if was {
+            self.wait(cx);
+        }
+        was
+    }
+
+    /// Ends the connection to come back at once: over another network, for example.
+    pub fn renew(&mut self, cx: &mut Context) {
+        match self.phase {
+            Phase::Connected { .. } => {
+                self.phase = Phase::Closing;
+                cx.output(Output::Disconnect);
+            }
+            Phase::Waiting { .. } => self.wait(cx),
+            _ => {}
+        }
+    }
+
+    /// No attempt any more.
+    pub fn stop(&mut self) {
+        self.phase = Phase::Stopped;
+    }
+
+    pub fn next_deadline(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Waiting { until_ms } => Some(until_ms),
+            _ => None,
+        }
+    }
+}

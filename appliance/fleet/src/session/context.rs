@@ -1,0 +1,101 @@
+//! What every part of a session needs: the time, chance, stamps for messages, and the way out.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde::Serialize;
+use ulid::Ulid;
+
+use super::output::Output;
+use super::settings::{Now, Settings, Token};
+use super::writer::Writer;
+use crate::contract::{Channel, Clock, Envelope, Id, Message, VERSION};
+
+/// Shared by the parts of a session.
+pub struct Context {
+    pub settings: Settings,
+    pub chance: StdRng,
+    pub now: Now,
+    pub writer: Writer,
+    pub outputs: VecDeque<Output>,
+    tokens: u64,
+    /// Messages of each topic family since the start.
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Context {
+    pub fn new(settings: Settings, chance: StdRng, now: Now) -> Self {
+        Self {
+            settings,
+            chance,
+            now,
+            writer: Writer::default(),
+            outputs: VecDeque::new(),
+            tokens: 0,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    pub fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub fn token(&mut self) -> Token {
+        self.tokens += 1;
+        Token(self.tokens)
+    }
+
+    /// From zero to this.
+    pub fn up_to(&mut self, most_ms: u64) -> u64 {
+        self.chance.random_range(0..=most_ms)
+    }
+
+    /// The time of day when it can be trusted.
+    pub fn trusted(&self) -> Option<Timestamp> {
+        self.now.wall.filter(|_| self.now.clock == Clock::Sync)
+    }
+
+    /// When a moment of the day comes, as far as one can tell now; none: nobody knows.
+    pub fn up_ms_at(&self, moment: Timestamp) -> Option<u64> {
+        let left = self.now.wall?.until(moment).ok()?.total(jiff::Unit::Millisecond).ok()?;
+        Some(self.now.up_ms.saturating_add(left.max(0.0) as u64))
+    }
+
+    /// A message of this channel, born now.
+    pub fn message<T: Serialize>(&mut self, channel: &Channel, body: T) -> Message<T> {
+        let count = self.counts.entry(channel.family()).or_default();
+        *count += 1;
+        let seq = *count;
+        let ts = self.now.wall.unwrap_or(Timestamp::UNIX_EPOCH);
+        let born_ms = u64::try_from(ts.as_millisecond()).unwrap_or(0);
+        Message {
+            envelope: Envelope {
+                v: VERSION,
+                id: Id(Ulid::from_parts(born_ms, self.chance.random::<u128>())),
+                ts,
+                clk: if self.now.wall.is_some() {
+                    self.now.clock
+                } else {
+                    Clock::None
+                },
+                boot: self.settings.boot.clone(),
+                up_ms: self.now.up_ms,
+                seq,
+            },
+            body,
+        }
+    }
+
+    /// Where the box publishes on this channel.
+    pub fn topic(&self, channel: &Channel) -> String {
+        channel.topic(&self.settings.tenant, &self.settings.device)
+    }
+}
+
+/// As it goes over the wire.
+pub fn encoded<T: Serialize>(document: &T) -> Vec<u8> {
+    // Strings as keys and finite numbers: nothing in it can fail.
+    serde_json::to_vec(document).unwrap_or_default()
+}

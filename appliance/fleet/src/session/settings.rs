@@ -1,0 +1,76 @@
+//! What a session is born with.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::contract::{Clock, Code, CommandName, DeviceId, Metadata, OnlineReason, Tenant};
+
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since this start of the box; never goes back, and counts while the machine sleeps.
+    pub up_ms: u64,
+    /// The time of day, where there is a clock.
+    pub wall: Option<Timestamp>,
+    /// What that is worth.
+    pub clock: Clock,
+}
+
+/// Ties an answer to its question: a publication to its PUBACK, records to the word of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub u64);
+
+/// Ties a PUBACK to the message that it is for. The link chooses it; within a connection it is unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Receipt(pub u64);
+
+/// Who the box is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Its organisation.
+    pub tenant: Tenant,
+    /// Its name.
+    pub device: DeviceId,
+    /// Changes at each start; 8 to 36 characters.
+    pub boot: String,
+    /// Why it starts: [`OnlineReason::Boot`] or [`OnlineReason::Update`].
+    pub reason: OnlineReason,
+    /// What it is. Commands that do not stand in it are refused.
+    pub metadata: Metadata,
+    /// Over how long connections are spread, as long as the fleet has said nothing.
+    pub spread: Duration,
+}
+
+impl Settings {
+    /// [`Settings::spread`], where nobody has measured.
+    pub const SPREAD: Duration = Duration::from_secs(30);
+}
+
+/// What a signer may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// `configure`: `config/desired`.
+    Configure,
+    /// `update`: `update/desired`.
+    Update,
+    /// `notice`: `notice` of a box.
+    Notice,
+    /// `notice` for the whole tenant: a signer of one site may not.
+    NoticeAll,
+    /// `command:NAME`.
+    Command(CommandName),
+}
+
+/// Knows whose word counts. A signed document is a JWS (RFC 7515) around its exact bytes.
+pub trait Verifier: Send + Sync {
+    /// The document in a signed payload, whoever signed it; none: the payload is no signed document.
+    fn document(&self, payload: &[u8]) -> Option<Vec<u8>>;
+
+    /// Who signed that document, if that signature holds and its scope (tenant, site, verb) includes this box. Certificates
+    /// of signers are judged by `now`, as far as its clock can be trusted.
+    ///
+    /// # Errors
+    /// [`Code::BadSignature`]; [`Code::NotAuthorised`]: outside its scope; [`Code::Expired`].
+    fn verify(&self, payload: &[u8], verb: Verb, now: &Now) -> Result<String, Code>;
+}
