@@ -69,6 +69,10 @@ name!(
     Tenant, "a tenant", 1, 36, "^[a-z0-9-]{1,36}$"
 );
 name!(
+    /// Where boxes stand together: a building, a campus. OU in their certificates.
+    Site, "a site", 1, 36, "^[a-z0-9-]{1,36}$"
+);
+name!(
     /// A box: `{d}` in topics, CN in its certificate and MQTT client id.
     DeviceId, "a device", 8, 36, "^[a-z0-9-]{8,36}$"
 );
