@@ -16,6 +16,7 @@ mod settings;
 mod signature;
 mod state;
 mod telemetry;
+mod trust;
 mod update;
 
 pub use channel::{Channel, Direction, Rules, TopicError};
@@ -36,4 +37,5 @@ pub use settings::Settings;
 pub use signature::{MAX_CHAIN, SignatureError, Signer, UncheckedDocument, is_p256, key_id, max_signed_bytes};
 pub use state::{State, StatePart};
 pub use telemetry::{Telemetry, TelemetryStream};
+pub use trust::{TrustDocument, TrustDocumentError};
 pub use update::{Phase, Update, UpdateReport, Window};

@@ -12,6 +12,7 @@ use url::Url;
 use super::code::Code;
 use super::configuration::ConfigurationError;
 use super::json;
+use super::trust::TrustDocument;
 
 /// Longest name of a room, characters.
 const MAX_NAME: usize = 100;
@@ -30,6 +31,9 @@ pub struct Settings {
     pub net: Net,
     /// The connection to the fleet.
     pub fleet: Fleet,
+    /// The roots that the box trusts; none: those that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<TrustDocument>,
     /// Sections that this release does not know, kept as they are.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
@@ -138,9 +142,10 @@ impl Settings {
             av: section(cfg, "av", &mut errors),
             net: section(cfg, "net", &mut errors),
             fleet: section(cfg, "fleet", &mut errors),
+            trust: section(cfg, "trust", &mut errors),
             other: cfg
                 .iter()
-                .filter(|(name, _)| !["room", "jitsi", "av", "net", "fleet"].contains(&name.as_str()))
+                .filter(|(name, _)| !["room", "jitsi", "av", "net", "fleet", "trust"].contains(&name.as_str()))
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
         };
@@ -191,6 +196,9 @@ impl Settings {
             );
             let good = proxy.scheme() == "http" && proxy.has_host();
             must("/net/proxy", good, "http://HOST:PORT");
+        }
+        if let Some(Err(error)) = self.trust.as_ref().map(TrustDocument::certificates) {
+            must(&format!("/trust{}", error.pointer), false, error.message);
         }
         let spread = self.fleet.reconnect_spread_s;
         must(
@@ -259,6 +267,7 @@ mod tests {
             "av": {"volume": "loud"},
             "net": {"proxy": "http://user:secret@proxy.example:3128"},
             "fleet": {"reconnect_spread_s": 100_000},
+            "trust": {"roots": ["MIIB"]},
         });
         let places = [
             "/av/volume",
@@ -267,6 +276,7 @@ mod tests {
             "/jitsi/url",
             "/jitsi/hosts/1",
             "/net/proxy",
+            "/trust/roots/0",
             "/fleet/reconnect_spread_s",
         ];
         assert_eq!(parse(&cfg), Err(places.map(String::from).to_vec()));

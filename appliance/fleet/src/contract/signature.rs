@@ -40,7 +40,10 @@ pub enum SignatureError {
     /// No JWS of ours.
     #[error("no signed document: {0}")]
     Malformed(String),
-    /// No trusted root is behind the certificate, or its time is over or has not come.
+    /// A certificate's time is over or has not come.
+    #[error("the signer's certificate is out of its time: {0}")]
+    OutOfTime(String),
+    /// No trusted root is behind the certificate.
     #[error("the signer is not trusted: {0}")]
     Untrusted(String),
     /// The signature is not the signer's, or not of these bytes.
@@ -64,6 +67,7 @@ impl SignatureError {
         match self {
             SignatureError::TooLarge => Code::TooLarge,
             SignatureError::Elsewhere | SignatureError::OutOfScope => Code::NotAuthorised,
+            SignatureError::OutOfTime(_) => Code::Expired,
             SignatureError::Library(_) => Code::Internal,
             SignatureError::Malformed(_) | SignatureError::Untrusted(_) | SignatureError::Wrong => Code::BadSignature,
         }

@@ -30,7 +30,7 @@ use connection::Connection;
 use context::Context;
 pub use input::{Input, Received, Reply};
 pub use output::{Connect, Execution, Output, Publication, Record, Scope, Will};
-pub use settings::{Now, Receipt, Settings, Token, Verb, Verifier};
+pub use settings::{Now, Receipt, Settings, Token, Verifier};
 use writer::Then;
 
 use crate::contract::Channel;

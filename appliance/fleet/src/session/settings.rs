@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::contract::{Clock, Code, CommandName, DeviceId, Metadata, OnlineReason, Tenant};
+use crate::contract::{Clock, Code, DeviceId, Metadata, OnlineReason, Tenant, Verb};
 
 /// What time it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,21 +45,6 @@ pub struct Settings {
 impl Settings {
     /// [`Settings::spread`], where nobody has measured.
     pub const SPREAD: Duration = Duration::from_secs(30);
-}
-
-/// What a signer may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// `configure`: `config/desired`.
-    Configure,
-    /// `update`: `update/desired`.
-    Update,
-    /// `notice`: `notice` of a box.
-    Notice,
-    /// `notice` for the whole tenant: a signer of one site may not.
-    NoticeAll,
-    /// `command:NAME`.
-    Command(CommandName),
 }
 
 /// Knows whose word counts. A signed document is a JWS (RFC 7515) around its exact bytes.

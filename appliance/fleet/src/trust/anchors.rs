@@ -16,6 +16,10 @@ pub const MAX_ROOTS: usize = 8;
 /// OpenSSL's security level of certificates: keys and hashes of 112 bits and more, no SHA-1.
 const LEVEL: i32 = 2;
 
+/// `X509_V_ERR_CERT_NOT_YET_VALID` and `X509_V_ERR_CERT_HAS_EXPIRED` (openssl-verify(1)).
+const NOT_YET_VALID: i32 = 9;
+const HAS_EXPIRED: i32 = 10;
+
 /// Why a set of roots is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnchorError {
@@ -101,7 +105,7 @@ impl Anchors {
     /// then times are not looked at. `purpose`: what the certificate must be allowed to be used for.
     ///
     /// # Errors
-    /// [`SignatureError::Untrusted`].
+    /// [`SignatureError::Untrusted`], [`SignatureError::OutOfTime`].
     pub fn path(
         &self,
         leaf: &X509Ref,
@@ -135,10 +139,10 @@ impl Anchors {
             let path = context.chain().into_iter().flatten().map(X509Ref::to_owned);
             Ok((good, context.error(), path.collect()))
         })?;
-        if good {
-            Ok(path)
-        } else {
-            Err(SignatureError::Untrusted(why.error_string().to_owned()))
+        match (good, why.as_raw()) {
+            (true, _) => Ok(path),
+            (false, HAS_EXPIRED | NOT_YET_VALID) => Err(SignatureError::OutOfTime(why.error_string().to_owned())),
+            (false, _) => Err(SignatureError::Untrusted(why.error_string().to_owned())),
         }
     }
 }

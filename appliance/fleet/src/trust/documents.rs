@@ -61,7 +61,7 @@ impl TrustedDocuments {
 }
 
 /// What a certificate grants. What this release does not understand grants nothing.
-fn grants(certificate: &X509Ref) -> Vec<Grant> {
+pub(super) fn grants(certificate: &X509Ref) -> Vec<Grant> {
     let names = certificate.subject_alt_names();
     let uris = names.iter().flatten();
     uris.filter_map(|name| name.uri()?.parse().ok()).collect()
