@@ -69,6 +69,7 @@ pub const TABLE: &[Package] = &[
     package("prosody", "the XMPP server of the conference in a box"),
     package("chromium", "the web client in the meeting"),
     program("npm", "brings the web client's library"),
+    package("mosquitto", "the MQTT broker of the fleet"),
     package("coturn", "the TURN server of the closed networks"),
     package("iproute2", "the closed networks: namespaces, addresses, routes"),
     package("nftables", "the closed networks: no UDP"),
@@ -141,9 +142,11 @@ pub fn install() -> Result<(), String> {
     if !run(&root, &command) {
         return Err(failed("the packages could not be installed"));
     }
-    if missing.contains(&"prosody") && std::path::Path::new("/run/systemd/system").exists() {
-        println!("packages: the system's own Prosody service is switched off again; the demo starts its own");
-        run(&root, &["systemctl", "disable", "--now", "prosody"]);
+    for service in ["prosody", "mosquitto"] {
+        if missing.contains(&service) && std::path::Path::new("/run/systemd/system").exists() {
+            println!("packages: the system's own {service} service is switched off again; the tests start their own");
+            run(&root, &["systemctl", "disable", "--now", service]);
+        }
     }
     match missing_here()?.as_slice() {
         [] => Ok(()),

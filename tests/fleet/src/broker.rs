@@ -1,0 +1,335 @@
+//! Debian's Mosquitto, as `provisioning/access` configures it, on loopback.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use access::User;
+use access::mosquitto::{self, BOXES, CLAIMS, Listener, STAFF};
+use fleet::contract::{DeviceId, Tenant};
+use fleet::link::{Endpoint, Identity, Limits, Target, Trust, context};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Error;
+use crate::authority::Authority;
+
+/// Where Debian puts it.
+const PROGRAM: &str = "/usr/sbin/mosquitto";
+/// For its start.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// In the broker's certificate, beside 127.0.0.1.
+const HOST: &str = "localhost";
+
+/// Which of its doors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// For boxes.
+    Boxes,
+    /// For boxes that have no certificate yet.
+    Claims,
+    /// For people and programs.
+    Staff,
+}
+
+/// A broker with authorities for each of its doors.
+pub struct Broker {
+    folder: tempfile::TempDir,
+    process: Option<Child>,
+    settings: mosquitto::Broker,
+    servers: Authority,
+    boxes: Authority,
+    claims: Authority,
+    staff: Authority,
+}
+
+fn free_port() -> Result<u16, Error> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn own_user() -> Result<String, Error> {
+    let id = Command::new("id").arg("-un").output()?;
+    Ok(String::from_utf8(id.stdout)?.trim().to_owned())
+}
+
+impl Broker {
+    /// Starts one that knows these users.
+    ///
+    /// # Errors
+    /// Mosquitto is not installed or does not start; what it said is in the sentence.
+    pub fn start(users: &[User]) -> Result<Self, Error> {
+        let folder = tempfile::tempdir()?;
+        let [servers, boxes, claims, staff] = ["servers", "boxes", "claims", "staff"].map(Authority::new);
+        let (servers, boxes, claims, staff) = (servers?, boxes?, claims?, staff?);
+        let at = |name: &str| folder.path().join(name);
+        let server = servers.server(HOST, (-1, 1))?;
+        fs::write(at("server.pem"), pem(&server)?)?;
+        fs::write(at("server.key"), server.key.private_key_to_pem_pkcs8()?)?;
+        let listener = |authority: &Authority, name: &str| -> Result<Listener, Error> {
+            fs::write(at(name), authority.certificate().to_pem()?)?;
+            Ok(Listener {
+                port: free_port()?,
+                address: Some("127.0.0.1".into()),
+                authority: at(name),
+            })
+        };
+        let settings = mosquitto::Broker {
+            folder: folder.path().into(),
+            data: folder.path().into(),
+            certificate: at("server.pem"),
+            key: at("server.key"),
+            boxes: listener(&boxes, "boxes.pem")?,
+            claims: Some(listener(&claims, "claims.pem")?),
+            staff: listener(&staff, "staff.pem")?,
+            user: Some(own_user()?),
+        };
+        let mut broker = Self {
+            folder,
+            process: None,
+            settings,
+            servers,
+            boxes,
+            claims,
+            staff,
+        };
+        broker.write_lists(users)?;
+        fs::write(broker.at("mosquitto.conf"), broker.settings.configuration())?;
+        broker.run()?;
+        Ok(broker)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The authority of a door.
+    #[must_use]
+    pub fn authority(&self, door: Door) -> &Authority {
+        match door {
+            Door::Boxes => &self.boxes,
+            Door::Claims => &self.claims,
+            Door::Staff => &self.staff,
+        }
+    }
+
+    /// The authority of its own certificate.
+    #[must_use]
+    pub fn servers(&self) -> &Authority {
+        &self.servers
+    }
+
+    fn write_lists(&self, users: &[User]) -> Result<(), Error> {
+        let (boxes, staff): (Vec<&User>, Vec<&User>) = users.iter().partition(|user| matches!(user, User::Box { .. }));
+        for (name, text) in [
+            (BOXES, mosquitto::list(boxes)),
+            (STAFF, mosquitto::list(staff)),
+            (CLAIMS, mosquitto::claims()),
+        ] {
+            // Mosquitto may read at any moment.
+            fs::write(self.at("new.acl"), text)?;
+            fs::rename(self.at("new.acl"), self.at(name))?;
+        }
+        Ok(())
+    }
+
+    /// Knows these users and no others from now on; who is connected stays.
+    ///
+    /// # Errors
+    /// Files, or it does not run.
+    pub fn know(&self, users: &[User]) -> Result<(), Error> {
+        self.write_lists(users)?;
+        Ok(kill_process(self.pid()?, Signal::HUP)?)
+    }
+
+    fn pid(&self) -> Result<Pid, Error> {
+        let process = self.process.as_ref().ok_or("the broker does not run")?;
+        Ok(i32::try_from(process.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or("no process")?)
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.at("mosquitto.log"))?;
+        let mut process = Command::new(PROGRAM)
+            .arg("-c")
+            .arg(self.at("mosquitto.conf"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("{PROGRAM}: {error}; `cargo lab packages --install` installs it"))?;
+        let begun = Instant::now();
+        loop {
+            if std::net::TcpStream::connect(("127.0.0.1", self.settings.staff.port)).is_ok() {
+                self.process = Some(process);
+                return Ok(());
+            }
+            if let Some(status) = process.try_wait()? {
+                let said = fs::read_to_string(self.at("mosquitto.log"))?;
+                return Err(format!("the broker ended with {status}: {said}").into());
+            }
+            if begun.elapsed() > PATIENCE {
+                process.kill()?;
+                process.wait()?;
+                return Err("the broker does not answer".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        kill_process(self.pid()?, Signal::KILL)?;
+        if let Some(mut process) = self.process.take() {
+            process.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Ends it properly: it saves its database.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn stop(&mut self) -> Result<(), Error> {
+        kill_process(self.pid()?, Signal::TERM)?;
+        if let Some(mut process) = self.process.take() {
+            process.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Saves its database now.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn save(&self) -> Result<(), Error> {
+        Ok(kill_process(self.pid()?, Signal::USR1)?)
+    }
+
+    /// On the same ports, with what it had saved.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_again(&mut self) -> Result<(), Error> {
+        self.run()
+    }
+
+    /// Loses everything that it had saved. It must not run.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn forget(&self) -> Result<(), Error> {
+        match fs::remove_file(self.at("mosquitto.db")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Resident memory, bytes.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn memory(&self) -> Result<u64, Error> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .ok_or("no VmRSS")?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// What it said.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn log(&self) -> Result<String, Error> {
+        Ok(fs::read_to_string(self.at("mosquitto.log"))?)
+    }
+
+    /// TCP port of a door.
+    #[must_use]
+    pub fn port(&self, door: Door) -> u16 {
+        match door {
+            Door::Boxes => self.settings.boxes.port,
+            Door::Claims => self.settings.claims.as_ref().map_or(0, |claims| claims.port),
+            Door::Staff => self.settings.staff.port,
+        }
+    }
+
+    /// This door, for whoever has that certificate.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub fn target(&self, door: Door, identity: &Identity, limits: Limits) -> Result<Target, Error> {
+        self.target_at(self.port(door), identity, limits)
+    }
+
+    /// The same behind another port.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub fn target_at(&self, port: u16, identity: &Identity, limits: Limits) -> Result<Target, Error> {
+        let trust = Trust {
+            authorities: vec![self.servers.certificate().clone()],
+            clock_is_set: true,
+        };
+        Ok(Target {
+            endpoint: Endpoint {
+                host: HOST.into(),
+                port,
+            },
+            tls: context(identity, &trust)?,
+            limits,
+        })
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            let _ = self.kill();
+        }
+    }
+}
+
+fn pem(identity: &Identity) -> Result<Vec<u8>, Error> {
+    let mut pem = Vec::new();
+    for certificate in &identity.chain {
+        pem.extend(certificate.to_pem()?);
+    }
+    Ok(pem)
+}
+
+/// A box of the organisation `etat`.
+///
+/// # Errors
+/// That is no name.
+pub fn room(device: &str) -> Result<User, Error> {
+    Ok(User::Box {
+        tenant: etat()?,
+        device: DeviceId::try_from(device)?,
+    })
+}
+
+/// The organisation of the bench.
+///
+/// # Errors
+/// None.
+pub fn etat() -> Result<Tenant, Error> {
+    Ok(Tenant::try_from("etat")?)
+}
