@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result};
@@ -64,6 +63,18 @@ impl Hosts {
     }
 }
 
+/// Its log, in its folder.
+const LOG: &str = "prosody.log";
+/// Starts with other ports before the search is given up.
+const MOST_TRIES: u32 = 5;
+
+/// Who listens on the ports that were chosen.
+#[derive(Debug, PartialEq, Eq)]
+enum Ports {
+    Ours,
+    Taken,
+}
+
 /// A running Prosody. It dies with this value.
 pub struct Prosody {
     child: Child,
@@ -77,14 +88,24 @@ pub struct Prosody {
 }
 
 impl Prosody {
-    /// Starts Prosody and waits until it listens (at most 15 s).
+    /// Starts Prosody and waits until it listens (at most 15 s); with other ports where somebody else has taken one.
     pub async fn start(hosts: &Hosts, options: &Options, secret: String) -> Result<Self> {
+        let mut tries = 1..=MOST_TRIES;
+        loop {
+            let mut prosody = Self::spawn(hosts, options, secret.clone(), free_ports()?)?;
+            match prosody.wait_until_listening().await? {
+                Ports::Ours => return Ok(prosody),
+                Ports::Taken if tries.next().is_some() => {}
+                Ports::Taken => return Err(Error::Prosody(format!("finds no free port: {}", prosody.log_tail()))),
+            }
+        }
+    }
+
+    fn spawn(hosts: &Hosts, options: &Options, secret: String, [http, component]: [SocketAddr; 2]) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("conference-")
             .tempdir()
             .map_err(Error::io("temporary folder"))?;
-        let http = free_port()?;
-        let component = free_port()?;
         let path = folder.path();
         write(&path.join("modules/mod_auth_guest.lua"), GUEST_MODULE)?;
         write(&path.join("modules/mod_wait_for_focus.lua"), FOCUS_MODULE)?;
@@ -98,15 +119,13 @@ impl Prosody {
             &configuration(hosts, path, http.port(), component.port(), &secret, options),
         )?;
         let child = spawn(path)?;
-        let mut prosody = Self {
+        Ok(Self {
             child,
             folder,
             http,
             component,
             secret,
-        };
-        prosody.wait_until_listening().await?;
-        Ok(prosody)
+        })
     }
 
     /// Kills it without a word, and starts it again after `away`, with the same addresses and none of its memories.
@@ -117,17 +136,31 @@ impl Prosody {
         let killed = self.child.kill().await;
         killed.map_err(|error| Error::Prosody(error.to_string()))?;
         tokio::time::sleep(away).await;
+        // What it said in its first life counts no more.
+        write(&self.folder.path().join(LOG), "")?;
         self.child = spawn(self.folder.path())?;
-        self.wait_until_listening().await
+        match self.wait_until_listening().await? {
+            Ports::Ours => Ok(()),
+            Ports::Taken => Err(Error::Prosody(format!("a port is taken: {}", self.log_tail()))),
+        }
     }
 
-    async fn wait_until_listening(&mut self) -> Result<()> {
+    /// By its own word: whoever else listens there would answer a connection, too.
+    async fn wait_until_listening(&mut self) -> Result<Ports> {
+        let services = [("http", self.http), ("component", self.component)];
+        let ours = services
+            .map(|(service, address)| format!("Activated service '{service}' on [127.0.0.1]:{}\n", address.port()));
+        let nobodys = services.map(|(service, _)| format!("Activated service '{service}' on no ports\n"));
         for _ in 0..300 {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(Error::Prosody(format!("ended with {status}: {}", self.log_tail())));
             }
-            if TcpStream::connect(self.http).await.is_ok() && TcpStream::connect(self.component).await.is_ok() {
-                return Ok(());
+            let log = std::fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default();
+            if nobodys.iter().any(|words| log.contains(words)) {
+                return Ok(Ports::Taken);
+            }
+            if ours.iter().all(|words| log.contains(words)) {
+                return Ok(Ports::Ours);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -140,7 +173,7 @@ impl Prosody {
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
         let read = |name: &str| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
-        let text = read("output.log") + &read("prosody.log");
+        let text = read("output.log") + &read(LOG);
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
@@ -182,10 +215,13 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(Error::io("file of Prosody"))
 }
 
-/// A TCP port of 127.0.0.1 that was free a moment ago.
-fn free_port() -> Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("free port"))?;
-    listener.local_addr().map_err(Error::io("free port"))
+/// Two TCP ports of 127.0.0.1 that were free a moment ago.
+fn free_ports() -> Result<[SocketAddr; 2]> {
+    // Both are held until both are known, or they could be the same.
+    let listen = || TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("free port"));
+    let (first, second) = (listen()?, listen()?);
+    let address = |listener: &TcpListener| listener.local_addr().map_err(Error::io("free port"));
+    Ok([address(&first)?, address(&second)?])
 }
 
 fn configuration(hosts: &Hosts, folder: &Path, http: u16, component: u16, secret: &str, options: &Options) -> String {
@@ -332,4 +368,27 @@ fn metadata_services(relays: &[Relay]) -> String {
         })
     };
     serde_json::Value::from_iter(relays.iter().map(entry)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_else_listens_on_a_port_is_never_taken_for_our_server() {
+        let hosts = Hosts {
+            domain: "meet.local".into(),
+        };
+        let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+        let [free, _] = free_ports().unwrap();
+        let taken = stranger.local_addr().unwrap();
+        for ports in [[taken, free], [free, taken], [free, free]] {
+            let mut prosody = Prosody::spawn(&hosts, &Options::default(), "s".into(), ports).unwrap();
+            assert_eq!(prosody.wait_until_listening().await.unwrap(), Ports::Taken, "{ports:?}");
+            prosody.stop().await;
+        }
+        let prosody = Prosody::start(&hosts, &Options::default(), "s".into()).await.unwrap();
+        assert_ne!(prosody.http, prosody.component);
+        prosody.stop().await;
+    }
 }

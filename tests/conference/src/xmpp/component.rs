@@ -1,6 +1,7 @@
 //! A component of XEP-0114: how the focus is connected to Prosody.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use minidom::Element;
 use sha1::{Digest, Sha1};
@@ -11,6 +12,9 @@ use tokio::sync::mpsc;
 use crate::error::{Error, Result};
 use crate::xml::{self, Piece, Splitter};
 use crate::xmpp::ns;
+
+/// For the server's part of the handshake.
+const HANDSHAKE: Duration = Duration::from_secs(15);
 
 /// Sends stanzas as a component. Cheap to clone; the connection ends when the last clone is gone.
 #[derive(Clone)]
@@ -31,6 +35,18 @@ impl Component {
     }
 
     async fn open(address: SocketAddr, name: &str, secret: &str, listens: bool) -> Result<(Self, ComponentEvents)> {
+        let opened = tokio::time::timeout(HANDSHAKE, Self::shake_hands(address, name, secret, listens));
+        opened
+            .await
+            .map_err(|_| Error::Xmpp("no answer to the component's handshake".into()))?
+    }
+
+    async fn shake_hands(
+        address: SocketAddr,
+        name: &str,
+        secret: &str,
+        listens: bool,
+    ) -> Result<(Self, ComponentEvents)> {
         let mut socket = TcpStream::connect(address).await.map_err(Error::io("component port"))?;
         socket.set_nodelay(true).map_err(Error::io("component port"))?;
         let open = format!(
