@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fleet::contract::{
-    Answer, Channel, Code, Command, Configuration, ConfigurationReport, Event, Message, Metadata, Notice, Presence,
-    Refusal, Settings, State, Telemetry, Update, UpdateReport,
+    Answer, Channel, Code, Command, Configuration, ConfigurationReport, EnrolmentAnswer, EnrolmentRequest, Event,
+    Message, Metadata, Notice, Presence, Refusal, Settings, State, Telemetry, Update, UpdateReport,
 };
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
@@ -66,6 +66,7 @@ fn channel_of(file: &str) -> Channel {
 fn files() -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(golden()).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries
+        .filter(|path| path.is_file())
         .map(|path| {
             (
                 path.file_name().unwrap().to_str().unwrap().to_owned(),
@@ -172,6 +173,8 @@ fn the_schemas_in_the_repository_are_those_of_the_code() {
         ("command", schema::<Message<Command>>()),
         ("configuration", schema::<Message<Configuration>>()),
         ("configuration-report", schema::<Message<ConfigurationReport>>()),
+        ("enrolment-answer", schema::<Message<EnrolmentAnswer>>()),
+        ("enrolment-request", schema::<Message<EnrolmentRequest>>()),
         ("event", schema::<Message<Event>>()),
         ("metadata", schema::<Message<Metadata>>()),
         ("notice", schema::<Message<Notice>>()),

@@ -143,7 +143,9 @@ fn stranded(boxes: usize, crossed: bool) -> usize {
     let mut visits = HashMap::new();
     let mut reaches_the_end = |number: usize| {
         let mut chance = StdRng::seed_from_u64(number as u64);
-        let off = number.is_multiple_of(10).then(|| chance.random_range(1..DAYS - OFF_DAYS));
+        let off = number
+            .is_multiple_of(10)
+            .then(|| chance.random_range(1..DAYS - OFF_DAYS));
         let is_off = |on: i64| off.is_some_and(|off| (off..off + OFF_DAYS).contains(&on));
         let mut trusted = first.clone();
         stages.iter().enumerate().all(|(index, stage)| {
@@ -222,7 +224,7 @@ fn neither_a_signer_nor_who_issues_for_boxes_nor_a_delegate_makes_itself_a_root(
     let valid = Validity::days(day(0), 900);
     let key = new_key().unwrap();
     let leaf = old.signer("ops", &key, &all, valid).unwrap();
-    let devices = old.devices("boxes", &tenant(), valid).unwrap();
+    let devices = old.delegate("boxes", &[], valid).unwrap();
     let delegate = old.delegate("lyon", &all, valid).unwrap();
     let cases = [
         (key, leaf),

@@ -254,7 +254,7 @@ fn nobody_hands_out_more_than_they_have() {
         checked(&trust, &text(&lyon, Verb::Configure), Verb::Configure),
         Err(SignatureError::OutOfScope)
     );
-    let devices = root.devices("boxes", &tenant(), Validity::days(now(), 30)).unwrap();
+    let devices = root.delegate("boxes", &[], Validity::days(now(), 30)).unwrap();
     assert_eq!(
         checked(&trust, &text(&devices, Verb::Notice), Verb::Notice),
         Err(SignatureError::OutOfScope),

@@ -4,6 +4,7 @@ mod channel;
 mod code;
 mod command;
 mod configuration;
+mod enrolment;
 mod envelope;
 mod event;
 mod json;
@@ -25,6 +26,7 @@ pub use command::{Answer, AnswerStatus, Command, CommandName};
 pub use configuration::{
     Apply, ApplyWhen, Configuration, ConfigurationError, ConfigurationReport, ConfigurationStatus, Secret,
 };
+pub use enrolment::{Decision, DenialReason, EnrolmentAnswer, EnrolmentRequest, EnrolmentTopic, Issued, Serial};
 pub use envelope::{Clock, Envelope, Id, Message, VERSION};
 pub use event::{Event, EventClass};
 pub use json::{MAX_DEPTH, Refusal, parse};

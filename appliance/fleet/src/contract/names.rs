@@ -14,6 +14,12 @@ pub struct NameError {
     most: usize,
 }
 
+impl NameError {
+    pub(super) const fn new(kind: &'static str, least: usize, most: usize) -> Self {
+        Self { kind, least, most }
+    }
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $least:literal, $most:literal, $pattern:literal) => {
         $(#[$doc])*
@@ -76,6 +82,13 @@ name!(
     /// A box: `{d}` in topics, CN in its certificate and MQTT client id.
     DeviceId, "a device", 8, 36, "^[a-z0-9-]{8,36}$"
 );
+
+impl DeviceId {
+    /// Of a box with this serial number: 4 to 32 letters, digits and hyphens.
+    pub(super) fn of_serial(serial: &str) -> Self {
+        Self(format!("box-{}", serial.to_ascii_lowercase()))
+    }
+}
 
 #[cfg(test)]
 mod tests {

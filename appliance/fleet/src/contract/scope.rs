@@ -59,6 +59,7 @@ enum Verbs {
     Configure,
     Update,
     Notice,
+    Enrol,
     AllCommands,
     /// Also one that this release does not know.
     Command(String),
@@ -76,7 +77,7 @@ pub struct Grant {
 /// Why a text is no grant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a grant is hemicycle://TENANT/SITE/VERB; SITE a name or *, VERB one of configure, update, notice, command:NAME, command:*, *"
+    "a grant is hemicycle://TENANT/SITE/VERB; SITE a name or *, VERB one of configure, update, notice, enrol, command:NAME, command:*, *"
 )]
 pub struct GrantError;
 
@@ -89,6 +90,19 @@ impl Grant {
             site: None,
             verbs: Verbs::All,
         }
+    }
+
+    /// True when its holder may take boxes into some fleet.
+    #[must_use]
+    pub const fn is_for_enrolment(&self) -> bool {
+        matches!(self.verbs, Verbs::All | Verbs::Enrol)
+    }
+
+    /// True when its holder may take boxes into the fleet at this site.
+    #[must_use]
+    pub fn allows_enrolment(&self, tenant: &Tenant, site: &Site) -> bool {
+        let here = self.site.as_ref().is_none_or(|granted| granted == site);
+        self.tenant == *tenant && here && self.is_for_enrolment()
     }
 
     /// True when it reaches a box at this site.
@@ -129,6 +143,7 @@ impl FromStr for Grant {
                 "configure" => Verbs::Configure,
                 "update" => Verbs::Update,
                 "notice" => Verbs::Notice,
+                "enrol" => Verbs::Enrol,
                 _ => return Err(GrantError),
             },
             Some(("command", "*")) => Verbs::AllCommands,
@@ -153,6 +168,7 @@ impl fmt::Display for Grant {
             Verbs::Configure => f.write_str("configure"),
             Verbs::Update => f.write_str("update"),
             Verbs::Notice => f.write_str("notice"),
+            Verbs::Enrol => f.write_str("enrol"),
             Verbs::AllCommands => f.write_str("command:*"),
             Verbs::Command(name) => write!(f, "command:{name}"),
         }
@@ -169,6 +185,7 @@ mod tests {
             "hemicycle://etat/lyon/configure",
             "hemicycle://etat/*/update",
             "hemicycle://etat/lyon/notice",
+            "hemicycle://etat/*/enrol",
             "hemicycle://etat/lyon/command:call.join",
             "hemicycle://etat/lyon/command:of.tomorrow",
             "hemicycle://etat/*/command:*",

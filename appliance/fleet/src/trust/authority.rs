@@ -16,7 +16,7 @@ use openssl::x509::extension::{
 use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder, X509Ref};
 
 use super::anchors::subject;
-use crate::contract::{DeviceId, Grant, Site, Tenant};
+use crate::contract::{DeviceId, Grant, Serial, Site, Tenant};
 
 /// From when until when a certificate holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,17 @@ impl Validity {
         Self {
             from: after(-1),
             until: after(24 * days),
+        }
+    }
+}
+
+impl Validity {
+    /// Without an end: until the last days of 9999 (RFC 5280 §4.1.2.5).
+    #[must_use]
+    pub fn endless(now: Timestamp) -> Self {
+        Self {
+            until: Timestamp::MAX,
+            ..Self::days(now, 0)
         }
     }
 }
@@ -130,13 +141,15 @@ impl Authority {
         &self.key
     }
 
-    /// An authority under this one that issues the certificates of boxes and can grant nothing.
+    /// An authority of its own for those who connect to one listener of the broker. It can grant nothing.
     ///
     /// # Errors
     /// The cryptographic library cannot.
-    pub fn devices(&self, name: &str, tenant: &Tenant, validity: Validity) -> Result<Self, ErrorStack> {
+    pub fn clients(name: &str, tenant: &Tenant, validity: Validity) -> Result<Self, ErrorStack> {
         let key = new_key()?;
-        let certificate = self.issue(
+        let certificate = issue(
+            &key,
+            None,
             &key,
             &Template {
                 name: named(&[(Nid::ORGANIZATIONNAME, tenant.as_str()), (Nid::COMMONNAME, name)])?,
@@ -148,6 +161,40 @@ impl Authority {
             },
         )?;
         Ok(Self { key, certificate })
+    }
+
+    /// The maker of boxes, who gives each a key with a certificate that never ends (IEEE 802.1AR §8.2).
+    ///
+    /// # Errors
+    /// The cryptographic library cannot.
+    pub fn maker(name: &str, now: Timestamp) -> Result<Self, ErrorStack> {
+        let key = new_key()?;
+        let certificate = issue(
+            &key,
+            None,
+            &key,
+            &Template {
+                name: named(&[(Nid::COMMONNAME, name)])?,
+                validity: Validity::endless(now),
+                below: Some(0),
+                uses: &[Use::Client],
+                grants: &[],
+                hosts: &[],
+            },
+        )?;
+        Ok(Self { key, certificate })
+    }
+
+    /// A box as its maker delivers it: CN is its serial number.
+    ///
+    /// # Errors
+    /// The cryptographic library cannot.
+    pub fn made<T: HasPublic>(&self, key: &PKeyRef<T>, serial: &Serial, now: Timestamp) -> Result<X509, ErrorStack> {
+        self.client(
+            key,
+            named(&[(Nid::COMMONNAME, serial.as_str())])?,
+            Validity::endless(now),
+        )
     }
 
     /// An authority under this one that hands out these grants to others.
@@ -233,7 +280,7 @@ impl Authority {
         self.client(key, name, validity)
     }
 
-    /// Somebody else who connects to the broker: an administrator, a service, a box that has only its serial number.
+    /// Somebody else who connects to the broker: an administrator, a service.
     ///
     /// # Errors
     /// The cryptographic library cannot.
