@@ -7,19 +7,19 @@ use super::output::{Connect, Output, Record, Will};
 use super::writer::Then;
 use crate::contract::{Channel, Offline, OfflineReason, VERSION};
 
-/// Of [`Record`]: the number of the last connection.
+/// Key of the number of the last connection.
 pub const SID: &str = "sid";
-/// Of [`Record`]: over how many milliseconds the fleet spreads connections.
+/// Key of the milliseconds over which the fleet spreads connections.
 pub const SPREAD: &str = "spread";
 /// Waits grow up to this, or to the spread where that is more.
 const LONGEST_MS: u64 = 300_000;
 /// No spread is longer, however busy brokers are.
 const WIDEST_MS: u64 = 3_600_000;
-/// So much, at least, is the base of what grows.
+/// What grows is at least this.
 const SHORTEST_MS: u64 = 1_000;
 /// A connection of that age has proved itself.
 const STABLE_MS: u64 = 300_000;
-/// A trial of network settings has no time to wait.
+/// A trial of network settings has no time to wait longer.
 const TRIAL_MS: u64 = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,17 @@ enum Phase {
     Stopped,
 }
 
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// There was none.
+    None,
+    /// The box wanted it.
+    Wanted,
+    /// It broke.
+    Broken,
+}
+
 /// The connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -48,17 +59,17 @@ pub struct Connection {
     attempts: u32,
     /// Brokers that were busy since then.
     busy: u32,
-    /// Network settings are on trial: hurry.
-    pub trial: bool,
+    /// Network settings are on trial: no time to wait.
+    trial: bool,
 }
 
 impl Connection {
     /// Waits for its first attempt.
-    pub fn new(sid: u64, spread_ms: u64, cx: &mut Context) -> Self {
+    pub fn new(sid: u64, spread: Duration, cx: &mut Context) -> Self {
         let mut connection = Self {
-            phase: Phase::Connecting,
+            phase: Phase::Stopped,
             sid,
-            spread_ms,
+            spread_ms: milliseconds(spread),
             attempts: 0,
             busy: 0,
             trial: false,
@@ -67,25 +78,18 @@ impl Connection {
         connection
     }
 
-    /// The fleet spreads its connections over another time.
-    pub fn spread(&mut self, spread: Duration) -> Record {
-        self.spread_ms = u64::try_from(spread.as_millis()).unwrap_or(WIDEST_MS).min(WIDEST_MS);
-        Record {
-            key: SPREAD.into(),
-            value: Some(self.spread_ms.to_string().into_bytes()),
+    /// The fleet spreads its connections over another time, from the next wait on.
+    pub fn spread(&mut self, spread: Duration, cx: &mut Context) {
+        let spread_ms = milliseconds(spread);
+        if spread_ms != self.spread_ms {
+            self.spread_ms = spread_ms;
+            cx.writer
+                .write([Record::put(SPREAD, spread_ms.to_string())], Then::Nothing);
         }
     }
 
     pub fn sid(&self) -> u64 {
         self.sid
-    }
-
-    pub fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Connected { .. })
-    }
-
-    pub fn is_stopped(&self) -> bool {
-        self.phase == Phase::Stopped
     }
 
     /// The longest wait of the next attempt (`specs/fleet-mqtt.md §1`, Reconnect).
@@ -115,15 +119,7 @@ impl Connection {
             Phase::Waiting { until_ms } if until_ms <= cx.now.up_ms => {
                 self.sid += 1;
                 self.phase = Phase::Numbering;
-                let number = Record {
-                    key: SID.into(),
-                    value: Some(self.sid.to_string().into_bytes()),
-                };
-                cx.writer.write([number], Then::Connect);
-            }
-            Phase::Connected { since_ms } if cx.now.up_ms >= since_ms + STABLE_MS => {
-                self.attempts = 0;
-                self.busy = 0;
+                cx.writer.write([Record::put(SID, self.sid.to_string())], Then::Connect);
             }
             _ => {}
         }
@@ -135,15 +131,12 @@ impl Connection {
             return;
         }
         self.phase = Phase::Connecting;
-        let payload = encoded(&self.offline(OfflineReason::Lost));
-        let connect = Connect {
-            client: cx.settings.device.to_string(),
-            will: Will {
-                topic: cx.topic(&Channel::Online),
-                payload,
-            },
+        let will = Will {
+            topic: cx.topic(&Channel::Online),
+            payload: encoded(&self.offline(OfflineReason::Lost)),
         };
-        cx.output(Output::Connect(connect));
+        let client = cx.settings.device.to_string();
+        cx.output(Output::Connect(Connect { client, will }));
     }
 
     /// The end of this connection.
@@ -157,10 +150,12 @@ impl Connection {
     }
 
     /// False when nobody waited for that.
-    pub fn connected(&mut self, cx: &Context) -> bool {
+    pub fn connected(&mut self, cx: &mut Context) -> bool {
         let expected = self.phase == Phase::Connecting;
         if expected {
-            self.phase = Phase::Connected { since_ms: cx.now.up_ms };
+            cx.connected = true;
+            let since_ms = cx.now.up_ms;
+            self.phase = Phase::Connected { since_ms };
         }
         expected
     }
@@ -174,32 +169,50 @@ impl Connection {
         }
     }
 
-    /// The connection is over. False when there was none.
-    pub fn lost(&mut self, cx: &mut Context) -> bool {
-        let was = matches!(self.phase, Phase::Connected { .. } | Phase::Connecting | Phase::Closing);
-        if let Phase::Connected { since_ms } = self.phase {
-            if cx.now.up_ms >= since_ms + STABLE_MS {
-                (self.attempts, self.busy) = (0, 0);
-            } else {
-                self.attempts = self.attempts.saturating_add(1);
+    /// The connection is over.
+    pub fn ended(&mut self, cx: &mut Context) -> End {
+        let end = match self.phase {
+            Phase::Connected { since_ms } => {
+                if cx.now.up_ms >= since_ms + STABLE_MS {
+                    (self.attempts, self.busy) = (0, 0);
+                } else {
+                    self.attempts = self.attempts.saturating_add(1);
+                }
+                End::Broken
             }
-        }
-        if was {
-            self.wait(cx);
-        }
-        was
+            Phase::Connecting => {
+                self.attempts = self.attempts.saturating_add(1);
+                End::None
+            }
+            Phase::Closing => End::Wanted,
+            _ => return End::None,
+        };
+        cx.connected = false;
+        self.wait(cx);
+        end
     }
 
-    /// Ends the connection to come back at once: over another network, for example.
-    pub fn renew(&mut self, cx: &mut Context) {
+    /// Other network settings: what is connected over the old ones ends, and what waits has a new chance.
+    pub fn renew(&mut self, trial: bool, cx: &mut Context) {
+        self.trial = trial;
+        self.attempts = 0;
         match self.phase {
-            Phase::Connected { .. } => {
-                self.phase = Phase::Closing;
-                cx.output(Output::Disconnect);
-            }
+            Phase::Connected { .. } => self.close(cx),
             Phase::Waiting { .. } => self.wait(cx),
             _ => {}
         }
+    }
+
+    /// Nothing more is said over it.
+    pub fn close(&mut self, cx: &mut Context) {
+        cx.connected = false;
+        self.phase = Phase::Closing;
+        cx.output(Output::Disconnect);
+    }
+
+    /// The trial is over, and well.
+    pub fn proved(&mut self) {
+        self.trial = false;
     }
 
     /// No attempt any more.
@@ -213,4 +226,8 @@ impl Connection {
             _ => None,
         }
     }
+}
+
+fn milliseconds(spread: Duration) -> u64 {
+    u64::try_from(spread.as_millis()).unwrap_or(WIDEST_MS).min(WIDEST_MS)
 }

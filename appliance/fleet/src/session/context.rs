@@ -18,6 +18,8 @@ pub struct Context {
     pub settings: Settings,
     pub chance: StdRng,
     pub now: Now,
+    /// The broker listens.
+    pub connected: bool,
     pub writer: Writer,
     pub outputs: VecDeque<Output>,
     tokens: u64,
@@ -31,6 +33,7 @@ impl Context {
             settings,
             chance,
             now,
+            connected: false,
             writer: Writer::default(),
             outputs: VecDeque::new(),
             tokens: 0,
@@ -59,8 +62,12 @@ impl Context {
 
     /// When a moment of the day comes, as far as one can tell now; none: nobody knows.
     pub fn up_ms_at(&self, moment: Timestamp) -> Option<u64> {
-        let left = self.now.wall?.until(moment).ok()?.total(jiff::Unit::Millisecond).ok()?;
-        Some(self.now.up_ms.saturating_add(left.max(0.0) as u64))
+        let left_ms = self.now.wall?.duration_until(moment).as_millis().max(0);
+        Some(
+            self.now
+                .up_ms
+                .saturating_add(u64::try_from(left_ms).unwrap_or(u64::MAX)),
+        )
     }
 
     /// A message of this channel, born now.

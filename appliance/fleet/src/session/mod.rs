@@ -11,14 +11,34 @@
 //! | `input`, `output`, `settings` | the seam |
 //! | `connection` | when to connect, and the number of the connection |
 //! | `writer` | what has to be on disk before it counts |
+//! | `publishing`, `receipts` | PUBACKs, theirs and ours; the pace of catching up |
+//! | `documents`, `telemetry` | what is true now; measurements |
+//! | `events`, `bucket`, `outbox`, `security` | what happened once |
+//! | `commands` | what the box is told |
+//! | `signed`, `revision` | whose word counts, and which is new |
+//! | `configuration`, `release`, `notices` | what the box shall be and show |
+//! | `stop` | the last words |
 
-#[expect(dead_code, reason = "trials and stops come next")]
+mod bucket;
+mod commands;
+mod configuration;
 mod connection;
-#[expect(dead_code, reason = "messages come next")]
 mod context;
+mod documents;
+mod events;
 mod input;
+mod notices;
+mod outbox;
 mod output;
+mod publishing;
+mod receipts;
+mod release;
+mod revision;
+mod security;
 mod settings;
+mod signed;
+mod stop;
+mod telemetry;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -26,25 +46,54 @@ use std::sync::Arc;
 
 use rand::rngs::StdRng;
 
-use connection::Connection;
-use context::Context;
+use commands::Commands;
+use configuration::Policy;
+use connection::{Connection, End};
+use context::{Context, encoded};
+use documents::{Document, Documents};
+use events::Events;
 pub use input::{Input, Received, Reply};
+use notices::Notices;
 pub use output::{Connect, Execution, Output, Publication, Record, Scope, Will};
+use publishing::{Publishing, Sent};
+use receipts::Receipts;
+use release::Release;
+use security::Security;
 pub use settings::{Now, Receipt, Settings, Token, Verifier};
+use stop::Stop;
+use telemetry::Streams;
 use writer::Then;
 
-use crate::contract::Channel;
+use crate::contract::{Channel, Code, Configuration, EventClass, Online, OnlineReason, TopicError, Verb};
 
 /// One box in its fleet.
 pub struct Session {
     cx: Context,
-    connection: Connection,
-    #[expect(dead_code, reason = "commands and documents come next")]
     verifier: Arc<dyn Verifier>,
+    connection: Connection,
+    /// This connection has said that the box is there.
+    born: bool,
+    /// The broker has all filters: once in this life of the box, and since it knows its session.
+    subscribed: bool,
+    /// The next connection comes after one that broke.
+    broken: bool,
+    reason: OnlineReason,
+    meeting: bool,
+    publishing: Publishing,
+    receipts: Receipts,
+    documents: Documents,
+    streams: Streams,
+    events: Events,
+    security: Security,
+    commands: Commands,
+    policy: Policy,
+    release: Release,
+    notices: Notices,
+    stop: Stop,
 }
 
 impl Session {
-    /// A box that starts, with what its store holds.
+    /// A box that starts, with what its store holds. `chance` has to differ at each start.
     pub fn new(
         settings: Settings,
         verifier: Arc<dyn Verifier>,
@@ -52,53 +101,324 @@ impl Session {
         stored: BTreeMap<String, Vec<u8>>,
         now: Now,
     ) -> Self {
-        let number = |key: &str| {
-            stored
-                .get(key)
-                .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok())
-        };
-        let spread_ms = number(connection::SPREAD)
-            .unwrap_or_else(|| u64::try_from(settings.spread.as_millis()).unwrap_or(u64::MAX));
-        let sid = number(connection::SID).unwrap_or(0);
+        let number = |key: &str| -> Option<u64> { std::str::from_utf8(stored.get(key)?).ok()?.parse().ok() };
+        let (sid, spread_ms) = (number(connection::SID), number(connection::SPREAD));
+        let spread = spread_ms.map_or(settings.spread, std::time::Duration::from_millis);
         let mut cx = Context::new(settings, chance, now);
-        let connection = Connection::new(sid, spread_ms, &mut cx);
-        Self {
+        let mut session = Self {
+            connection: Connection::new(sid.unwrap_or(0), spread, &mut cx),
+            verifier: verifier.clone(),
+            born: false,
+            subscribed: false,
+            broken: true,
+            reason: cx.settings.reason,
+            meeting: false,
+            publishing: Publishing::default(),
+            receipts: Receipts::default(),
+            documents: Documents::default(),
+            streams: Streams::default(),
+            events: Events::new(now.up_ms),
+            security: Security::default(),
+            commands: Commands::new(verifier),
+            policy: Policy::default(),
+            release: Release::default(),
+            notices: Notices::default(),
+            stop: Stop::default(),
             cx,
-            connection,
-            verifier,
+        };
+        session.events.recover_lost(number(events::LOST).unwrap_or(0));
+        session.recover(&stored);
+        session
+    }
+
+    fn recover(&mut self, stored: &BTreeMap<String, Vec<u8>>) {
+        let cx = &mut self.cx;
+        for (key, value) in stored {
+            match key.as_str() {
+                configuration::KEY => self.policy.recover(value, cx),
+                release::KEY => self.release.recover(value, cx),
+                commands::FLOOR => self.commands.recover(key, value, cx),
+                key if key.starts_with(commands::PREFIX) => self.commands.recover(key, value, cx),
+                key if key.starts_with(outbox::PREFIX) => self.events.outbox.recover(key, value),
+                key if key.starts_with(notices::PREFIX) => self.notices.recover(key, value),
+                _ => {}
+            }
         }
+        self.commands.recovered(cx);
+        let metadata = cx.settings.metadata.clone();
+        self.documents.report(Document::Meta, &metadata, false);
+        self.advance();
     }
 
     /// Something happened.
     pub fn handle(&mut self, input: Input, now: Now) {
         self.cx.now = now;
+        if !self.stop.is_over() {
+            self.take(input);
+            self.advance();
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let connected = self.cx.connected;
+        let cx = &mut self.cx;
         match input {
-            Input::Connected { session_present: _ } if self.connection.connected(&self.cx) => {
-                let filters = Channel::filters(&self.cx.settings.tenant, &self.cx.settings.device);
-                self.cx.output(Output::Subscribe(filters.into()));
+            Input::Connected { session_present } => self.connected(session_present),
+            Input::ConnectFailed { busy } => self.connection.failed(busy, cx),
+            Input::Disconnected => self.disconnected(),
+            Input::Subscribed { granted: true } => self.subscribed = connected,
+            Input::Subscribed { granted: false } => {
+                let detail = serde_json::Map::new();
+                self.events.raise(EventClass::Alert, "subscription_refused", detail, cx);
             }
-            Input::ConnectFailed { busy } => self.connection.failed(busy, &mut self.cx),
-            Input::Disconnected => {
-                self.connection.lost(&mut self.cx);
-            }
-            Input::Written { token } => {
-                for then in self.cx.writer.written(token) {
-                    match then {
-                        Then::Connect => self.connection.numbered(&mut self.cx),
-                    }
+            Input::Received(received) => {
+                if connected {
+                    self.receipts.received(received.receipt);
+                    self.received(&received);
                 }
             }
-            Input::WriteFailed { token } => self.cx.writer.failed(token, now.up_ms),
-            _ => {}
+            Input::Acknowledged { token } => self.acknowledged(token),
+            Input::Written { token } => {
+                for then in self.cx.writer.written(token) {
+                    self.follow(then);
+                }
+            }
+            Input::WriteFailed { token } => {
+                let now_ms = cx.now.up_ms;
+                for id in cx.writer.failed(token, now_ms) {
+                    self.commands.not_written(id, &mut self.receipts, cx);
+                }
+            }
+            Input::State(state) => {
+                if !self.documents.report(Document::State(state.part), &state, connected) {
+                    let part = state.part.as_str().into();
+                    let detail = serde_json::Map::from_iter([("part".to_owned(), part)]);
+                    self.events.raise(EventClass::Alert, "state_too_large", detail, cx);
+                }
+            }
+            Input::Metadata(metadata) => {
+                self.documents.report(Document::Meta, &metadata, connected);
+                cx.settings.metadata = metadata;
+            }
+            Input::Event { class, event, detail } => self.events.raise(class, &event, detail, cx),
+            Input::Telemetry { stream, telemetry } => self.streams.measured(stream, telemetry, connected),
+            Input::Answer { id, reply } => self.commands.answered(id, reply, cx),
+            Input::Configured { rev, errors } => {
+                if self.policy.configured(rev, errors, cx) {
+                    self.spread();
+                }
+            }
+            Input::Drift(drift) => self.policy.drifted(drift),
+            Input::UpdateReport(report) => {
+                self.documents.report(Document::UpdateReported, &report, connected);
+            }
+            Input::Meeting(meeting) => self.meeting = meeting,
+            Input::Tick => {}
+            Input::Stop(reason) => self.stop.begin(reason, cx),
         }
-        self.connection.tick(&mut self.cx);
-        if self.cx.writer.is_idle() {
+    }
+
+    fn spread(&mut self) {
+        if let Some(spread) = self.policy.spread() {
+            self.connection.spread(spread, &mut self.cx);
+        }
+    }
+
+    fn connected(&mut self, session_present: bool) {
+        if !self.connection.connected(&mut self.cx) {
             return;
         }
-        let token = self.cx.token();
-        if let Some(write) = self.cx.writer.next(now.up_ms, || token) {
+        self.born = false;
+        self.subscribed &= session_present;
+        if !self.subscribed {
+            let filters = Channel::filters(&self.cx.settings.tenant, &self.cx.settings.device);
+            self.cx.output(Output::Subscribe(filters.into()));
+        }
+        // A broker that was restored from an old snapshot knows the session and has lost what came after.
+        if !session_present || self.broken {
+            self.documents.all_again(true);
+            self.events.outbox.doubt();
+        }
+        self.broken = false;
+        self.commands.connected(&self.cx);
+        self.policy.connected(&mut self.connection, &mut self.cx);
+    }
+
+    fn disconnected(&mut self) {
+        let end = self.connection.ended(&mut self.cx);
+        if end == End::None {
+            return;
+        }
+        self.broken |= end == End::Broken;
+        self.receipts.forget();
+        let (mut events, mut ends) = (Vec::new(), Vec::new());
+        for sent in self.publishing.forget() {
+            match sent {
+                Sent::Event(number) => events.push(number),
+                Sent::Final(id) => ends.push(id),
+                Sent::Document(document) => self.documents.settled(document, false),
+                Sent::Free | Sent::Farewell => {}
+            }
+        }
+        self.events.outbox.interrupted(&events);
+        self.commands.interrupted(&ends);
+        self.documents.kept();
+        self.streams.kept();
+    }
+
+    fn acknowledged(&mut self, token: Token) {
+        match self.publishing.acknowledged(token) {
+            Some(Sent::Event(number)) => self.events.outbox.acknowledged(number, self.cx.now.up_ms),
+            Some(Sent::Document(document)) => self.documents.settled(document, true),
+            Some(Sent::Final(id)) => self.commands.acknowledged(id, &mut self.cx),
+            Some(Sent::Farewell) => self.stop.said(),
+            Some(Sent::Free) | None => {}
+        }
+    }
+
+    /// What follows from being on disk.
+    fn follow(&mut self, then: Then) {
+        let connected = self.cx.connected;
+        let cx = &mut self.cx;
+        match then {
+            Then::Nothing => {}
+            Then::Connect => self.connection.numbered(cx),
+            Then::Event(number) => self.events.outbox.written(number, connected),
+            Then::Command(id) => {
+                if self.commands.is_publish_state(id) {
+                    self.documents.all_again(false);
+                }
+                self.commands.written(id, &mut self.receipts, cx);
+            }
+            Then::Final(id) => self.commands.end_written(id, cx),
+            Then::Configuration => self.policy.written(),
+            Then::Trial => self.policy.trial_written(&mut self.connection, cx),
+            Then::Update => self.release.written(cx),
+            Then::Notice(scope) => self.notices.written(scope, cx),
+        }
+    }
+
+    fn received(&mut self, received: &Received) {
+        let cx = &mut self.cx;
+        let all = received.topic == Channel::notice_for_all(&cx.settings.tenant);
+        let channel = match Channel::parse(&received.topic) {
+            _ if all => Channel::Notice,
+            Ok((tenant, device, channel)) if (&tenant, &device) == (&cx.settings.tenant, &cx.settings.device) => {
+                channel
+            }
+            Ok(_) | Err(TopicError) => {
+                self.security.refused("wrong_topic", Code::NotAuthorised);
+                return self.receipts.settled(received.receipt, cx);
+            }
+        };
+        if let Channel::Command(name) = channel {
+            let (receipts, security) = (&mut self.receipts, &mut self.security);
+            return self
+                .commands
+                .received(name, received, receipts, security, &mut self.events, cx);
+        }
+        // A retained document that was removed: nothing signed, nothing said.
+        if !received.payload.is_empty() {
+            let result = match channel {
+                Channel::ConfigDesired => self.configuration_received(&received.payload),
+                Channel::UpdateDesired => self.release_received(&received.payload),
+                Channel::Notice => self.notice_received(if all { Scope::All } else { Scope::Own }, received),
+                _ => Err(Code::NotAuthorised),
+            };
+            if let Err(code) = result {
+                self.security.refused(revision::event(code), code);
+            }
+        }
+        self.receipts.settled(received.receipt, &mut self.cx);
+    }
+
+    fn configuration_received(&mut self, payload: &[u8]) -> Result<(), Code> {
+        match signed::read(&self.verifier, payload, Verb::Configure, &self.cx.now) {
+            Ok(message) => self.policy.received(message.body, &mut self.documents, &mut self.cx),
+            Err(signed::Unsigned::Forged(code)) => Err(code),
+            Err(signed::Unsigned::Unreadable(refusal, rev)) => self.policy.unreadable(&refusal, rev, &mut self.cx),
+        }
+    }
+
+    fn release_received(&mut self, payload: &[u8]) -> Result<(), Code> {
+        let update =
+            signed::read(&self.verifier, payload, Verb::Update, &self.cx.now).map_err(signed::Unsigned::code)?;
+        if self.release.received(update.body, &mut self.cx)? {
+            self.documents.again(Document::UpdateReported);
+        }
+        Ok(())
+    }
+
+    fn notice_received(&mut self, scope: Scope, received: &Received) -> Result<(), Code> {
+        let verb = match scope {
+            Scope::Own => Verb::Notice,
+            Scope::All => Verb::NoticeAll,
+        };
+        let message = signed::read(&self.verifier, &received.payload, verb, &self.cx.now);
+        let message = message.map_err(signed::Unsigned::code)?;
+        if let Some(spread) = self.notices.received(scope, message, received.expiry, &mut self.cx)? {
+            self.connection.spread(spread, &mut self.cx);
+        }
+        Ok(())
+    }
+
+    /// Everything that follows from time and from what just happened.
+    fn advance(&mut self) {
+        let cx = &mut self.cx;
+        if !self.stop.is_asked() {
+            self.connection.tick(cx);
+            self.commands.tick(cx);
+            let (connection, documents) = (&mut self.connection, &mut self.documents);
+            if self
+                .policy
+                .tick(self.meeting, connection, documents, &mut self.events, cx)
+            {
+                self.spread();
+            }
+            self.notices.tick(&mut self.cx);
+        }
+        let cx = &mut self.cx;
+        self.security.tick(&mut self.events, cx);
+        self.events.tick(cx);
+        if cx.connected {
+            self.events.outbox.tick(cx);
+            self.publish();
+        }
+        self.stop
+            .advance(&mut self.connection, &mut self.publishing, &mut self.cx);
+        if self.cx.writer.is_due(self.cx.now.up_ms) {
+            let token = self.cx.token();
+            let write = self.cx.writer.next(token);
             self.cx.output(write);
         }
+    }
+
+    /// Birth first, then what happens now, then what was kept: answers, events, documents, measurements.
+    fn publish(&mut self) {
+        let cx = &mut self.cx;
+        if !self.born {
+            self.born = true;
+            let online = Online {
+                online: true,
+                sid: self.connection.sid(),
+                fw: cx.settings.metadata.fw.clone(),
+                reason: std::mem::replace(&mut self.reason, OnlineReason::Reconnect),
+            };
+            let birth = encoded(&cx.message(&Channel::Online, online));
+            self.publishing.publish(&Channel::Online, birth, Sent::Free, cx);
+        }
+        while self.publishing.has_room() && self.publish_one(false) {}
+        while self.publishing.may_catch_up(self.cx.now.up_ms) && self.publish_one(true) {
+            self.publishing.caught_up(self.cx.now.up_ms);
+        }
+    }
+
+    fn publish_one(&mut self, late: bool) -> bool {
+        let (publishing, cx) = (&mut self.publishing, &mut self.cx);
+        self.commands.publish(late, publishing, cx)
+            || self.events.outbox.publish(late, publishing, cx)
+            || self.documents.publish(late, publishing, cx)
+            || self.streams.publish(late, publishing, cx)
     }
 
     /// What shall happen next.
@@ -109,16 +429,42 @@ impl Session {
     /// When [`Input::Tick`] is due at the latest, as [`Now::up_ms`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
-        self.connection
-            .next_deadline()
-            .into_iter()
-            .chain(self.cx.writer.next_deadline())
-            .min()
+        let connected = self.cx.connected;
+        let waits_late = self.commands.waits(true) || self.events.outbox.waits(true);
+        let late = self.documents.next_deadline(true).into_iter();
+        let late = late.chain(self.streams.next_deadline(true)).min();
+        let late = if waits_late { Some(0) } else { late };
+        let catch_up = late.and_then(|late| Some(late.max(self.publishing.next_deadline()?)));
+        let now = self
+            .documents
+            .next_deadline(false)
+            .filter(|_| self.publishing.has_room());
+        let publishing = [catch_up, now, self.streams.next_deadline(false)];
+        let others = [
+            self.connection.next_deadline(),
+            self.cx.writer.next_deadline(),
+            self.events.next_deadline(connected),
+            self.security.next_deadline(),
+            self.commands.next_deadline(),
+            self.policy.next_deadline(&self.cx),
+            self.notices.next_deadline(&self.cx),
+        ];
+        let publishing = publishing.into_iter().filter(|_| connected).flatten();
+        let all = publishing
+            .chain(others.into_iter().flatten())
+            .filter(|_| !self.stop.is_asked());
+        all.chain(self.stop.next_deadline()).min()
     }
 
     /// True between [`Input::Connected`] and [`Input::Disconnected`].
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.connection.is_connected()
+        self.cx.connected
+    }
+
+    /// The configuration in effect: at the start, what the box has to be.
+    #[must_use]
+    pub fn configuration(&self) -> Option<&Configuration> {
+        self.policy.applied()
     }
 }

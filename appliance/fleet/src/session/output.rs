@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settings::{Receipt, Token};
-use crate::contract::{Code, Command, CommandName, Configuration, Id, Notice, Update};
+use crate::contract::{Code, Command, CommandName, Configuration, Id, Notice, Order, Update};
 
 /// What shall happen outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,17 +126,42 @@ pub struct Record {
     pub value: Option<Vec<u8>>,
 }
 
+impl Record {
+    pub(super) fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        Self {
+            key: key.into(),
+            value: Some(value.into()),
+        }
+    }
+
+    pub(super) fn remove(key: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: None,
+        }
+    }
+}
+
 /// A command to execute.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Execution {
     /// For the answer.
     pub id: Id,
     /// Which.
     pub name: CommandName,
-    /// Parameters and who asks.
+    /// With its parameters.
+    pub order: Order,
+    /// As it came.
     pub command: Command,
     /// Who signed it. Always there when the command is dangerous.
     pub signer: Option<String>,
     /// [`CommandName::dangerous`]: it is shown on the wall.
     pub dangerous: bool,
+}
+
+impl std::fmt::Debug for Execution {
+    /// Without parameters, which may hold a room or a token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name.as_str(), self.id)
+    }
 }

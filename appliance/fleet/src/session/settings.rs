@@ -56,6 +56,6 @@ pub trait Verifier: Send + Sync {
     /// of signers are judged by `now`, as far as its clock can be trusted.
     ///
     /// # Errors
-    /// [`Code::BadSignature`]; [`Code::NotAuthorised`]: outside its scope; [`Code::Expired`].
+    /// [`Code::BadSignature`]; [`Code::NotAuthorised`]: outside its scope.
     fn verify(&self, payload: &[u8], verb: Verb, now: &Now) -> Result<String, Code>;
 }
