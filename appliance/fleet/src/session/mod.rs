@@ -104,9 +104,11 @@ impl Session {
         let number = |key: &str| -> Option<u64> { std::str::from_utf8(stored.get(key)?).ok()?.parse().ok() };
         let (sid, spread_ms) = (number(connection::SID), number(connection::SPREAD));
         let spread = spread_ms.map_or(settings.spread, std::time::Duration::from_millis);
+        // A box that has forgotten everything still counts on from where it was.
+        let first = now.wall.map_or(0, |wall| u64::try_from(wall.as_second()).unwrap_or(0));
         let mut cx = Context::new(settings, chance, now);
         let mut session = Self {
-            connection: Connection::new(sid.unwrap_or(0), spread, &mut cx),
+            connection: Connection::new(sid.unwrap_or(first), spread, &mut cx),
             verifier: verifier.clone(),
             born: false,
             subscribed: false,

@@ -16,6 +16,12 @@ use serde_json::{Value, json};
 /// Where all stories begin.
 pub const MORNING: &str = "2026-11-21T08:00:00Z";
 
+/// The number before the first connection: a box that knows nothing counts on from the time.
+pub fn before() -> u64 {
+    let morning: Timestamp = MORNING.parse().unwrap();
+    morning.as_second().try_into().unwrap()
+}
+
 /// Believes `signed by NAME.DOCUMENT`; a name that begins with `evil` has no signature that holds, and one that begins with
 /// `paris` speaks for another site.
 pub struct Believer;

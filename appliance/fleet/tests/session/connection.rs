@@ -5,7 +5,7 @@ use std::time::Duration;
 use fleet::session::{Input, Output};
 use serde_json::json;
 
-use crate::bench::{Bench, signed};
+use crate::bench::{Bench, before, signed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -52,22 +52,25 @@ fn the_number_of_a_connection_is_on_disk_before_anybody_hears_it() {
     assert_eq!(connect.client, "lyon-412");
     assert_eq!(connect.will.topic, "cr/v1/etat/lyon-412/online");
     let will: serde_json::Value = serde_json::from_slice(&connect.will.payload).unwrap();
-    assert_eq!(will, json!({"v": 1, "online": false, "sid": 1, "reason": "lost"}));
+    assert_eq!(
+        will,
+        json!({"v": 1, "online": false, "sid": before() + 1, "reason": "lost"})
+    );
     bench.give(Input::Connected { session_present: false });
     let birth = &bench.heard[0];
     assert_eq!(birth.channel, "online", "before anything else");
-    assert_eq!(birth.body["sid"], 1);
+    assert_eq!(birth.body["sid"], before() + 1);
     assert_eq!(birth.body["online"], true);
     assert_eq!(birth.body["reason"], "boot");
     assert_eq!(birth.body["fw"], "2.3.0");
     bench.disk_stands_still = false;
     bench.lose();
     bench.connect(true);
-    assert_eq!(bench.last("online")["sid"], 2);
+    assert_eq!(bench.last("online")["sid"], before() + 2);
     assert_eq!(bench.last("online")["reason"], "reconnect");
     bench.restart();
     bench.connect(true);
-    assert_eq!(bench.last("online")["sid"], 3, "also after a power cut");
+    assert_eq!(bench.last("online")["sid"], before() + 3, "also after a power cut");
     assert_eq!(bench.last("online")["reason"], "boot");
 }
 
@@ -199,4 +202,19 @@ fn without_any_spread_a_box_connects_at_once_and_then_never_faster_than_it_shoul
     }
     let waited = bench.now.up_ms - bench.connects[0].0;
     assert!(bench.connects.len() <= 201 && waited > 100, "{waited}");
+}
+
+#[test]
+fn a_box_that_has_forgotten_everything_still_counts_on() {
+    let mut bench = Bench::connected();
+    for _ in 0..5 {
+        bench.lose();
+        bench.connect(true);
+    }
+    let last = bench.last("online")["sid"].as_u64();
+    bench.pass(Duration::from_secs(3_600));
+    bench.disk.clear();
+    bench.restart();
+    bench.connect(false);
+    assert!(bench.last("online")["sid"].as_u64() > last);
 }
