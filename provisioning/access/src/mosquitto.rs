@@ -77,6 +77,8 @@ impl Broker {
         line(&format!("max_queued_messages {QUEUED}"));
         line("persistent_client_expiration 90d");
         line("connection_messages false");
+        // An answer in milliseconds instead of 40: what Mosquitto writes is small.
+        line("set_tcp_nodelay true");
         self.listener(&mut text, &self.boxes, BOXES, true);
         if let Some(claims) = &self.claims {
             self.listener(&mut text, claims, CLAIMS, true);

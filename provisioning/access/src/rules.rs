@@ -75,6 +75,13 @@ pub const ENROLMENT_REQUEST: &str = "cr/v1/enrol/{serial}/req";
 /// And hears its answer here.
 pub const ENROLMENT_ANSWER: &str = "cr/v1/enrol/{serial}/res";
 
+/// Where a program of an administrator hears itself: behind everything that the broker had for it before. No box has so short
+/// a name.
+#[must_use]
+pub fn staff_mark(tenant: &Tenant, client_id: &str) -> String {
+    format!("cr/v1/{tenant}/staff/{client_id}")
+}
+
 fn publish(topics: impl Into<String>) -> Rule {
     Rule {
         act: Act::Publish,
@@ -128,7 +135,8 @@ impl User {
                     .iter()
                     .chain(&left)
                     .map(|topic| publish(format!("{boxes}/{topic}")));
-                topics.chain([subscribe(format!("cr/v1/{tenant}/#"))]).collect()
+                let mark = publish(staff_mark(tenant, "+"));
+                topics.chain([mark, subscribe(format!("cr/v1/{tenant}/#"))]).collect()
             }
             User::Reader { tenant, .. } => vec![subscribe(format!("cr/v1/{tenant}/#"))],
             User::Enrolment { .. } => vec![

@@ -5,14 +5,22 @@
 //! | `authority` | certificates, made here |
 //! | `broker` | Debian's Mosquitto as `provisioning/access` configures it |
 //! | `impostor` | a broker with a certificate of ours that says whatever it is told |
+//! | `ledger` | what simulated boxes and their broker owe each other |
 //! | `line` | TCP between both that can be cut, frozen and counted |
+//! | `measure` | the figures of `cargo lab fleet` |
+//! | `office` | signing keys, boxes' certificates, an administrator's console |
+//! | `rooms` | simulated boxes: the session, the agent and the link of the real one |
 //! | `client` | a [`fleet::link::Link`] that is waited for |
 
 pub mod authority;
 pub mod broker;
 pub mod client;
 pub mod impostor;
+pub mod ledger;
 pub mod line;
+pub mod measure;
+pub mod office;
+pub mod rooms;
 
 /// What goes wrong in a test bench: a sentence.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

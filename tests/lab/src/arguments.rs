@@ -14,6 +14,13 @@ pub enum Order {
         /// Arguments handed on as they are.
         passed: Vec<String>,
     },
+    /// A fleet of simulated boxes; the rest goes to the program `fleet-lab`.
+    Fleet {
+        /// Leave the machine's packages alone.
+        no_install: bool,
+        /// Arguments handed on as they are.
+        passed: Vec<String>,
+    },
     /// Everything that must hold before a change lands.
     Test {
         /// Leave the machine's packages alone.
@@ -74,6 +81,10 @@ pub fn parse(words: &[String]) -> Result<Order, String> {
         "demo" => {
             let (no_install, passed) = without(rest, "--no-install");
             Ok(Order::Demo { no_install, passed })
+        }
+        "fleet" => {
+            let (no_install, passed) = without(rest, "--no-install");
+            Ok(Order::Fleet { no_install, passed })
         }
         "test" => {
             let (no_install, rest) = without(rest, "--no-install");

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crate::tally::Tally;
 use crate::{footage, packages, step, tools};
 
-/// Crates whose tests start whole conferences: they run after the others and one at a time, so that a machine of
+/// Crates whose tests start whole conferences or brokers: they run after the others and one at a time, so that a machine of
 /// two cores shows the box's own delays and not those of a neighbour.
-const END_TO_END: &[&str] = &["conference", "end-to-end"];
+const END_TO_END: &[&str] = &["conference", "end-to-end", "fleet-lab"];
 
 const MINUTE: Duration = Duration::from_secs(60);
 

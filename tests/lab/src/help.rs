@@ -7,6 +7,7 @@ Usage: cargo lab <command> [arguments]
 
 Commands:
   demo       a whole conference on this machine, with the room box in it, shown live
+  fleet      a fleet on this machine: a real broker, and as many simulated boxes as you like
   test       everything that must hold: format, lints, licences, unit, protocol and end-to-end tests
   check      format and lints only
   mutants    deliberately broken clients, and whether the bench catches each
@@ -37,6 +38,19 @@ Everything else is handed to the demo as it is: `target/release/demo --help` lis
 
 The first run installs Debian packages (with sudo, if you are not root), builds the release binaries and makes
 the footage: several minutes. The next ones start at once and need no network.
+";
+
+const FLEET: &str = "\
+A fleet on 127.0.0.1: Debian's Mosquitto with certificates and access lists, and N simulated boxes that run the same
+session and the same link as the real one. They are switched on, configured and commanded; then the broker is killed
+during an event storm and started again. What became of it all is printed.
+
+Usage: cargo lab fleet [--no-install] [--boxes <n>] [--spread <seconds>] [--report <file>]
+
+  --boxes <n>         how many boxes (200)
+  --spread <seconds>  over how long they spread their connections (30, or a 300th of the boxes)
+  --report <file>     write what was measured as JSON
+  --no-install        do not look at the machine's packages
 ";
 
 const TEST: &str = "\
@@ -105,6 +119,7 @@ Usage: cargo lab footage [--again]
 pub fn text(command: Option<&str>) -> &'static str {
     match command {
         Some("demo") => DEMO,
+        Some("fleet") => FLEET,
         Some("test") => TEST,
         Some("check") => CHECK,
         Some("mutants") => MUTANTS,
@@ -121,7 +136,7 @@ mod tests {
     #[test]
     fn every_listed_command_has_its_own_text() {
         for command in [
-            "demo", "test", "check", "mutants", "soak", "fuzz", "packages", "footage",
+            "demo", "fleet", "test", "check", "mutants", "soak", "fuzz", "packages", "footage",
         ] {
             assert!(
                 super::GENERAL.contains(&format!("\n  {command} ")),

@@ -6,6 +6,7 @@ mod arguments;
 mod checks;
 mod demo;
 mod descendants;
+mod fleet;
 mod footage;
 mod fuzz;
 mod help;
@@ -39,6 +40,7 @@ fn obey(order: Order) -> Result<bool, String> {
             Ok(true)
         }
         Order::Demo { no_install, passed } => Err(demo::run(no_install, &passed)),
+        Order::Fleet { no_install, passed } => Err(fleet::run(no_install, &passed)),
         Order::Test { no_install } => Ok(checks::test(no_install)),
         Order::Check => Ok(checks::check()),
         Order::Mutants { passed } => Ok(checks::mutants(&passed)),

@@ -1,0 +1,333 @@
+//! A folder of YAML: organisation, sites, rooms; and what each box shall be, inheritance resolved.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fleet::contract::{ConfigurationError, DeviceId, Settings, Site};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A document of the folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields)]
+enum Document {
+    /// Holds everywhere.
+    Organisation {
+        #[serde(default)]
+        settings: Map<String, Value>,
+    },
+    /// Holds in its rooms.
+    Site {
+        name: Site,
+        #[serde(default)]
+        settings: Map<String, Value>,
+    },
+    /// A room and its box.
+    Room {
+        name: String,
+        site: Site,
+        #[serde(rename = "box")]
+        device: DeviceId,
+        #[serde(default)]
+        settings: Map<String, Value>,
+    },
+}
+
+/// What a box shall be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Room {
+    /// As people call it.
+    pub name: String,
+    /// Where it is.
+    pub site: Site,
+    /// `cfg` of its configuration.
+    pub cfg: Map<String, Value>,
+}
+
+/// What all boxes shall be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// By box.
+    pub rooms: BTreeMap<DeviceId, Room>,
+}
+
+/// What is wrong with a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It cannot be read.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// It is no YAML of ours.
+    #[error("{path}: {message}")]
+    Yaml {
+        /// Which file.
+        path: PathBuf,
+        /// With line and column.
+        message: String,
+    },
+    /// Two documents say who somebody is.
+    #[error("{path}: {what} stands in another file as well")]
+    Twice {
+        /// The second file.
+        path: PathBuf,
+        /// Who.
+        what: String,
+    },
+    /// A room is at a site that no document names.
+    #[error("{path}: room {room} is at site {site}, which no document names")]
+    NoSite {
+        /// The file of the room.
+        path: PathBuf,
+        /// Its name.
+        room: String,
+        /// The site.
+        site: String,
+    },
+    /// A box would not take it.
+    #[error("{path}: room {room}: {}: {}", error.path, error.msg)]
+    Setting {
+        /// The file of the room.
+        path: PathBuf,
+        /// Its name.
+        room: String,
+        /// What is wrong.
+        error: Box<ConfigurationError>,
+    },
+    /// There is nothing in it.
+    #[error("{0}: no room is described there")]
+    Empty(PathBuf),
+}
+
+impl Plan {
+    /// Reads a file or a folder with everything below it: `*.yaml` and `*.yml`.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn read(path: &Path) -> Result<Self, Vec<PlanError>> {
+        let mut files = Vec::new();
+        find(path, &mut files).map_err(|error| vec![error])?;
+        files.sort();
+        let mut texts = Vec::new();
+        for file in files {
+            let text = fs::read_to_string(&file).map_err(|error| {
+                vec![PlanError::File {
+                    path: file.clone(),
+                    error,
+                }]
+            })?;
+            texts.push((file, text));
+        }
+        let plan = Self::of(&texts)?;
+        if plan.rooms.is_empty() {
+            return Err(vec![PlanError::Empty(path.into())]);
+        }
+        Ok(plan)
+    }
+
+    /// Of these files.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn of(files: &[(PathBuf, String)]) -> Result<Self, Vec<PlanError>> {
+        let (mut organisation, mut sites, mut rooms) = (None, BTreeMap::new(), Vec::new());
+        let mut errors = Vec::new();
+        for (path, text) in files {
+            let twice = |what: String| PlanError::Twice {
+                path: path.clone(),
+                what,
+            };
+            let documents: Vec<Document> = match serde_saphyr::from_multiple(text) {
+                Ok(documents) => documents,
+                Err(error) => {
+                    let path = path.clone();
+                    let message = error.to_string();
+                    errors.push(PlanError::Yaml { path, message });
+                    continue;
+                }
+            };
+            for document in documents {
+                match document {
+                    Document::Organisation { settings } => {
+                        if organisation.replace(settings).is_some() {
+                            errors.push(twice("the organisation".into()));
+                        }
+                    }
+                    Document::Site { name, settings } => {
+                        if sites.insert(name.clone(), settings).is_some() {
+                            errors.push(twice(format!("site {name}")));
+                        }
+                    }
+                    Document::Room {
+                        name,
+                        site,
+                        device,
+                        settings,
+                    } => rooms.push((path, name, site, device, settings)),
+                }
+            }
+        }
+        let mut plan = Self::default();
+        for (path, name, site, device, settings) in rooms {
+            let Some(of_site) = sites.get(&site) else {
+                errors.push(PlanError::NoSite {
+                    path: path.clone(),
+                    room: name,
+                    site: site.to_string(),
+                });
+                continue;
+            };
+            let mut cfg = organisation.clone().unwrap_or_default();
+            merge(&mut cfg, of_site);
+            let identity = serde_json::json!({"room": {"name": name}, "site": site});
+            merge(&mut cfg, identity.as_object().unwrap_or(&Map::new()));
+            merge(&mut cfg, &settings);
+            if let Err(wrong) = Settings::parse(&cfg) {
+                errors.extend(wrong.into_iter().map(|error| PlanError::Setting {
+                    path: path.clone(),
+                    room: name.clone(),
+                    error: Box::new(error),
+                }));
+            }
+            if plan.rooms.insert(device.clone(), Room { name, site, cfg }).is_some() {
+                errors.push(PlanError::Twice {
+                    path: path.clone(),
+                    what: format!("box {device}"),
+                });
+            }
+        }
+        if errors.is_empty() { Ok(plan) } else { Err(errors) }
+    }
+}
+
+fn find(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), PlanError> {
+    let failed = |error| PlanError::File {
+        path: path.into(),
+        error,
+    };
+    if !path.is_dir() {
+        files.push(path.into());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let below = entry.map_err(failed)?.path();
+        let yaml = below
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if below.is_dir() || yaml {
+            find(&below, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is nearer to the room wins; objects are joined, `null` takes away, everything else replaces.
+fn merge(into: &mut Map<String, Value>, nearer: &Map<String, Value>) {
+    for (key, value) in nearer {
+        match (into.get_mut(key), value) {
+            (_, Value::Null) => {
+                into.remove(key);
+            }
+            (Some(Value::Object(there)), Value::Object(nearer)) => merge(there, nearer),
+            (_, value) => {
+                into.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const FLEET: &str = "
+kind: Organisation
+settings:
+  jitsi: {url: https://meet.example, hosts: [a.example]}
+  av: {volume: 30}
+---
+kind: Site
+name: lyon
+settings:
+  room: {language: fr}
+  jitsi: {hosts: [b.example]}
+---
+kind: Room
+name: Lyon 4.12
+site: lyon
+box: lyon-412
+settings: {av: {volume: null}, net: {proxy: 'http://proxy.example:3128'}}
+";
+
+    fn plan(text: &str) -> Result<Plan, Vec<PlanError>> {
+        Plan::of(&[("fleet.yaml".into(), text.into())])
+    }
+
+    #[test]
+    fn what_is_nearer_to_the_room_wins() {
+        let plan = plan(FLEET).unwrap();
+        let (device, room) = plan.rooms.first_key_value().unwrap();
+        assert_eq!(
+            (device.as_str(), room.name.as_str(), room.site.as_str()),
+            ("lyon-412", "Lyon 4.12", "lyon")
+        );
+        assert_eq!(
+            Value::Object(room.cfg.clone()),
+            serde_json::json!({
+                "jitsi": {"url": "https://meet.example", "hosts": ["b.example"]},
+                "av": {},
+                "room": {"language": "fr", "name": "Lyon 4.12"},
+                "net": {"proxy": "http://proxy.example:3128"},
+                "site": "lyon",
+            })
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once_with_its_file_and_field() {
+        let text = "
+kind: Site
+name: lyon
+---
+kind: Room
+name: A
+site: lyon
+box: lyon-0001
+settings: {av: {volume: 300}, jitsi: {url: 'http://meet.example'}}
+---
+kind: Room
+name: B
+site: nice
+box: nice-0001
+---
+kind: Room
+name: C
+site: lyon
+box: lyon-0001
+";
+        let said: Vec<String> = plan(text).unwrap_err().iter().map(ToString::to_string).collect();
+        let all = said.join("\n");
+        for part in [
+            "/av/volume",
+            "/jitsi/url",
+            "nice",
+            "box lyon-0001 stands in another file",
+        ] {
+            assert!(all.contains(part), "{part}: {all}");
+        }
+        assert!(said.iter().all(|line| line.starts_with("fleet.yaml: ")), "{all}");
+    }
+
+    #[test]
+    fn a_mistyped_key_is_no_setting_that_is_silently_passed_over() {
+        let said = plan("kind: Room\nnmae: A\nsite: lyon\nbox: lyon-0001\n").unwrap_err();
+        assert!(said[0].to_string().contains("nmae"), "{}", said[0]);
+    }
+}

@@ -1,0 +1,70 @@
+//! What simulated boxes have promised and done: what must be true in the end is read from here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fleet::agent::Keeper;
+use fleet::contract::{DeviceId, Event, Id, Message};
+use fleet::session::Record;
+use serde::Deserialize;
+
+/// Shared by all boxes of a fleet.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Events that a box had on disk: it has to deliver them.
+    pub accepted: HashSet<Id>,
+    /// How often each command was executed.
+    pub executed: HashMap<Id, u32>,
+    /// Revisions that the boxes have taken, by box.
+    pub applied: BTreeMap<DeviceId, u64>,
+    /// Words of `Output::Security`.
+    pub security: BTreeMap<String, u64>,
+    /// Notices that are on walls now.
+    pub notices: BTreeSet<(DeviceId, u64)>,
+}
+
+/// The same for all.
+pub type Shared = Arc<Mutex<Ledger>>;
+
+/// Reads or writes it.
+pub fn locked(shared: &Shared) -> MutexGuard<'_, Ledger> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The records of a box, in memory; they survive [`crate::rooms::Room::kill`].
+pub type Disk = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+
+/// Keeps the records of a box and notes which events are on its disk.
+pub struct MemoryKeeper {
+    /// The disk.
+    pub disk: Disk,
+    /// Where events are noted.
+    pub ledger: Shared,
+}
+
+/// As the session writes it.
+#[derive(Deserialize)]
+struct EventOnDisk {
+    message: String,
+}
+
+impl Keeper for MemoryKeeper {
+    fn write(&mut self, records: &[Record]) -> io::Result<()> {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in records {
+            let Some(value) = &record.value else {
+                disk.remove(&record.key);
+                continue;
+            };
+            disk.insert(record.key.clone(), value.clone());
+            if record.key.starts_with("event/") {
+                let event = serde_json::from_slice::<EventOnDisk>(value).map_err(io::Error::other)?;
+                let message =
+                    Message::<Event>::parse(event.message.as_bytes(), value.len()).map_err(io::Error::other)?;
+                locked(&self.ledger).accepted.insert(message.envelope.id);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! What an organisation has: roots, an administrator who may sign, certificates for boxes.
+
+use std::sync::Arc;
+
+use access::User;
+use fleet::contract::{DeviceId, Grant, Signer, Site, Tenant};
+use fleet::link::Limits;
+use fleet::session::Verifier;
+use fleet::trust::{Anchors, Authority, DocumentVerifier, TrustedDocuments, Validity, new_key};
+use jiff::Timestamp;
+use roomctl::author::Author;
+use roomctl::console::Console;
+
+use crate::Error;
+use crate::broker::{Broker, Door};
+
+/// An organisation on the bench.
+pub struct Office {
+    /// Its name.
+    pub tenant: Tenant,
+    root: Authority,
+    /// Where its boxes stand.
+    pub site: Site,
+}
+
+impl Office {
+    /// Of this tenant, with a root of its own.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub fn new(tenant: &Tenant) -> Result<Self, Error> {
+        Ok(Self {
+            tenant: tenant.clone(),
+            root: Authority::root("signers", tenant, Validity::days(Timestamp::now(), 365))?,
+            site: Site::try_from("lyon")?,
+        })
+    }
+
+    /// Somebody who may sign what these grants say, as `hemicycle://etat/*/*`.
+    ///
+    /// # Errors
+    /// OpenSSL's, or that is no grant.
+    pub fn author(&self, name: &str, grants: &[&str]) -> Result<Author, Error> {
+        let key = new_key()?;
+        let grants: Vec<Grant> = grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>()?;
+        let certificate = self
+            .root
+            .signer(name, &key, &grants, Validity::days(Timestamp::now(), 30))?;
+        Ok(Author::new(name, Some(Signer::new(&key, &[certificate])?)))
+    }
+
+    /// An administrator who may sign everything.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub fn administrator(&self, name: &str) -> Result<Author, Error> {
+        self.author(name, &[&format!("hemicycle://{}/*/*", self.tenant)])
+    }
+
+    /// Its roots.
+    ///
+    /// # Errors
+    /// None that the root does not have.
+    pub fn anchors(&self) -> Result<Anchors, Error> {
+        Ok(Anchors::new(vec![self.root.certificate().to_owned()])?)
+    }
+
+    /// What a box of this office believes.
+    ///
+    /// # Errors
+    /// None that the root does not have.
+    pub fn verifier(&self, device: &DeviceId) -> Result<Arc<dyn Verifier>, Error> {
+        Ok(Arc::new(DocumentVerifier::new(TrustedDocuments {
+            anchors: self.anchors()?,
+            tenant: self.tenant.clone(),
+            device: device.clone(),
+            site: self.site.clone(),
+        })))
+    }
+
+    /// A user of the broker who may do what administrators may.
+    ///
+    /// # Errors
+    /// That is no name.
+    pub fn user(&self, name: &str) -> Result<User, Error> {
+        Ok(User::Administrator {
+            tenant: self.tenant.clone(),
+            name: name.try_into()?,
+        })
+    }
+
+    /// A console of that user.
+    ///
+    /// # Errors
+    /// The broker does not let it in.
+    pub async fn console(&self, broker: &Broker, name: &str) -> Result<Console, Error> {
+        let identity = broker.authority(Door::Staff).client(name, self.tenant.as_str())?;
+        let target = broker.target(Door::Staff, &identity, Limits::default())?;
+        Ok(Console::open(target, &self.tenant).await?)
+    }
+}
