@@ -70,6 +70,7 @@ pub const TABLE: &[Package] = &[
     package("chromium", "the web client in the meeting"),
     program("npm", "brings the web client's library"),
     package("mosquitto", "the MQTT broker of the fleet"),
+    package("postgresql", "the other database of the enrolment registry"),
     package("coturn", "the TURN server of the closed networks"),
     package("iproute2", "the closed networks: namespaces, addresses, routes"),
     package("nftables", "the closed networks: no UDP"),
@@ -142,7 +143,7 @@ pub fn install() -> Result<(), String> {
     if !run(&root, &command) {
         return Err(failed("the packages could not be installed"));
     }
-    for service in ["prosody", "mosquitto"] {
+    for service in ["prosody", "mosquitto", "postgresql"] {
         if missing.contains(&service) && std::path::Path::new("/run/systemd/system").exists() {
             println!("packages: the system's own {service} service is switched off again; the tests start their own");
             run(&root, &["systemctl", "disable", "--now", service]);

@@ -32,7 +32,7 @@ pub use envelope::{Clock, Envelope, Id, Message, VERSION};
 pub use event::{Event, EventClass};
 pub use fingerprint::fingerprint;
 pub use json::{MAX_DEPTH, Refusal, parse};
-pub use names::{DeviceId, NameError, Site, Tenant};
+pub use names::{DeviceId, NameError, Room, Site, Tenant};
 pub use notice::{Notice, Urgency};
 pub use order::Order;
 pub use presence::{Metadata, Offline, OfflineReason, Online, OnlineReason, Presence};

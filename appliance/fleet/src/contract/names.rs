@@ -79,6 +79,10 @@ name!(
     Site, "a site", 1, 36, "^[a-z0-9-]{1,36}$"
 );
 name!(
+    /// A room, unique within its site. It keeps its name when its box is replaced.
+    Room, "a room", 1, 64, "^[a-z0-9-]{1,64}$"
+);
+name!(
     /// A box: `{d}` in topics, CN in its certificate and MQTT client id.
     DeviceId, "a device", 8, 36, "^[a-z0-9-]{8,36}$"
 );
