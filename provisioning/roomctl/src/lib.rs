@@ -2,16 +2,26 @@
 //!
 //! | file | what stands in it |
 //! |---|---|
+//! | `office` | what an administrator has at hand |
 //! | `console` | the broker as an administrator sees it |
 //! | `author` | stamps and signatures |
 //! | `plan` | a folder of YAML, inheritance resolved |
 //! | `apply` | from a plan to the broker |
 //! | `order` | a command and its answer |
+//! | `notice` | messages on walls |
+//! | `view` | what the broker keeps of each box |
+//! | `doctor` | why a room is not well |
+//! | `words` | the sentences, in English and French |
 //!
 //! It keeps no state of its own: what is true stands on the broker.
 
 pub mod apply;
 pub mod author;
 pub mod console;
+pub mod doctor;
+pub mod notice;
+pub mod office;
 pub mod order;
 pub mod plan;
+pub mod view;
+pub mod words;

@@ -1,5 +1,7 @@
 //! What an organisation has: roots, an administrator who may sign, certificates for boxes.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::User;
@@ -87,6 +89,39 @@ impl Office {
             tenant: self.tenant.clone(),
             name: name.try_into()?,
         })
+    }
+
+    /// What that user has at hand: `roomctl.toml` and what it names, in a folder.
+    ///
+    /// # Errors
+    /// OpenSSL's; files.
+    pub fn write(&self, broker: &Broker, name: &str, folder: &Path) -> Result<PathBuf, Error> {
+        let at = |file: &str| folder.join(file);
+        let identity = broker.authority(Door::Staff).client(name, self.tenant.as_str())?;
+        let key = new_key()?;
+        let grants = [Grant::everything(self.tenant.clone())];
+        let signer = self
+            .root
+            .signer(name, &key, &grants, Validity::days(Timestamp::now(), 30))?;
+        for (file, text) in [
+            ("servers.pem", broker.servers().certificate().to_pem()?),
+            ("own.pem", identity.chain.first().ok_or("no certificate")?.to_pem()?),
+            ("own.key", identity.key.private_key_to_pem_pkcs8()?),
+            ("roots.pem", self.root.certificate().to_pem()?),
+            ("signer.pem", signer.to_pem()?),
+            ("signer.key", key.private_key_to_pem_pkcs8()?),
+        ] {
+            fs::write(at(file), text)?;
+        }
+        let text = format!(
+            "tenant = \"{}\"\nname = \"{name}\"\nbroker = \"localhost:{}\"\nbroker_authority = \"servers.pem\"\n\
+             certificate = \"own.pem\"\nkey = \"own.key\"\nroots = \"roots.pem\"\nsigner = \"signer.pem\"\n\
+             signer_key = \"signer.key\"\n",
+            self.tenant,
+            broker.port(Door::Staff)
+        );
+        fs::write(at("roomctl.toml"), text)?;
+        Ok(at("roomctl.toml"))
     }
 
     /// A console of that user.

@@ -1,0 +1,237 @@
+//! What was typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Rooms, from one place: what each shall be, what it is, and what it shall do now.
+///
+/// roomctl keeps nothing to itself: what is true stands on the broker, so that several people can use it at once.
+#[derive(Debug, Parser)]
+#[command(
+    name = "roomctl",
+    version,
+    after_help = "\
+Examples:
+  roomctl apply -f fleet/ --dry-run       what would change, room by room
+  roomctl apply -f fleet/                 change it, and wait until the rooms have it
+  roomctl get --site lyon                 the rooms of a site
+  roomctl command 'Lyon 4.12' av.volume percent=40
+  roomctl doctor 'Lyon 4.12'              why is this room not well
+
+Leaves with 0 when it was done, 1 when a box refuses or fails, 2 when something typed or written is wrong, 3 when the broker
+cannot be reached, 4 when somebody else was faster, 5 when a box does not answer in time."
+)]
+pub struct Arguments {
+    /// What an administrator has at hand: tenant, broker, certificates, keys.
+    #[arg(
+        long,
+        global = true,
+        env = "ROOMCTL_OFFICE",
+        value_name = "FILE",
+        default_value = "roomctl.toml"
+    )]
+    pub office: PathBuf,
+    /// For people, or for scripts.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub order: Order,
+}
+
+/// How it is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+    /// One document.
+    Yaml,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Order {
+    /// Makes the rooms what a folder of YAML says: organisation, then site, then room; the nearer one wins.
+    #[command(after_help = "\
+Each document has a kind:
+  kind: Organisation
+  settings: {jitsi: {url: https://meet.example}}
+  ---
+  kind: Site
+  name: lyon
+  settings: {room: {language: fr}}
+  ---
+  kind: Room
+  name: Lyon 4.12
+  site: lyon
+  box: lyon-412
+  settings: {av: {volume: 40}}
+
+Examples:
+  roomctl apply -f fleet/ --dry-run
+  roomctl apply -f fleet/lyon.yaml --when idle --wait 10m")]
+    Apply(Apply),
+    /// Lists rooms.
+    #[command(after_help = "Examples:\n  roomctl get\n  roomctl get --site lyon -o json")]
+    Get(Chosen),
+    /// Shows everything that is known of rooms.
+    #[command(after_help = "Examples:\n  roomctl describe 'Lyon 4.12'\n  roomctl describe lyon-412 -o json")]
+    Describe(Chosen),
+    /// Tells a room to do something, and waits for its answer.
+    #[command(after_help = "\
+Values are JSON where they can be, text otherwise.
+
+Examples:
+  roomctl command 'Lyon 4.12' av.mute
+  roomctl command lyon-412 av.volume percent=40
+  roomctl command lyon-412 call.join room=standup")]
+    Command(Command),
+    /// Shows what happens.
+    #[command(after_help = "Examples:\n  roomctl events -f\n  roomctl events -f 'Lyon 4.12' -o json")]
+    Events(Events),
+    /// Shows a message on the walls of rooms.
+    #[command(after_help = "\
+Examples:
+  roomctl notice --site lyon --for 2h --fr 'Coupure réseau à 18 h' --en 'Network down at 6 pm'
+  roomctl notice --everybody --emergency --for 30m --fr 'Évacuez' --en 'Leave the building'
+  roomctl notice --site lyon --for 1m                       takes it down")]
+    Notice(Notice),
+    /// Says why rooms are not well.
+    #[command(after_help = "Examples:\n  roomctl doctor 'Lyon 4.12'\n  roomctl doctor --all -o json")]
+    Doctor(Chosen),
+    /// Prints what a shell needs to complete what you type.
+    #[command(after_help = "Example:\n  roomctl completion bash > /etc/bash_completion.d/roomctl")]
+    Completion {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+/// `apply`.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// A file, or a folder with all below it.
+    #[arg(short, long, value_name = "PATH")]
+    pub file: PathBuf,
+    /// Only say what would change.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// At once, or as soon as no meeting goes on.
+    #[arg(long, value_enum, default_value_t = When::Idle)]
+    pub when: When,
+    /// Wait so long for the rooms; 0s: not at all.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
+    pub wait: Duration,
+}
+
+/// When a configuration takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// At once.
+    Now,
+    /// As soon as no meeting goes on.
+    Idle,
+}
+
+/// Rooms.
+#[derive(Debug, Args)]
+pub struct Chosen {
+    /// Boxes, or names of rooms; none: all that the other flags leave.
+    #[arg(value_name = "ROOM")]
+    pub rooms: Vec<String>,
+    /// All rooms of a site.
+    #[arg(long)]
+    pub site: Option<String>,
+    /// All rooms.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `command`.
+#[derive(Debug, Args)]
+pub struct Command {
+    /// A box, or the name of a room.
+    pub room: String,
+    /// Such as `av.mute`.
+    pub name: String,
+    /// Its parameters.
+    #[arg(value_name = "KEY=VALUE")]
+    pub params: Vec<String>,
+    /// Wait so long for the answer, 5 minutes at most; later the box no longer obeys.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    pub wait: Duration,
+}
+
+/// `events`.
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Go on until Ctrl-C. Events are not kept by the broker: without it there is nothing to show.
+    #[arg(short, long, required = true)]
+    pub follow: bool,
+    /// Which rooms.
+    #[command(flatten)]
+    pub chosen: Chosen,
+}
+
+/// `notice`.
+#[derive(Debug, Args)]
+pub struct Notice {
+    /// Which rooms.
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// On every wall of the organisation.
+    #[arg(long, conflicts_with_all = ["rooms", "site", "all"])]
+    pub everybody: bool,
+    /// Over everything, also in a meeting; otherwise a line.
+    #[arg(long)]
+    pub emergency: bool,
+    /// In French. Nothing in either language takes a notice down.
+    #[arg(long, default_value = "")]
+    pub fr: String,
+    /// In English.
+    #[arg(long, default_value = "")]
+    pub en: String,
+    /// It goes by itself after this time.
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    pub life: Duration,
+}
+
+/// `90s`, `10m`, `2h`, `1d`.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number and s, m, h or d, such as 90s or 10m".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(time("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("2h"), Ok(Duration::from_secs(7_200)));
+        for bad in ["", "s", "90", "-1s", "1w", "é", "99999999999999999999s"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

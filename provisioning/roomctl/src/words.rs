@@ -1,0 +1,309 @@
+//! The sentences that people read, in English and in French.
+
+use fleet::contract::DeviceId;
+
+/// A language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// English.
+    English,
+    /// French.
+    French,
+}
+
+use Words::{English, French};
+
+impl Words {
+    /// As `LC_ALL`, `LC_MESSAGES` and `LANG` say, the first of them that is set.
+    #[must_use]
+    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable);
+        match set.into_iter().find(|value| !value.is_empty()) {
+            Some(value) if value.starts_with("fr") => French,
+            _ => English,
+        }
+    }
+
+    fn pair(self, english: (&str, &str), french: (&str, &str)) -> (String, String) {
+        let (what, advice) = match self {
+            English => english,
+            French => french,
+        };
+        (what.into(), advice.into())
+    }
+
+    fn line(self, english: String, french: String) -> String {
+        match self {
+            English => english,
+            French => french,
+        }
+    }
+
+    pub(crate) fn never_seen(self, device: &DeviceId) -> (String, String) {
+        self.pair(
+            (
+                &format!("{device} has never been there."),
+                "Is it enrolled and plugged in? `roomctl get` shows those that are.",
+            ),
+            (
+                &format!("{device} ne s'est jamais présenté."),
+                "Est-il enrôlé et branché ? `roomctl get` montre ceux qui le sont.",
+            ),
+        )
+    }
+
+    pub(crate) fn lost(self) -> (String, String) {
+        self.pair(
+            (
+                "The box is gone without a goodbye.",
+                "Look at its power and its network.",
+            ),
+            (
+                "Le boîtier a disparu sans prévenir.",
+                "Vérifiez son alimentation et son réseau.",
+            ),
+        )
+    }
+
+    pub(crate) fn asleep(self) -> (String, String) {
+        self.pair(
+            ("The box sleeps.", "It wakes when somebody enters the room."),
+            (
+                "Le boîtier est en veille.",
+                "Il se réveille quand quelqu'un entre dans la salle.",
+            ),
+        )
+    }
+
+    pub(crate) fn restarts(self) -> (String, String) {
+        self.pair(
+            ("The box restarts.", "It is back in a minute or two."),
+            ("Le boîtier redémarre.", "Il revient dans une minute ou deux."),
+        )
+    }
+
+    pub(crate) fn certificate_over(self) -> (String, String) {
+        self.pair(
+            (
+                "Its certificate has run out.",
+                "Enrol it again: one scan of its code is enough.",
+            ),
+            (
+                "Son certificat a expiré.",
+                "Enrôlez-le de nouveau : il suffit de lire son code.",
+            ),
+        )
+    }
+
+    pub(crate) fn certificate_ends(self, days: i64) -> (String, String) {
+        self.pair(
+            (
+                &format!("Its certificate ends in {days} days and has not been renewed."),
+                "Does the enrolment service run?",
+            ),
+            (
+                &format!("Son certificat expire dans {days} jours et n'a pas été renouvelé."),
+                "Le service d'enrôlement fonctionne-t-il ?",
+            ),
+        )
+    }
+
+    pub(crate) fn no_configuration(self) -> (String, String) {
+        self.pair(
+            ("Nobody has configured it.", "`roomctl apply -f FOLDER`."),
+            ("Personne ne l'a configuré.", "`roomctl apply -f DOSSIER`."),
+        )
+    }
+
+    pub(crate) fn configuration_unanswered(self, rev: u64) -> (String, String) {
+        self.pair(
+            (
+                &format!("It has not said what it makes of configuration {rev}."),
+                "If it is connected, it may not trust the signer: look at `roomctl events`.",
+            ),
+            (
+                &format!("Il n'a pas dit ce qu'il fait de la configuration {rev}."),
+                "S'il est connecté, il ne reconnaît peut-être pas le signataire : voyez `roomctl events`.",
+            ),
+        )
+    }
+
+    pub(crate) fn configuration_rejected(self, rev: u64, why: &str) -> (String, String) {
+        self.pair(
+            (
+                &format!("It refuses configuration {rev}: {why}"),
+                "Correct the field and apply again.",
+            ),
+            (
+                &format!("Il refuse la configuration {rev} : {why}"),
+                "Corrigez le champ et appliquez de nouveau.",
+            ),
+        )
+    }
+
+    pub(crate) fn configuration_rolled_back(self, rev: u64) -> (String, String) {
+        self.pair(
+            (
+                &format!("With configuration {rev} it did not reach the broker, and went back."),
+                "Look at what it changes under net.",
+            ),
+            (
+                &format!("Avec la configuration {rev}, il n'a pas joint le serveur et est revenu en arrière."),
+                "Regardez ce qu'elle change sous net.",
+            ),
+        )
+    }
+
+    pub(crate) fn configuration_pending(self, rev: u64) -> (String, String) {
+        self.pair(
+            (
+                &format!("Configuration {rev} waits until the room is free."),
+                "Nothing is to be done.",
+            ),
+            (
+                &format!("La configuration {rev} attend que la salle soit libre."),
+                "Il n'y a rien à faire.",
+            ),
+        )
+    }
+
+    pub(crate) fn drift(self, paths: &str) -> (String, String) {
+        self.pair(
+            (
+                &format!("Somebody changed in the room: {paths}."),
+                "Apply again to undo it, or take it over.",
+            ),
+            (
+                &format!("Quelqu'un a modifié dans la salle : {paths}."),
+                "Appliquez de nouveau pour l'annuler, ou reprenez-le.",
+            ),
+        )
+    }
+
+    pub(crate) fn update_failed(self, phase: &str, why: &str) -> (String, String) {
+        self.pair(
+            (
+                &format!("Its last update ended as {phase}. {why}"),
+                "It is not tried again until the release changes.",
+            ),
+            (
+                &format!("Sa dernière mise à jour s'est terminée ainsi : {phase}. {why}"),
+                "Elle n'est pas retentée tant que la version ne change pas.",
+            ),
+        )
+    }
+
+    pub(crate) fn says_itself(self, problem: &str) -> (String, String) {
+        self.pair(
+            (
+                &format!("The box says: {problem}"),
+                "`roomctl describe` shows the rest.",
+            ),
+            (
+                &format!("Le boîtier dit : {problem}"),
+                "`roomctl describe` montre le reste.",
+            ),
+        )
+    }
+
+    /// Nothing speaks against a room.
+    #[must_use]
+    pub fn well(self, room: &str) -> String {
+        self.line(format!("{room} is well."), format!("{room} va bien."))
+    }
+
+    /// No box has that name.
+    #[must_use]
+    pub fn unknown(self, names: &str) -> String {
+        self.line(
+            format!("no box and no room is called {names}; `roomctl get` lists them"),
+            format!("aucun boîtier ni aucune salle ne s'appelle {names} ; `roomctl get` les montre"),
+        )
+    }
+
+    /// Nobody was chosen.
+    #[must_use]
+    pub fn nobody(self) -> String {
+        self.line(
+            "name a room, or say --site SITE or --all".into(),
+            "nommez une salle, ou dites --site SITE ou --all".into(),
+        )
+    }
+
+    /// What `apply` did.
+    #[must_use]
+    pub fn published(self, published: usize, same: usize) -> String {
+        self.line(
+            format!("{published} published, {same} unchanged"),
+            format!("{published} publiées, {same} inchangées"),
+        )
+    }
+
+    /// What boxes made of it.
+    #[must_use]
+    pub fn applied(self, applied: usize, of: usize) -> String {
+        self.line(
+            format!("{applied} of {of} rooms have applied it"),
+            format!("{applied} salles sur {of} l'ont appliquée"),
+        )
+    }
+
+    /// Those that are off.
+    #[must_use]
+    pub fn silent(self, rooms: &str) -> String {
+        self.line(
+            format!("no word yet from {rooms}: they take it when they are back"),
+            format!("pas encore de réponse de {rooms} : ils la prendront à leur retour"),
+        )
+    }
+
+    /// Somebody else was faster.
+    #[must_use]
+    pub fn conflict(self, device: &str, by: &str, rev: u64) -> String {
+        self.line(
+            format!("{device}: {by} changed it meanwhile (revision {rev}); yours is refused. Look, and apply again"),
+            format!(
+                "{device} : {by} l'a modifié entre-temps (révision {rev}) ; la vôtre est refusée. Regardez, puis appliquez de nouveau"
+            ),
+        )
+    }
+
+    /// Our signature does not count there.
+    #[must_use]
+    pub fn disbelieved(self, device: &str) -> String {
+        self.line(
+            format!("{device}: your certificate does not allow you to configure it"),
+            format!("{device} : votre certificat ne vous permet pas de le configurer"),
+        )
+    }
+
+    /// A notice is out.
+    #[must_use]
+    pub fn noticed(self, walls: Option<usize>) -> String {
+        match walls {
+            Some(walls) => self.line(format!("on {walls} walls"), format!("sur {walls} murs")),
+            None => self.line("on every wall".into(), "sur tous les murs".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_says_which_language() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            Words::of_environment(move |name| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(with(&[("LANG", "fr_FR.UTF-8")]), French);
+        assert_eq!(with(&[("LANG", "fr_FR.UTF-8"), ("LC_ALL", "C")]), English);
+        assert_eq!(with(&[("LANG", "fr_FR.UTF-8"), ("LC_ALL", "")]), French);
+        assert_eq!(with(&[]), English);
+    }
+}
