@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::rules::{Act, ENROLMENT_ANSWER, ENROLMENT_REQUEST, User};
+use fleet::contract::Tenant;
 
-/// The file for these users.
+use super::rules::{self, Act, ENROLMENT_ANSWER, ENROLMENT_REQUEST, User};
+
+/// The file for these users. `every_box`: all boxes of an organisation, whose names then need not be known.
 #[must_use]
-pub fn acl<'a>(users: impl IntoIterator<Item = &'a User>) -> String {
+pub fn acl<'a>(users: impl IntoIterator<Item = &'a User>, every_box: Option<&Tenant>) -> String {
     let mut text = String::from("%% Written by roomctl; changes are lost when it writes again.\n");
     for user in users {
         for act in [Act::Publish, Act::Subscribe] {
@@ -25,6 +27,15 @@ pub fn acl<'a>(users: impl IntoIterator<Item = &'a User>) -> String {
                     topics.join(", ")
                 );
             }
+        }
+    }
+    if let Some(tenant) = every_box {
+        for rule in rules::every_box(tenant, "${username}") {
+            let word = match rule.act {
+                Act::Publish => "publish",
+                Act::Subscribe => "subscribe",
+            };
+            let _ = writeln!(text, "{{allow, all, {word}, [\"{}\"]}}.", rule.topics);
         }
     }
     let of = |topic: &str| topic.replace("{serial}", "${username}");

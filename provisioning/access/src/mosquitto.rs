@@ -7,7 +7,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::rules::{Act, ENROLMENT_ANSWER, ENROLMENT_REQUEST, User};
+use fleet::contract::Tenant;
+
+use super::rules::{self, Act, ENROLMENT_ANSWER, ENROLMENT_REQUEST, User};
 
 /// Name of the list of the boxes' listener, inside the folder of the configuration.
 pub const BOXES: &str = "boxes.acl";
@@ -125,6 +127,21 @@ pub fn list<'a>(users: impl IntoIterator<Item = &'a User>) -> String {
             };
             let _ = writeln!(text, "topic {act} {}", rule.topics);
         }
+    }
+    text
+}
+
+/// The list for [`BOXES`] when the authority of that listener certifies boxes of this organisation alone: it holds for every box
+/// that has a certificate, and never changes.
+#[must_use]
+pub fn every_box(tenant: &Tenant) -> String {
+    let mut text = String::from("# Written by roomctl; changes are lost when it writes again.\n");
+    for rule in rules::every_box(tenant, "%u") {
+        let act = match rule.act {
+            Act::Publish => "write",
+            Act::Subscribe => "read",
+        };
+        let _ = writeln!(text, "pattern {act} {}", rule.topics);
     }
     text
 }

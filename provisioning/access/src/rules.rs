@@ -82,6 +82,27 @@ pub fn staff_mark(tenant: &Tenant, client_id: &str) -> String {
     format!("cr/v1/{tenant}/staff/{client_id}")
 }
 
+/// The rules of all boxes of an organisation, with what the broker puts in place of the user's name.
+#[must_use]
+pub fn every_box(tenant: &Tenant, name: &str) -> Vec<Rule> {
+    /// No box has it: those of a serial number have another beginning.
+    const SOMEBODY: &str = "some-box-that-has-a-name";
+    let Ok(device) = DeviceId::try_from(SOMEBODY) else {
+        return Vec::new();
+    };
+    let somebody = User::Box {
+        tenant: tenant.clone(),
+        device,
+    };
+    let rules = somebody.rules().into_iter();
+    rules
+        .map(|rule| Rule {
+            topics: rule.topics.replace(SOMEBODY, name),
+            ..rule
+        })
+        .collect()
+}
+
 fn publish(topics: impl Into<String>) -> Rule {
     Rule {
         act: Act::Publish,

@@ -19,8 +19,10 @@ use crate::registry::{BoxRecord, BoxState, Enrolled, Registry, RegistryError};
 
 /// A box that nobody has claimed may come back then, seconds.
 const RETRY_S: u32 = 60;
-/// Requests of one box are answered no faster.
-const PAUSE: SignedDuration = SignedDuration::from_secs(1);
+/// Of one box, so many requests are answered within [`WINDOW`].
+const BURST: u32 = 5;
+/// After it the box may ask as often again.
+const WINDOW: SignedDuration = SignedDuration::from_secs(10);
 /// Boxes that are remembered for that.
 const REMEMBERED: usize = 100_000;
 
@@ -54,7 +56,8 @@ pub struct Service {
     boot: String,
     born: Timestamp,
     count: u64,
-    answered: HashMap<Serial, Timestamp>,
+    /// When a window of a box began, and the requests in it.
+    answered: HashMap<Serial, (Timestamp, u32)>,
 }
 
 impl fmt::Debug for Service {
@@ -142,14 +145,17 @@ impl Service {
     }
 
     fn is_not_too_soon(&mut self, serial: &Serial, now: Timestamp) -> Result<(), Unanswered> {
-        let soon = |last: &Timestamp| *last <= now && now.duration_since(*last) < PAUSE;
-        if self.answered.get(serial).is_some_and(soon) {
-            return Err(Unanswered::TooSoon);
-        }
         if self.answered.len() >= REMEMBERED {
             self.answered.clear();
         }
-        self.answered.insert(serial.clone(), now);
+        let (begun, count) = self.answered.entry(serial.clone()).or_insert((now, 0));
+        if now < *begun || now.duration_since(*begun) >= WINDOW {
+            (*begun, *count) = (now, 0);
+        }
+        *count += 1;
+        if *count > BURST {
+            return Err(Unanswered::TooSoon);
+        }
         Ok(())
     }
 

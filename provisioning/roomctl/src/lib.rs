@@ -3,6 +3,8 @@
 //! | file | what stands in it |
 //! |---|---|
 //! | `office` | what an administrator has at hand |
+//! | `init` | a new fleet: keys, signers, who may say what |
+//! | `claim` | boxes become somebody's, and take over rooms |
 //! | `console` | the broker as an administrator sees it |
 //! | `author` | stamps and signatures |
 //! | `plan` | a folder of YAML, inheritance resolved |
@@ -17,8 +19,10 @@
 
 pub mod apply;
 pub mod author;
+pub mod claim;
 pub mod console;
 pub mod doctor;
+pub mod init;
 pub mod notice;
 pub mod office;
 pub mod order;

@@ -1,13 +1,19 @@
 //! How a box gets, and renews, its certificate, as a pure core: no I/O, no clock, chance only from the generator given at
 //! birth. It connects to the listener for boxes that nobody knows yet, asks, and comes back until somebody has claimed it.
 //!
+//! [`Applicant`] joins it with link, keys, disk and clock.
+//!
 //! A box that was never claimed shows its serial number, so that somebody can; one that renews shows nothing.
+
+mod applicant;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
+
+pub use applicant::Applicant;
 
 use crate::contract::{Decision, DenialReason, EnrolmentAnswer, Id, Issued, Serial};
 
