@@ -15,6 +15,9 @@ use clap_complete::Shell;
     version,
     after_help = "\
 Examples:
+  roomctl init etat --broker broker.etat.example
+                                          begin a fleet
+  roomctl claim -f boxes.csv              these boxes are ours
   roomctl apply -f fleet/ --dry-run       what would change, room by room
   roomctl apply -f fleet/                 change it, and wait until the rooms have it
   roomctl get --site lyon                 the rooms of a site
@@ -56,6 +59,27 @@ pub enum Format {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Order {
+    /// Begins a fleet: its authorities and signing keys, the files for its broker, and those for roomctl and the enrolment
+    /// service, all beside the file of --office.
+    #[command(after_help = "\
+What is there already is never touched. Put root.key and maker.key into a safe; they are not needed every day.
+
+Examples:
+  roomctl init etat --broker broker.etat.example --name alice
+  roomctl --office lab/roomctl.toml init etat --broker localhost --also 127.0.0.1")]
+    Init(Init),
+    /// Says whose boxes are and where they stand: one, or a list. A box does the rest.
+    #[command(after_help = "\
+A list is CSV with the columns serial, site and room; all of it is taken, or nothing.
+
+Examples:
+  roomctl claim HC24-000123 --site lyon --room lyon-412
+  roomctl claim 'hemicycle:claim?serial=HC24-000777' --site lyon --room lyon-412 --replace
+  roomctl claim -f delivered-in-may.csv")]
+    Claim(Claim),
+    /// Forgets a room or a person, in the registry and on the broker.
+    #[command(after_help = "Examples:\n  roomctl forget --site lyon --room lyon-412\n  roomctl forget --person alice")]
+    Forget(Forget),
     /// Makes the rooms what a folder of YAML says: organisation, then site, then room; the nearer one wins.
     #[command(after_help = "\
 Each document has a kind:
@@ -110,6 +134,68 @@ Examples:
         /// Which shell.
         shell: Shell,
     },
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The organisation: a-z, 0-9 and hyphen.
+    pub tenant: String,
+    /// Name of the broker's machine, as boxes reach it.
+    #[arg(long, value_name = "HOST")]
+    pub broker: String,
+    /// Another name or address of it.
+    #[arg(long, value_name = "HOST")]
+    pub also: Vec<String>,
+    /// Your name, as it stands in what you sign.
+    #[arg(long, env = "USER", default_value = "administrator")]
+    pub name: String,
+    /// Port for boxes.
+    #[arg(long, default_value_t = 8883)]
+    pub boxes_port: u16,
+    /// Port for boxes that nobody knows yet.
+    #[arg(long, default_value_t = 8884)]
+    pub claims_port: u16,
+    /// Port for people and programs.
+    #[arg(long, default_value_t = 8885)]
+    pub staff_port: u16,
+    /// Whom Mosquitto runs as, when not as Debian's own user.
+    #[arg(long, value_name = "USER")]
+    pub broker_user: Option<String>,
+}
+
+/// `claim`.
+#[derive(Debug, Args)]
+pub struct Claim {
+    /// Serial number, or what the QR code on the wall says.
+    #[arg(required_unless_present = "file", requires = "site")]
+    pub serial: Option<String>,
+    /// A list.
+    #[arg(short, long, value_name = "PATH", conflicts_with_all = ["serial", "site", "room"])]
+    pub file: Option<PathBuf>,
+    /// Where the box stands.
+    #[arg(long)]
+    pub site: Option<String>,
+    /// In which room; none: it is a spare.
+    #[arg(long)]
+    pub room: Option<String>,
+    /// Also when the box stands elsewhere, or another stands there: that one gives up its place and its configuration.
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// `forget`.
+#[derive(Debug, Args)]
+pub struct Forget {
+    /// Site of the room.
+    #[arg(long, requires = "room")]
+    pub site: Option<String>,
+    /// The room: its boxes are nobody's any more.
+    #[arg(long, requires = "site", required_unless_present = "person")]
+    pub room: Option<String>,
+    /// Somebody who claimed boxes.
+    #[arg(long, conflicts_with_all = ["site", "room"])]
+    pub person: Option<String>,
 }
 
 /// `apply`.

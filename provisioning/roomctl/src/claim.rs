@@ -91,9 +91,7 @@ impl TakeOver {
             }
             _ => HandedOver::Nothing,
         };
-        for topic in kept.into_keys() {
-            publish(console, topic, Vec::new()).await?;
-        }
+        empty(console, kept.into_keys()).await?;
         Ok(handed)
     }
 
@@ -113,6 +111,22 @@ impl TakeOver {
             .map_err(|error| forged(error.to_string()))?;
         Ok(message.body)
     }
+}
+
+/// Nothing of a box stays on the broker.
+///
+/// # Errors
+/// [`ConsoleError`].
+pub async fn take_away(console: &mut Console, tenant: &Tenant, device: &DeviceId) -> Result<(), ConsoleError> {
+    let kept = console.kept(&[format!("cr/v1/{tenant}/{device}/#")]).await?;
+    empty(console, kept.into_keys()).await
+}
+
+async fn empty(console: &mut Console, topics: impl Iterator<Item = String>) -> Result<(), ConsoleError> {
+    for topic in topics {
+        publish(console, topic, Vec::new()).await?;
+    }
+    Ok(())
 }
 
 async fn publish(console: &mut Console, topic: String, payload: Vec<u8>) -> Result<(), ConsoleError> {

@@ -187,6 +187,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::office::Office;
 
     fn plan(folder: &Path) -> Plan {
         Plan {
@@ -209,18 +210,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fleet = folder.path().join("fleet");
         init(&plan(&fleet), Timestamp::now()).unwrap();
-        let office: toml::Table = toml::from_str(&fs::read_to_string(fleet.join("roomctl.toml")).unwrap()).unwrap();
-        assert_eq!(office["tenant"].as_str(), Some("etat"));
-        for file in [
-            "broker_authority",
-            "certificate",
-            "key",
-            "roots",
-            "signer",
-            "signer_key",
-        ] {
-            assert!(fleet.join(office[file].as_str().unwrap()).is_file(), "{file}");
-        }
+        let office = Office::open(&fleet.join("roomctl.toml")).unwrap();
+        assert_eq!(office.tenant().as_str(), "etat");
+        assert_eq!(office.anchors().unwrap().roots().len(), 1);
+        assert_eq!(office.author().unwrap().name, "alice");
+        assert_eq!(office.target().unwrap().endpoint.port, 8885);
         let settings = enrolment::settings::Settings::load(&fleet.join("enrolment.toml")).unwrap();
         assert_eq!(settings.endpoints, ["broker.etat.example:8883"]);
         assert!(Folder::new(&settings.folder).signing("enrolment").is_ok());

@@ -32,6 +32,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let words = Words::of_environment(|name| std::env::var(name).ok());
     runtime.block_on(async {
         match &arguments.order {
+            Order::Init(order) => commands::init::run(arguments, order, words),
+            Order::Claim(order) => commands::claim::run(arguments, order, words).await,
+            Order::Forget(order) => commands::forget::run(arguments, order, words).await,
             Order::Apply(order) => commands::apply::run(arguments, order, words).await,
             Order::Get(chosen) => commands::get::run(arguments, chosen, words).await,
             Order::Describe(chosen) => commands::describe::run(arguments, chosen, words).await,

@@ -1,6 +1,9 @@
 //! The sentences that people read, in English and in French.
 
-use fleet::contract::DeviceId;
+use enrolment::registry::Claimed;
+use fleet::contract::{DeviceId, Room};
+
+use crate::claim::HandedOver;
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,6 +287,73 @@ impl Words {
             Some(walls) => self.line(format!("on {walls} walls"), format!("sur {walls} murs")),
             None => self.line("on every wall".into(), "sur tous les murs".into()),
         }
+    }
+}
+
+/// Of boxes that come and go.
+impl Words {
+    /// There is a fleet.
+    #[must_use]
+    pub fn begun(self, folder: &str) -> String {
+        self.line(
+            format!(
+                "A fleet begins in {folder}.\n\
+                 Next: copy broker/mosquitto to the broker's machine and start Mosquitto with its mosquitto.conf,\n\
+                 start the enrolment service (enrolment --config {folder}/enrolment.toml), then roomctl claim.\n\
+                 root.key and maker.key belong into a safe."
+            ),
+            format!(
+                "Une flotte commence dans {folder}.\n\
+                 Ensuite : copier broker/mosquitto sur la machine du courtier et y lancer Mosquitto avec mosquitto.conf,\n\
+                 lancer le service d'enrôlement (enrolment --config {folder}/enrolment.toml), puis roomctl claim.\n\
+                 root.key et maker.key vont au coffre."
+            ),
+        )
+    }
+
+    /// What a claim changed.
+    #[must_use]
+    pub fn claimed(self, claimed: &Claimed) -> String {
+        match claimed {
+            Claimed::New => self.line("new".into(), "nouveau".into()),
+            Claimed::Unchanged => self.line("unchanged".into(), "inchangé".into()),
+            Claimed::Moved => self.line("moved".into(), "déplacé".into()),
+            Claimed::Replaced(old) => self.line(format!("replaces {old}"), format!("remplace {old}")),
+        }
+    }
+
+    /// What became of a room's configuration when its box was replaced.
+    #[must_use]
+    pub fn handed_over(self, room: &Room, handed: &HandedOver) -> String {
+        match handed {
+            HandedOver::Nothing => self.line(
+                format!("{room}: the box before had no configuration"),
+                format!("{room} : le boîtier précédent n'avait pas de configuration"),
+            ),
+            HandedOver::Configuration { missing } if missing.is_empty() => self.line(
+                format!("{room}: the new box has the configuration"),
+                format!("{room} : le nouveau boîtier a la configuration"),
+            ),
+            HandedOver::Configuration { missing } => self.line(
+                format!(
+                    "{room}: the new box has the configuration; apply again: {}",
+                    missing.join(", ")
+                ),
+                format!(
+                    "{room} : le nouveau boîtier a la configuration ; à appliquer de nouveau : {}",
+                    missing.join(", ")
+                ),
+            ),
+        }
+    }
+
+    /// Nothing is left.
+    #[must_use]
+    pub fn forgotten(self, entries: usize) -> String {
+        self.line(
+            format!("{entries} entries forgotten"),
+            format!("{entries} entrées oubliées"),
+        )
     }
 }
 

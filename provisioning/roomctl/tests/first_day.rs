@@ -25,7 +25,7 @@ use openssl::x509::X509;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use roomctl::author::Author;
-use roomctl::claim::{HandedOver, TakeOver};
+use roomctl::claim::{HandedOver, TakeOver, take_away};
 use roomctl::console::Console;
 use roomctl::init::{Plan, Ports, init};
 use tokio::sync::{mpsc, oneshot};
@@ -381,6 +381,13 @@ async fn from_nothing_to_a_room_that_obeys_and_to_the_spare_that_takes_its_place
         .await
         .unwrap();
     assert_eq!(left.len(), 0, "nothing of the old box stays");
+    let new = take_over.new.device();
+    take_away(&mut other, &tenant(), &new).await.unwrap();
+    let left = fleet.console().await.kept(&["cr/v1/etat/#".to_owned()]).await.unwrap();
+    assert!(
+        left.keys().all(|topic| !topic.contains("box-")),
+        "nor of one that is forgotten: {left:?}"
+    );
     console.close().await;
 }
 

@@ -1,13 +1,17 @@
 //! One file a subcommand.
 
 pub mod apply;
+pub mod claim;
 pub mod command;
 pub mod completion;
 pub mod describe;
 pub mod doctor;
 pub mod events;
+pub mod forget;
 pub mod get;
+pub mod init;
 pub mod notice;
+mod registry;
 
 use std::collections::BTreeMap;
 
