@@ -71,7 +71,7 @@ impl Bench {
         fs::write(folder.join("organisation.yaml"), organisation).unwrap();
         let site = format!("kind: Site\nname: lyon\nsettings: {{av: {{volume: {volume}}}}}\n");
         fs::write(folder.join("lyon/site.yaml"), site).unwrap();
-        let room = |number: usize| format!("kind: Room\nname: Lyon {number}\nsite: lyon\nbox: room-{number:06}\n");
+        let room = |number: usize| format!("kind: Room\nname: Lyon {number}\nsite: lyon\nbox: box-room-{number:06}\n");
         let rooms: Vec<String> = (0..boxes).map(room).collect();
         fs::write(folder.join("lyon/rooms.yaml"), rooms.join("---\n")).unwrap();
     }
@@ -122,7 +122,7 @@ async fn a_folder_is_looked_at_applied_once_and_seen_on_every_box() {
     let line = json(&said.out);
     assert_eq!(
         (line[0]["box"].as_str(), line[0]["online"].as_bool()),
-        (Some("room-000001"), Some(true))
+        (Some("box-room-000001"), Some(true))
     );
     let said = bench.type_in(&["describe", "Lyon 1"]).await;
     assert!(
@@ -143,7 +143,7 @@ async fn a_command_gets_its_answer_and_a_refusal_its_code() {
     let said = bench
         .type_in(&[
             "command",
-            "room-000000",
+            "box-room-000000",
             "screen.capture",
             "url=https://files.example/once",
         ])
@@ -168,12 +168,12 @@ async fn a_box_that_is_off_is_waited_for_and_then_left_to_come_back() {
     let said = bench.type_in(&["apply", "-f", "fleet", "--wait", "2s"]).await;
     assert_eq!(said.code, 5, "{}", said.err);
     assert!(
-        said.err.contains("1 of 2") && said.err.contains("room-000001"),
+        said.err.contains("1 of 2") && said.err.contains("box-room-000001"),
         "{}",
         said.err
     );
     let said = bench
-        .type_in(&["command", "room-000001", "av.mute", "--wait", "1s"])
+        .type_in(&["command", "box-room-000001", "av.mute", "--wait", "1s"])
         .await;
     assert_eq!(said.code, 5, "{}", said.out);
     bench.fleet.rooms[1].start_again().unwrap();

@@ -10,6 +10,7 @@ use access::User;
 use access::mosquitto::{self, BOXES, CLAIMS, Listener, STAFF};
 use fleet::contract::{DeviceId, Tenant};
 use fleet::link::{Endpoint, Identity, Limits, Target, Trust, context};
+use openssl::x509::X509Ref;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Error;
@@ -59,6 +60,14 @@ impl Broker {
     /// # Errors
     /// Mosquitto is not installed or does not start; what it said is in the sentence.
     pub fn start(users: &[User]) -> Result<Self, Error> {
+        Self::start_for(users, None)
+    }
+
+    /// The same, with authorities from elsewhere for boxes and for boxes that nobody knows yet.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_for(users: &[User], others: Option<(&X509Ref, &X509Ref)>) -> Result<Self, Error> {
         let folder = tempfile::tempdir()?;
         let [servers, boxes, claims, staff] = ["servers", "boxes", "claims", "staff"].map(Authority::new);
         let (servers, boxes, claims, staff) = (servers?, boxes?, claims?, staff?);
@@ -66,22 +75,24 @@ impl Broker {
         let server = servers.server(HOST, (-1, 1))?;
         fs::write(at("server.pem"), pem(&server)?)?;
         fs::write(at("server.key"), server.key.private_key_to_pem_pkcs8()?)?;
-        let listener = |authority: &Authority, name: &str| -> Result<Listener, Error> {
-            fs::write(at(name), authority.certificate().to_pem()?)?;
+        let listener = |authority: &X509Ref, name: &str| -> Result<Listener, Error> {
+            fs::write(at(name), authority.to_pem()?)?;
             Ok(Listener {
                 port: free_port()?,
                 address: Some("127.0.0.1".into()),
                 authority: at(name),
             })
         };
+        let own: (&X509Ref, &X509Ref) = (boxes.certificate(), claims.certificate());
+        let (for_boxes, for_claims) = others.unwrap_or(own);
         let settings = mosquitto::Broker {
             folder: folder.path().into(),
             data: folder.path().into(),
             certificate: at("server.pem"),
             key: at("server.key"),
-            boxes: listener(&boxes, "boxes.pem")?,
-            claims: Some(listener(&claims, "claims.pem")?),
-            staff: listener(&staff, "staff.pem")?,
+            boxes: listener(for_boxes, "boxes.pem")?,
+            claims: Some(listener(for_claims, "claims.pem")?),
+            staff: listener(staff.certificate(), "staff.pem")?,
             user: Some(own_user()?),
         };
         let mut broker = Self {
@@ -145,6 +156,16 @@ impl Broker {
     /// Files, or it does not run.
     pub fn know(&self, users: &[User]) -> Result<(), Error> {
         self.write_lists(users)?;
+        Ok(kill_process(self.pid()?, Signal::HUP)?)
+    }
+
+    /// Somebody has taken it over: this user may say and hear everything, as the broker itself could.
+    ///
+    /// # Errors
+    /// Files, or it does not run.
+    pub fn hijack(&self, name: &str) -> Result<(), Error> {
+        let text = fs::read_to_string(self.at(STAFF))?;
+        fs::write(self.at(STAFF), format!("{text}\nuser {name}\ntopic readwrite #\n"))?;
         Ok(kill_process(self.pid()?, Signal::HUP)?)
     }
 

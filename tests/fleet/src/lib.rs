@@ -10,6 +10,7 @@
 //! | `measure` | the figures of `cargo lab fleet` |
 //! | `office` | signing keys, boxes' certificates, an administrator's console |
 //! | `rooms` | simulated boxes: the session, the agent and the link of the real one |
+//! | `workshop` | boxes as their maker delivers them, and their way through the enrolment service |
 //! | `client` | a [`fleet::link::Link`] that is waited for |
 
 pub mod authority;
@@ -21,6 +22,7 @@ pub mod line;
 pub mod measure;
 pub mod office;
 pub mod rooms;
+pub mod workshop;
 
 /// What goes wrong in a test bench: a sentence.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use access::User;
-use fleet::contract::{Channel, CommandName, DeviceId, Event, Id, Message, Presence};
+use fleet::contract::{Channel, CommandName, DeviceId, Event, EventClass, Id, Message, Presence, Serial};
 use fleet::link::{Limits, Link, News, Opening, Session, Subscription};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use roomctl::apply::{self, Verdict};
 use roomctl::order;
@@ -19,9 +20,12 @@ use crate::broker::{Broker, Door, etat};
 use crate::ledger::{Shared, locked};
 use crate::office::Office;
 use crate::rooms::{Birth, Room};
+use crate::workshop::{Desk, Enrolled, enrol, serial};
 
 /// Bins of [`Figures::reconnect_peak_over_mean`].
 const BIN: Duration = Duration::from_secs(5);
+/// Boxes that enrol at the same time.
+const AT_A_TIME: usize = 16;
 /// Commands that are timed.
 const COMMANDS: usize = 100;
 
@@ -39,8 +43,10 @@ pub struct Order {
 pub struct Figures {
     /// Boxes that were asked for.
     pub boxes: usize,
-    /// With a certificate of the organisation.
+    /// Got their certificate from the enrolment service, over the broker.
     pub enrolled: usize,
+    /// From the first request to the last certificate.
+    pub enrol_seconds: f64,
     /// Over how many seconds connections were spread.
     pub spread_seconds: f64,
     /// From the first switch to the birth of the last box.
@@ -85,6 +91,8 @@ pub struct Fleet {
     pub ledger: Shared,
     /// What a consumer heard.
     pub heard: Arc<Mutex<Heard>>,
+    /// From the first request of a box to the last certificate.
+    pub enrol_seconds: f64,
     consumer: JoinHandle<()>,
     spread: Duration,
 }
@@ -96,11 +104,14 @@ pub struct Heard {
     pub events: HashSet<Id>,
     /// Copies of those.
     pub repeated: u64,
+    /// Words of `evt/security`, without copies.
+    pub security: Vec<String>,
     /// When each box said that it is there: the last birth, by its own clock.
     pub births: BTreeMap<DeviceId, Timestamp>,
 }
 
-fn heard(heard: &Arc<Mutex<Heard>>) -> std::sync::MutexGuard<'_, Heard> {
+/// Reads it.
+pub fn heard(heard: &Arc<Mutex<Heard>>) -> std::sync::MutexGuard<'_, Heard> {
     heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -127,19 +138,22 @@ impl Fleet {
     pub async fn start(order: Order) -> Result<Self, Error> {
         let tenant = etat()?;
         let office = Office::new(&tenant)?;
-        let devices: Vec<DeviceId> = (0..order.boxes)
-            .map(|number| DeviceId::try_from(format!("room-{number:06}")))
-            .collect::<Result<_, _>>()?;
+        let serials: Vec<Serial> = (0..order.boxes).map(serial).collect::<Result<_, _>>()?;
         let mut users: Vec<User> = vec![office.user("alice")?, office.user("bob")?];
         users.push(User::Reader {
             tenant: tenant.clone(),
             name: "collector".try_into()?,
         });
-        users.extend(devices.iter().map(|device| User::Box {
+        users.push(User::Enrolment {
+            name: "enrolment".try_into()?,
+        });
+        users.extend(serials.iter().map(|serial| User::Box {
             tenant: tenant.clone(),
-            device: device.clone(),
+            device: serial.device(),
         }));
-        let broker = Broker::start(&users)?;
+        let (boxes, makers) = (office.folder.authority("boxes")?, office.folder.authority("maker")?);
+        let broker = Broker::start_for(&users, Some((boxes.certificate(), makers.certificate())))?;
+        let desk = Desk::open(&office, &broker, &serials)?;
         let heard = Arc::new(Mutex::new(Heard::default()));
         let identity = broker.authority(Door::Staff).client("collector", tenant.as_str())?;
         let consumer = tokio::spawn(consume(
@@ -148,13 +162,20 @@ impl Fleet {
             heard.clone(),
         ));
         let ledger = Shared::default();
+        let begun = Instant::now();
+        let enrolled: Vec<(DeviceId, Enrolled)> = stream::iter(serials)
+            .map(async |serial| Ok::<_, Error>((serial.device(), enrol(&office, &broker, &serial).await?)))
+            .buffered(AT_A_TIME)
+            .try_collect()
+            .await?;
+        drop(desk);
+        let enrol_seconds = begun.elapsed().as_secs_f64();
         let mut rooms = Vec::new();
-        for device in devices {
-            let identity = broker.authority(Door::Boxes).client(device.as_str(), tenant.as_str())?;
+        for (device, enrolled) in enrolled {
             let birth = Birth {
                 tenant: tenant.clone(),
-                targets: vec![broker.target(Door::Boxes, &identity, Limits::default())?],
-                verifier: office.verifier(&device)?,
+                targets: vec![broker.target(Door::Boxes, &enrolled.identity, Limits::default())?],
+                verifier: enrolled.verifier,
                 device,
                 spread: order.spread,
             };
@@ -166,6 +187,7 @@ impl Fleet {
             rooms,
             ledger,
             heard,
+            enrol_seconds,
             consumer,
             spread: order.spread,
         })
@@ -279,11 +301,13 @@ fn note(topic: &str, payload: &[u8], told: &Arc<Mutex<Heard>>) {
                 heard(told).births.insert(device, message.envelope.ts);
             }
         }
-        Channel::Event(_) => {
+        Channel::Event(class) => {
             if let Ok(message) = Message::<Event>::parse(payload, most) {
                 let mut told = heard(told);
                 if !told.events.insert(message.envelope.id) {
                     told.repeated += 1;
+                } else if class == EventClass::Security {
+                    told.security.push(message.body.event);
                 }
             }
         }
@@ -313,7 +337,11 @@ fn megabytes(bytes: u64) -> f64 {
     (bytes as f64 / 1e5).round() / 10.0
 }
 
-fn own_memory() -> Result<u64, Error> {
+/// Resident memory of this process, bytes.
+///
+/// # Errors
+/// No `/proc`.
+pub fn own_memory() -> Result<u64, Error> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status
         .lines()
@@ -330,9 +358,9 @@ pub async fn measure(order: Order, say: impl Fn(&str)) -> Result<Figures, Error>
     let born_after = Timestamp::now();
     let begun = Instant::now();
     let mut fleet = Fleet::start(order).await?;
-    say(&format!("{} boxes are switched on", order.boxes));
+    say(&format!("{} boxes are enrolled and switched on", order.boxes));
     fleet.all_born(born_after).await?;
-    let connect_seconds = begun.elapsed().as_secs_f64();
+    let connect_seconds = begun.elapsed().as_secs_f64() - fleet.enrol_seconds;
     say(&format!("all are there after {connect_seconds:.1} s"));
 
     let mut console = fleet.office.console(&fleet.broker, "alice").await?;
@@ -400,6 +428,7 @@ pub async fn measure(order: Order, say: impl Fn(&str)) -> Result<Figures, Error>
     Ok(Figures {
         boxes: order.boxes,
         enrolled: fleet.rooms.len(),
+        enrol_seconds: fleet.enrol_seconds,
         spread_seconds: order.spread.as_secs_f64(),
         connect_seconds,
         applied,

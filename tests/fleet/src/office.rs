@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use access::User;
-use fleet::contract::{DeviceId, Grant, Signer, Site, Tenant};
+use enrolment::folder::Folder;
+use fleet::contract::{Grant, Signer, Site, Tenant};
 use fleet::link::Limits;
-use fleet::session::Verifier;
-use fleet::trust::{Anchors, Authority, DocumentVerifier, TrustedDocuments, Validity, new_key};
+use fleet::trust::{Anchors, Authority, Validity, new_key};
 use jiff::Timestamp;
 use roomctl::author::Author;
 use roomctl::console::Console;
+use tempfile::TempDir;
 
 use crate::Error;
 use crate::broker::{Broker, Door};
@@ -20,6 +20,9 @@ use crate::broker::{Broker, Door};
 pub struct Office {
     /// Its name.
     pub tenant: Tenant,
+    _files: TempDir,
+    /// What `roomctl init` makes.
+    pub folder: Folder,
     root: Authority,
     /// Where its boxes stand.
     pub site: Site,
@@ -31,9 +34,14 @@ impl Office {
     /// # Errors
     /// OpenSSL's.
     pub fn new(tenant: &Tenant) -> Result<Self, Error> {
+        let files = tempfile::tempdir()?;
+        let folder = Folder::new(&files.path().join("pki"));
+        folder.create(tenant, &["localhost"], Timestamp::now())?;
         Ok(Self {
             tenant: tenant.clone(),
-            root: Authority::root("signers", tenant, Validity::days(Timestamp::now(), 365))?,
+            root: folder.authority("root")?,
+            folder,
+            _files: files,
             site: Site::try_from("lyon")?,
         })
     }
@@ -65,19 +73,6 @@ impl Office {
     /// None that the root does not have.
     pub fn anchors(&self) -> Result<Anchors, Error> {
         Ok(Anchors::new(vec![self.root.certificate().to_owned()])?)
-    }
-
-    /// What a box of this office believes.
-    ///
-    /// # Errors
-    /// None that the root does not have.
-    pub fn verifier(&self, device: &DeviceId) -> Result<Arc<dyn Verifier>, Error> {
-        Ok(Arc::new(DocumentVerifier::new(TrustedDocuments {
-            anchors: self.anchors()?,
-            tenant: self.tenant.clone(),
-            device: device.clone(),
-            site: self.site.clone(),
-        })))
     }
 
     /// A user of the broker who may do what administrators may.

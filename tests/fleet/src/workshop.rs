@@ -1,0 +1,169 @@
+//! Boxes as their maker delivers them, and how they come into the fleet: by the real service, over the real broker.
+
+use std::sync::Arc;
+
+use enrolment::registry::{Claim, Registry};
+use enrolment::service::{Offer, Powers, Service};
+use fleet::contract::{
+    Clock, Decision, EnrolmentRequest, EnrolmentTopic, Envelope, Id, Message, Serial, Signer, VERSION,
+};
+use fleet::link::{Identity, Limits, Publication};
+use fleet::session::Verifier;
+use fleet::trust::{BoxIdentity, DocumentVerifier, certificate_request, new_key};
+use jiff::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::{StdRng, SysRng};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use ulid::Ulid;
+
+use crate::Error;
+use crate::broker::{Broker, Door};
+use crate::client::{Client, fresh};
+use crate::office::Office;
+
+/// Tries of a box whose request was dropped.
+const TRIES: u32 = 5;
+
+/// Serial number of a box of the bench.
+///
+/// # Errors
+/// None.
+pub fn serial(number: usize) -> Result<Serial, Error> {
+    Ok(Serial::try_from(format!("ROOM-{number:06}"))?)
+}
+
+/// The enrolment service of an office, with a registry in memory of these boxes, all of them claimed.
+pub struct Desk {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Desk {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// The registry, or OpenSSL.
+    pub fn open(office: &Office, broker: &Broker, boxes: &[Serial]) -> Result<Self, Error> {
+        let now = Timestamp::now();
+        let folder = &office.folder;
+        let powers = Powers {
+            makers: folder.anchors("makers.pem")?,
+            boxes: folder.authority("boxes")?,
+            signer: folder.signing("enrolment")?,
+        };
+        let offer = Offer {
+            endpoints: vec![format!("localhost:{}", broker.port(Door::Boxes))],
+            trust: folder.trust()?,
+            days: 365,
+        };
+        let registry = folder.path("registry.db").display().to_string();
+        let mut service = Service::new(
+            powers,
+            offer,
+            Registry::open(&registry)?,
+            StdRng::try_from_rng(&mut SysRng)?,
+            now,
+        );
+        let claim = |serial: &Serial| -> Result<Claim, Error> {
+            Ok(Claim {
+                serial: serial.clone(),
+                tenant: office.tenant.clone(),
+                site: office.site.clone(),
+                room: None,
+            })
+        };
+        let claims: Vec<Claim> = boxes.iter().map(claim).collect::<Result<_, _>>()?;
+        service
+            .registry()
+            .claim_all(&claims, "alice", false, now)
+            .map_err(|(_, error)| error)?;
+        let identity = broker
+            .authority(Door::Staff)
+            .client("enrolment", office.tenant.as_str())?;
+        let target = broker.target(Door::Staff, &identity, Limits::default())?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move { enrolment::driver::run(service, target, "enrolment", stopped).await });
+        Ok(Self { stop: Some(stop), task })
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.stop.take();
+        self.task.abort();
+    }
+}
+
+/// What a box has after it was enrolled.
+pub struct Enrolled {
+    /// For the broker.
+    pub identity: Identity,
+    /// Whom it believes.
+    pub verifier: Arc<dyn Verifier>,
+}
+
+/// A new box asks for its place in the fleet and gets it.
+///
+/// # Errors
+/// It does not.
+pub async fn enrol(office: &Office, broker: &Broker, serial: &Serial) -> Result<Enrolled, Error> {
+    let made = new_key()?;
+    let certificate = office
+        .folder
+        .authority("maker")?
+        .made(&made, serial, Timestamp::now())?;
+    let maker = Signer::new(&made, std::slice::from_ref(&certificate))?;
+    let key = new_key()?;
+    let identity = Identity {
+        chain: vec![certificate],
+        key: made,
+    };
+    let target = broker.target(Door::Claims, &identity, Limits::default())?;
+    let mut client = Client::connect(target, fresh(serial.as_str())).await?;
+    client.subscribe(&[&EnrolmentTopic::Answer.of(serial)]).await?;
+    let anchors = office.anchors()?;
+    for _ in 0..TRIES {
+        let request = Message {
+            envelope: Envelope {
+                v: VERSION,
+                id: Id(Ulid::generate()),
+                ts: Timestamp::now(),
+                clk: Clock::Sync,
+                boot: Ulid::generate().to_string(),
+                up_ms: 0,
+                seq: 1,
+            },
+            body: EnrolmentRequest {
+                nonce: Ulid::generate().to_string(),
+                csr: certificate_request(&key, serial)?,
+                model: "simulated".into(),
+                fw: "2.3.0".into(),
+            },
+        };
+        let topic = EnrolmentTopic::Request.of(serial);
+        let signed = maker.sign(&topic, &serde_json::to_vec(&request)?)?;
+        let publication = Publication::new(client.token(), topic, signed);
+        client
+            .publish(publication)
+            .await?
+            .map_err(|refused| format!("{refused:?}"))?;
+        let Ok(heard) = client.hear().await else { continue };
+        let answer = anchors.check_answer(serial, &heard.payload, Some(Timestamp::now()))?;
+        let Decision::Issued(issued) = answer.body.decision else {
+            return Err(format!("{serial}: {:?}", answer.body.decision).into());
+        };
+        issued.fits(serial, &key)?;
+        let identity = Identity {
+            chain: issued.certificates()?,
+            key,
+        };
+        let trusted = BoxIdentity::new(*issued, &anchors)?.trusted()?;
+        client.goodbye().await?;
+        return Ok(Enrolled {
+            identity,
+            verifier: Arc::new(DocumentVerifier::new(trusted)),
+        });
+    }
+    Err(format!("{serial}: no answer").into())
+}
