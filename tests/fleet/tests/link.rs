@@ -11,6 +11,7 @@ use fleet_lab::authority::Authority;
 use fleet_lab::broker::{Broker, Door, etat, room};
 use fleet_lab::client::{Client, PATIENCE, fresh, kept};
 use fleet_lab::line::{Line, State};
+use fleet_lab::measure::until;
 use tokio::time::timeout;
 
 const BOX: &str = "lyon-412";
@@ -236,6 +237,35 @@ async fn a_broker_that_lost_its_memory_says_so() {
     broker.start_again().unwrap();
     let own_box = Client::connect(target, kept(BOX, None)).await.unwrap();
     assert!(!own_box.session_present);
+}
+
+/// Why a box says everything of the last ten minutes again after any loss, and not only when it is forgotten.
+#[tokio::test]
+async fn a_broker_that_is_killed_may_remember_a_box_and_have_forgotten_what_it_acknowledged() {
+    let mut broker = broker();
+    let identity = broker.authority(Door::Staff).client("alice", "etat").unwrap();
+    let desk = broker.target(Door::Staff, &identity, Limits::default()).unwrap();
+    let mut alice = Client::connect(desk.clone(), kept("collector", None)).await.unwrap();
+    alice.subscribe(&["cr/v1/etat/+/evt/+"]).await.unwrap();
+    alice.goodbye().await.unwrap();
+    let (target, _line) = of_box(&broker, Limits::default()).await;
+    let mut own_box = Client::connect(target.clone(), kept(BOX, None)).await.unwrap();
+    own_box.say(&own("evt/alert"), "saved").await.unwrap().unwrap();
+    broker.save().unwrap();
+    let database = broker.folder().join("mosquitto.db");
+    until("the broker has saved", PATIENCE, || database.exists())
+        .await
+        .unwrap();
+    own_box.say(&own("evt/alert"), "acknowledged").await.unwrap().unwrap();
+    broker.kill().unwrap();
+    broker.start_again().unwrap();
+
+    let mut own_box = Client::connect(target, kept(BOX, None)).await.unwrap();
+    assert!(own_box.session_present, "as if nothing had happened");
+    let mut alice = Client::connect(desk, kept("collector", None)).await.unwrap();
+    own_box.say(&own("evt/alert"), "after").await.unwrap().unwrap();
+    let heard = [alice.hear().await.unwrap().payload, alice.hear().await.unwrap().payload];
+    assert_eq!(heard, ["saved", "after"]);
 }
 
 #[tokio::test]

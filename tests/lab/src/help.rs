@@ -42,8 +42,8 @@ the footage: several minutes. The next ones start at once and need no network.
 
 const FLEET: &str = "\
 A fleet on 127.0.0.1: Debian's Mosquitto with certificates and access lists, and N simulated boxes that run the same
-session and the same link as the real one. They are enrolled by the enrolment service, switched on, configured and commanded; then the broker is killed
-during an event storm and started again. What became of it all is printed.
+session and the same link as the real one. They are enrolled by the enrolment service, switched on, configured and
+commanded; then the broker is killed during an event storm and started again. What became of it all is printed.
 
 Usage: cargo lab fleet [--no-install] [--boxes <n>] [--spread <seconds>] [--report <file>]
 
