@@ -13,7 +13,8 @@ use fleet::contract::{
 };
 use fleet::enrolment::{Enrolment, Input, Output, Purpose, Shown};
 use fleet::trust::{
-    Anchors, Authority, BoxIdentity, EnrolmentError, KeyStore, KeyUse, SoftwareKeys, Validity, certificate_request,
+    Anchors, Authority, BoxIdentity, EnrolmentError, Identities, KeyStore, KeyUse, SoftwareKeys, Validity,
+    certificate_request,
 };
 use jiff::{SignedDuration, Timestamp};
 use openssl::x509::X509;
@@ -62,7 +63,7 @@ struct World {
     boxes: Authority,
     keys: SoftwareKeys,
     maker_certificate: X509,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -77,7 +78,7 @@ impl World {
             boxes: Authority::clients("boxes", &tenant(), Validity::days(now(), 3650)).unwrap(),
             maker,
             keys,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -224,6 +225,42 @@ fn what_is_kept_of_an_enrolment_comes_back_and_the_next_certificate_is_due_at_tw
         BoxIdentity::load(&path).unwrap_err().kind(),
         std::io::ErrorKind::InvalidData
     );
+}
+
+#[test]
+fn a_power_cut_between_a_certificate_and_its_key_leaves_a_box_that_works() {
+    let mut world = World::new();
+    let identity = |world: &mut World| {
+        let (_, text) = world.request(&EnrolmentTopic::Request.of(&serial()));
+        let request = world.makers().check_request(&serial(), text.as_bytes()).unwrap();
+        BoxIdentity::new(world.issued(&request.body), &world.anchors()).unwrap()
+    };
+    let folder = world.folder.path().to_owned();
+    let kept = || Identities::new(&folder, Box::new(SoftwareKeys::new(&folder).unwrap()));
+    assert!(kept().current().unwrap().is_none());
+    // The first certificate is on disk, its key has not been moved yet.
+    let first = identity(&mut world);
+    first.save(&folder.join("identity.json")).unwrap();
+    let usable = kept().current().unwrap().unwrap();
+    assert!(usable.identity == first && usable.chain[0].public_key().unwrap().public_eq(&usable.key));
+    // The next one waits; until it has proved itself the first is in use, whenever the power goes.
+    let second = identity(&mut world);
+    kept().adopt(&second).unwrap();
+    assert_eq!(kept().current().unwrap().unwrap().identity, first);
+    assert_eq!(kept().upcoming().unwrap().unwrap().identity, second);
+    // It has; the power goes between the two steps of settling.
+    std::fs::rename(folder.join("identity-next.json"), folder.join("identity.json")).unwrap();
+    let usable = kept().current().unwrap().unwrap();
+    assert!(usable.identity == second && usable.chain[0].public_key().unwrap().public_eq(&usable.key));
+    assert!(kept().upcoming().unwrap().is_none());
+    // As delivered: the maker's key is all that is left.
+    kept().forget().unwrap();
+    assert!(kept().current().unwrap().is_none());
+    let left: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["maker.key"]);
 }
 
 /// A box whose clock the test moves.

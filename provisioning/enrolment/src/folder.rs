@@ -16,7 +16,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fleet::contract::{Grant, SignatureError, Signer, Tenant, TrustDocument};
+use fleet::contract::{Grant, Serial, SignatureError, Signer, Tenant, TrustDocument};
 use fleet::trust::{AnchorError, Anchors, Authority, Validity, new_key, write_private};
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
@@ -142,6 +142,25 @@ impl Folder {
         let root = self.authority("root")?;
         let grants: Vec<Option<Grant>> = grants.iter().cloned().map(Some).collect();
         self.signer(&root, name, &grants, Validity::days(now, DAYS))
+    }
+
+    /// What a box is delivered with, into a folder of its own: the maker's key and certificate, and whom it trusts. Whoever
+    /// assembles boxes does that once for each; the key is born where this runs.
+    ///
+    /// # Errors
+    /// The maker's key is not here, or the folder has a box's key already.
+    pub fn deliver(&self, serial: &Serial, to: &Folder, now: Timestamp) -> Result<(), FolderError> {
+        let path = to.path("maker.key");
+        if path.exists() {
+            return Err(FolderError::Exists(path));
+        }
+        let folder = to.0.clone();
+        fs::create_dir_all(&folder).map_err(|error| FolderError::Io { path: folder, error })?;
+        let maker = self.authority("maker")?;
+        let key = new_key()?;
+        let certificate = maker.made(&key, serial, now)?;
+        to.keep("maker", &key, &[&certificate])?;
+        to.write("root.pem", &self.read("root.pem")?)
     }
 
     fn keep(&self, name: &str, key: &PKeyRef<Private>, chain: &[&X509Ref]) -> Result<(), FolderError> {

@@ -86,18 +86,19 @@ struct Machine {
 impl Machine {
     fn new(fleet: &Fleet, serial: &str) -> Self {
         let serial: Serial = serial.try_into().unwrap();
-        let key = new_key().unwrap();
-        let certificate = fleet
-            .folder
-            .authority("maker")
-            .unwrap()
-            .made(&key, &serial, now())
-            .unwrap();
+        let delivered = tempfile::tempdir().unwrap();
+        let own = Folder::new(&delivered.path().join(serial.as_str()));
+        fleet.folder.deliver(&serial, &own, now()).unwrap();
+        assert!(matches!(
+            fleet.folder.deliver(&serial, &own, now()),
+            Err(FolderError::Exists(_))
+        ));
+        let (maker, chain) = own.identity("maker").unwrap();
         Self {
-            maker: Signer::new(&key, &[certificate]).unwrap(),
+            maker: Signer::new(&maker, &chain).unwrap(),
             serial,
             key: new_key().unwrap(),
-            anchors: fleet.folder.anchors("root.pem").unwrap(),
+            anchors: own.anchors("root.pem").unwrap(),
             chance: StdRng::seed_from_u64(7),
         }
     }

@@ -68,6 +68,13 @@ Examples:
   roomctl init etat --broker broker.etat.example --name alice
   roomctl --office lab/roomctl.toml init etat --broker localhost --also 127.0.0.1")]
     Init(Init),
+    /// Gives a box that you have assembled its first key and certificate, and tells it whom to trust.
+    #[command(after_help = "\
+Needs maker.key. What it writes goes onto the box, and nowhere else.
+
+Example:
+  roomctl deliver HC24-000123 --to stick/")]
+    Deliver(Deliver),
     /// Says whose boxes are and where they stand: one, or a list. A box does the rest.
     #[command(after_help = "\
 A list is CSV with the columns serial, site and room; all of it is taken, or nothing.
@@ -162,6 +169,16 @@ pub struct Init {
     /// Whom Mosquitto runs as, when not as Debian's own user.
     #[arg(long, value_name = "USER")]
     pub broker_user: Option<String>,
+}
+
+/// `deliver`.
+#[derive(Debug, Args)]
+pub struct Deliver {
+    /// Serial number.
+    pub serial: String,
+    /// Folder for the files.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
 }
 
 /// `claim`.

@@ -113,11 +113,19 @@ fn of_a_person_who_is_forgotten_nothing_stays_in_the_registry() {
 fn no_key_of_a_fleet_can_be_read_by_others() {
     use std::os::unix::fs::PermissionsExt;
     let desk = Desk::new();
+    let delivered = desk.type_in(&["deliver", "HC24-1", "--to", "stick"]);
+    assert!(delivered.status.success(), "{}", text(&delivered.stderr));
+    assert!(desk.path("stick/maker.pem").is_file() && desk.path("stick/root.pem").is_file());
+    assert_eq!(
+        desk.type_in(&["deliver", "HC24-2", "--to", "stick"]).status.code(),
+        Some(2),
+        "never twice"
+    );
     let keys: Vec<PathBuf> = files_below(desk.0.path())
         .into_iter()
         .filter(|path| path.extension().is_some_and(|ending| ending == "key"))
         .collect();
-    assert!(keys.len() >= 10, "{keys:?}");
+    assert!(keys.len() >= 11, "{keys:?}");
     for key in keys {
         let mode = std::fs::metadata(&key).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}", key.display());

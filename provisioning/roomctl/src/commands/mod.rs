@@ -4,6 +4,7 @@ pub mod apply;
 pub mod claim;
 pub mod command;
 pub mod completion;
+pub mod deliver;
 pub mod describe;
 pub mod doctor;
 pub mod events;
