@@ -36,7 +36,10 @@ struct Kept {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Before(Option<Configuration>);
+struct Before {
+    /// None: the box was as it was delivered.
+    configuration: Option<Configuration>,
+}
 
 /// What the box shall be, and is.
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ pub struct Policy {
     /// End of the trial, and the connection that was the last before it.
     trial: Option<(u64, u64)>,
     drift: Vec<String>,
+    /// Something is to be reported.
+    news: bool,
     /// The end of this revision was noticed.
     stale: Option<u64>,
 }
@@ -57,7 +62,10 @@ impl Policy {
     /// What was on disk at the start. A trial that a restart cut off is lost.
     pub fn recover(&mut self, value: &[u8], cx: &mut Context) {
         match serde_json::from_slice(value) {
-            Ok(kept) => self.kept = kept,
+            Ok(kept) => {
+                self.kept = kept;
+                self.news = true;
+            }
             Err(error) => tracing::warn!(%error, "the configuration cannot be read from disk"),
         }
         if self.kept.trial.is_some() {
@@ -147,6 +155,7 @@ impl Policy {
 
     fn write(&mut self, then: Then, cx: &mut Context) {
         self.writing += 1;
+        self.news = true;
         cx.writer.write([Record::put(KEY, encoded(&self.kept))], then);
     }
 
@@ -176,7 +185,7 @@ impl Policy {
         if newest && !trial {
             self.kept.status = Some(ConfigurationStatus::Applied);
         }
-        self.kept.trial = trial.then_some(Before(before));
+        self.kept.trial = trial.then_some(Before { configuration: before });
         self.write(if trial { Then::Trial } else { Then::Configuration }, cx);
         true
     }
@@ -217,7 +226,7 @@ impl Policy {
     }
 
     fn roll_back(&mut self, cx: &mut Context) {
-        let Some(Before(before)) = self.kept.trial.take() else {
+        let Some(Before { configuration: before }) = self.kept.trial.take() else {
             return;
         };
         self.trial = None;
@@ -245,18 +254,22 @@ impl Policy {
         }
         self.apply(meeting, cx);
         self.notice_the_end(events, cx);
-        if self.writing == 0
-            && let Some(report) = self.report()
-            && !documents.report(Document::ConfigReported, &report, cx.connected)
-        {
+        if self.writing == 0 && std::mem::take(&mut self.news) {
+            self.say(documents, cx.connected);
+        }
+        lost
+    }
+
+    fn say(&self, documents: &mut Documents, connected: bool) {
+        let Some(report) = self.report() else { return };
+        if !documents.report(Document::ConfigReported, &report, connected) {
             let short = ConfigurationReport {
                 errors: report.errors.into_iter().take(1).map(shortened).collect(),
                 drift: Vec::new(),
                 ..report
             };
-            documents.report(Document::ConfigReported, &short, cx.connected);
+            documents.report(Document::ConfigReported, &short, connected);
         }
-        lost
     }
 
     fn apply(&mut self, meeting: bool, cx: &mut Context) {
@@ -292,6 +305,7 @@ impl Policy {
     /// Somebody changed settings in the room.
     pub fn drifted(&mut self, drift: Vec<String>) {
         self.drift = drift;
+        self.news = true;
     }
 
     fn report(&self) -> Option<ConfigurationReport> {

@@ -13,8 +13,10 @@ pub const SID: &str = "sid";
 pub const SPREAD: &str = "spread";
 /// Waits grow up to this, or to the spread where that is more.
 const LONGEST_MS: u64 = 300_000;
-/// No spread is longer, however busy brokers are.
+/// No spread is longer.
 const WIDEST_MS: u64 = 3_600_000;
+/// Busy brokers make none longer than this.
+const BUSIEST_MS: u64 = 1_200_000;
 /// What grows is at least this.
 const SHORTEST_MS: u64 = 1_000;
 /// A connection of that age has proved itself.
@@ -36,17 +38,6 @@ enum Phase {
     /// DISCONNECT is said.
     Closing,
     Stopped,
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// There was none.
-    None,
-    /// The box wanted it.
-    Wanted,
-    /// It broke.
-    Broken,
 }
 
 /// The connection.
@@ -94,7 +85,7 @@ impl Connection {
 
     /// The longest wait of the next attempt (`specs/fleet-mqtt.md §1`, Reconnect).
     fn window_ms(&self) -> u64 {
-        let spread = (self.spread_ms << self.busy.min(12)).min(WIDEST_MS);
+        let spread = (self.spread_ms << self.busy.min(12)).min(BUSIEST_MS.max(self.spread_ms));
         let window = match self.attempts {
             0 => spread,
             n => (spread.max(SHORTEST_MS) << n.min(12)).min(LONGEST_MS.max(spread)),
@@ -169,27 +160,27 @@ impl Connection {
         }
     }
 
-    /// The connection is over.
-    pub fn ended(&mut self, cx: &mut Context) -> End {
-        let end = match self.phase {
+    /// The connection is over. False when there was none.
+    pub fn ended(&mut self, cx: &mut Context) -> bool {
+        let was = match self.phase {
             Phase::Connected { since_ms } => {
                 if cx.now.up_ms >= since_ms + STABLE_MS {
                     (self.attempts, self.busy) = (0, 0);
                 } else {
                     self.attempts = self.attempts.saturating_add(1);
                 }
-                End::Broken
+                true
             }
             Phase::Connecting => {
                 self.attempts = self.attempts.saturating_add(1);
-                End::None
+                false
             }
-            Phase::Closing => End::Wanted,
-            _ => return End::None,
+            Phase::Closing => true,
+            _ => return false,
         };
         cx.connected = false;
         self.wait(cx);
-        end
+        was
     }
 
     /// Other network settings: what is connected over the old ones ends, and what waits has a new chance.

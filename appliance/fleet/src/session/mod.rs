@@ -48,7 +48,7 @@ use rand::rngs::StdRng;
 
 use commands::Commands;
 use configuration::Policy;
-use connection::{Connection, End};
+use connection::Connection;
 use context::{Context, encoded};
 use documents::{Document, Documents};
 use events::Events;
@@ -75,8 +75,6 @@ pub struct Session {
     born: bool,
     /// The broker has all filters: once in this life of the box, and since it knows its session.
     subscribed: bool,
-    /// The next connection comes after one that broke.
-    broken: bool,
     reason: OnlineReason,
     meeting: bool,
     publishing: Publishing,
@@ -112,7 +110,6 @@ impl Session {
             verifier: verifier.clone(),
             born: false,
             subscribed: false,
-            broken: true,
             reason: cx.settings.reason,
             meeting: false,
             publishing: Publishing::default(),
@@ -236,22 +233,17 @@ impl Session {
             let filters = Channel::filters(&self.cx.settings.tenant, &self.cx.settings.device);
             self.cx.output(Output::Subscribe(filters.into()));
         }
-        // A broker that was restored from an old snapshot knows the session and has lost what came after.
-        if !session_present || self.broken {
-            self.documents.all_again(true);
-            self.events.outbox.doubt();
-        }
-        self.broken = false;
+        // Also when the session is present: a broker that was restored from an old copy knows it, and has lost what came after.
+        self.documents.all_again(true);
+        self.events.outbox.doubt();
         self.commands.connected(&self.cx);
         self.policy.connected(&mut self.connection, &mut self.cx);
     }
 
     fn disconnected(&mut self) {
-        let end = self.connection.ended(&mut self.cx);
-        if end == End::None {
+        if !self.connection.ended(&mut self.cx) {
             return;
         }
-        self.broken |= end == End::Broken;
         self.receipts.forget();
         let (mut events, mut ends) = (Vec::new(), Vec::new());
         for sent in self.publishing.forget() {

@@ -93,7 +93,7 @@ pub struct Bench {
     /// PUBACKs wait for [`Bench::acknowledge`].
     pub broker_stands_still: bool,
     /// An attempt waits for its end.
-    dialing: bool,
+    pub dialing: bool,
     pub writes: VecDeque<(Token, Vec<Record>)>,
     pub unacknowledged: Vec<Token>,
     pub connects: Vec<(u64, Connect)>,
@@ -266,7 +266,7 @@ impl Bench {
         self.give(Input::Tick);
     }
 
-    fn move_to(&mut self, up_ms: u64) {
+    pub fn move_to(&mut self, up_ms: u64) {
         let passed = SignedDuration::from_millis(i64::try_from(up_ms - self.now.up_ms).unwrap());
         self.now.up_ms = up_ms;
         self.now.wall = self.now.wall.map(|wall| wall + passed);
@@ -298,6 +298,11 @@ impl Bench {
     /// A message comes.
     pub fn receive(&mut self, channel: &str, payload: Vec<u8>) -> Receipt {
         self.receive_with(channel, payload, |_| {})
+    }
+
+    /// Of the next message.
+    pub fn next_receipt(&self) -> Receipt {
+        Receipt(self.receipts + 1)
     }
 
     pub fn receive_with(&mut self, channel: &str, payload: Vec<u8>, change: impl FnOnce(&mut Received)) -> Receipt {

@@ -316,6 +316,19 @@ fn a_power_cut_during_the_trial_loses_it() {
 }
 
 #[test]
+fn a_power_cut_during_the_trial_of_the_first_configuration_gives_back_the_box_as_it_was_delivered() {
+    let mut bench = Bench::connected();
+    let document = configuration(&bench, 1, json!({"net": {"proxy": "http://new:3128"}}));
+    receive(&mut bench, &document);
+    good(&mut bench, 1);
+    bench.restart();
+    assert_eq!(restored(&bench), [None]);
+    assert!(bench.session.configuration().is_none());
+    bench.connect(true);
+    reported(&mut bench, 1, "rolled_back", 0);
+}
+
+#[test]
 fn an_attempt_that_was_on_its_way_before_the_trial_proves_nothing() {
     let mut bench = Bench::connected();
     let document = configuration(&bench, 1, json!({"net": {"proxy": "http://new:3128"}}));

@@ -11,3 +11,6 @@ mod hostile;
 mod notices;
 mod reports;
 mod stop;
+mod storm;
+mod witness;
+mod year;

@@ -1,6 +1,6 @@
 //! Commands that were accepted, on disk: nobody executes one of them again, and each has an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,8 @@ pub struct Memory {
     last: u64,
     entries: BTreeMap<Id, Entry>,
     by_number: BTreeMap<u64, Id>,
+    /// Without a last answer.
+    open: BTreeSet<u64>,
     floor: Option<Timestamp>,
 }
 
@@ -82,6 +84,9 @@ impl Memory {
     fn insert(&mut self, number: u64, on_disk: OnDisk, receipt: Option<Receipt>, ended: bool, word_ms: u64) {
         self.last = self.last.max(number);
         self.by_number.insert(number, on_disk.id);
+        if on_disk.end.is_none() {
+            self.open.insert(number);
+        }
         let entry = Entry {
             number,
             receipt,
@@ -129,6 +134,7 @@ impl Memory {
     pub fn remove(&mut self, id: &Id) -> Option<Record> {
         let entry = self.entries.remove(id)?;
         self.by_number.remove(&entry.number);
+        self.open.remove(&entry.number);
         self.floor = self.floor.max(entry.on_disk.exp);
         Some(Record::remove(key(entry.number)))
     }
@@ -137,6 +143,7 @@ impl Memory {
     pub fn give_up(&mut self, id: &Id) {
         if let Some(entry) = self.entries.remove(id) {
             self.by_number.remove(&entry.number);
+            self.open.remove(&entry.number);
         }
     }
 
@@ -149,16 +156,23 @@ impl Memory {
         self.entries.get(id)
     }
 
+    /// Its last answer.
+    pub fn end(&mut self, id: &Id, end: String, now_ms: u64) -> Option<Record> {
+        let entry = self.entries.get_mut(id)?;
+        self.open.remove(&entry.number);
+        entry.on_disk.end = Some(end);
+        entry.word_ms = now_ms;
+        Some(entry.record())
+    }
+
     pub fn get_mut(&mut self, id: &Id) -> Option<&mut Entry> {
         self.entries.get_mut(id)
     }
 
     /// Without a last answer.
     pub fn unfinished(&self) -> impl Iterator<Item = &Entry> {
-        self.by_number
-            .values()
-            .filter_map(|id| self.entries.get(id))
-            .filter(|entry| entry.on_disk.end.is_none())
+        let ids = self.open.iter().filter_map(|number| self.by_number.get(number));
+        ids.filter_map(|id| self.entries.get(id))
     }
 
     /// Whose last answer is on disk and has not arrived.

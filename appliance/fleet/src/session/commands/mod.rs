@@ -288,11 +288,11 @@ impl Commands {
     }
 
     fn end(&mut self, id: Id, reply: Reply, cx: &mut Context) {
-        let Some(entry) = self.memory.get_mut(&id) else { return };
+        let Some(entry) = self.memory.get(&id) else { return };
         let payload = entry.on_disk.origin.message(answer(id, reply), cx);
-        entry.on_disk.end = Some(String::from_utf8_lossy(&payload).into_owned());
-        entry.word_ms = cx.now.up_ms;
-        cx.writer.write([entry.record()], Then::Final(id));
+        let end = String::from_utf8_lossy(&payload).into_owned();
+        let record = self.memory.end(&id, end, cx.now.up_ms);
+        cx.writer.write(record, Then::Final(id));
     }
 
     /// Its last answer is on disk: now it may be said.
