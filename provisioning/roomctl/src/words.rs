@@ -1,6 +1,6 @@
 //! The sentences that people read, in English and in French.
 
-use enrolment::registry::Claimed;
+use enrolment::registry::{Claimed, RegistryError};
 use fleet::contract::{DeviceId, Room};
 
 use crate::claim::HandedOver;
@@ -319,6 +319,29 @@ impl Words {
             Claimed::Unchanged => self.line("unchanged".into(), "inchangé".into()),
             Claimed::Moved => self.line("moved".into(), "déplacé".into()),
             Claimed::Replaced(old) => self.line(format!("replaces {old}"), format!("remplace {old}")),
+        }
+    }
+
+    /// Why a claim is refused.
+    #[must_use]
+    pub fn not_claimed(self, error: &RegistryError) -> String {
+        match error {
+            RegistryError::Taken { serial, place } => self.line(
+                format!("{serial} belongs to {place}; --replace takes it away from there"),
+                format!("{serial} est à {place} ; --replace l'en retire"),
+            ),
+            RegistryError::Occupied { room, occupant } => self.line(
+                format!("{room} has a box, {occupant}; --replace puts this one in its place"),
+                format!("{room} a déjà un boîtier, {occupant} ; --replace met celui-ci à sa place"),
+            ),
+            RegistryError::Blocked(serial) => self.line(
+                format!("{serial} is blocked; --replace lets it in again"),
+                format!("{serial} est bloqué ; --replace l'admet de nouveau"),
+            ),
+            RegistryError::Unknown(serial) => {
+                self.line(format!("{serial} is nobody's"), format!("{serial} n'est à personne"))
+            }
+            RegistryError::Database(why) => self.line(format!("the registry: {why}"), format!("le registre : {why}")),
         }
     }
 

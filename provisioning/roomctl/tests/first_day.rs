@@ -243,6 +243,11 @@ impl Machine {
 
     /// What the broker keeps for it, with its own certificate at the listener for boxes.
     async fn configuration(&mut self, fleet: &Fleet) -> Vec<u8> {
+        let topic = Channel::ConfigDesired.topic(&tenant(), &self.applicant.serial.device());
+        self.kept_for_it(fleet, &topic).await
+    }
+
+    async fn kept_for_it(&mut self, fleet: &Fleet, topic: &str) -> Vec<u8> {
         let usable = self.applicant.identities.current().unwrap().unwrap();
         let device = usable.identity.issued.device.clone();
         let endpoints = &usable.identity.issued.endpoints;
@@ -261,7 +266,7 @@ impl Machine {
                     link.orders().subscribe(Subscription(filters.to_vec())).unwrap();
                 }
                 News::Subscribed { refused } => assert_eq!(refused, Vec::<String>::new()),
-                News::Received(received) if received.topic == Channel::ConfigDesired.topic(&tenant(), &device) => {
+                News::Received(received) if received.topic == topic => {
                     return received.payload.to_vec();
                 }
                 News::Disconnected(reason) => panic!("{reason:?}"),
@@ -341,6 +346,11 @@ async fn from_nothing_to_a_room_that_obeys_and_to_the_spare_that_takes_its_place
     let text = machine.configuration(&fleet).await;
     let signed = machine.trusted().check(&text, Verb::Configure, Some(Timestamp::now()));
     assert_eq!(signed.unwrap().signer, "operations");
+
+    // It hears what is said to everybody.
+    let to_all = Channel::notice_for_all(&tenant());
+    keep(&mut console, &to_all, b"to all".to_vec()).await;
+    assert_eq!(machine.kept_for_it(&fleet, &to_all).await, b"to all");
 
     // It renews: another key, which is in use once it has proved itself.
     let before = machine.applicant.identities.current().unwrap().unwrap().key;

@@ -34,7 +34,7 @@ pub async fn run(arguments: &Arguments, order: &arguments::Claim, words: Words) 
     let (wanted, force) = (claims.clone(), order.replace);
     let results = registry::with(arguments, move |registry| {
         let claimed = registry.claim_all(&wanted, &by, force, Timestamp::now());
-        claimed.map_err(|(index, error)| failure(index, &wanted, error))
+        claimed.map_err(|(index, error)| failure(index, &wanted, &error, words))
     })
     .await?;
     let lines: Vec<Line> = claims
@@ -77,14 +77,14 @@ fn claims(office: &Office, order: &arguments::Claim) -> Result<Vec<Claim>, Failu
     }])
 }
 
-fn failure(index: usize, claims: &[Claim], error: RegistryError) -> Failure {
+fn failure(index: usize, claims: &[Claim], error: &RegistryError, words: Words) -> Failure {
     let which = match claims {
         [_] => String::new(),
         claims => claims
             .get(index)
             .map_or(String::new(), |claim| format!("{}: ", claim.serial)),
     };
-    Failure::Wrong(format!("{which}{error}"))
+    Failure::Wrong(format!("{which}{}", words.not_claimed(error)))
 }
 
 /// Rooms whose box was replaced keep their configuration.

@@ -30,6 +30,7 @@ pub fn run(arguments: &Arguments, order: &arguments::Init, words: Words) -> Resu
         name: order.name.clone(),
     };
     init(&plan, Timestamp::now()).map_err(|error| wrong(&error))?;
+    let folder = std::fs::canonicalize(folder).map_err(|error| wrong(&error))?;
     println!("{}", words.begun(&folder.display().to_string()));
     Ok(())
 }
