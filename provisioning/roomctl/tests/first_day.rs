@@ -307,7 +307,10 @@ async fn keep(console: &mut Console, topic: &str, payload: Vec<u8>) {
 fn mosquitto_is_here() -> bool {
     let here = Path::new(PROGRAM).exists();
     if !here {
-        eprintln!("SKIPPED: Mosquitto is not installed here (Debian's package `mosquitto`)");
+        assert!(std::env::var_os("CI").is_none(), "no Mosquitto in CI");
+        // The test runner hides what is printed, not what is written.
+        let line = b"\nskipped: the first day of a fleet: Mosquitto is not installed here\n";
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), line);
     }
     here
 }

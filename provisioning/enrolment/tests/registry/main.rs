@@ -285,7 +285,10 @@ fn sqlite() {
 #[test]
 fn postgresql() {
     let Some(server) = postgresql::Postgresql::start() else {
-        eprintln!("SKIPPED: no PostgreSQL server is installed here (Debian's package `postgresql`)");
+        assert!(std::env::var_os("CI").is_none(), "no PostgreSQL in CI");
+        // The test runner hides what is printed, not what is written.
+        let line = b"\nskipped: the registry in PostgreSQL: no server is installed here (package `postgresql`)\n";
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), line);
         return;
     };
     stories(&server.url());
