@@ -11,6 +11,7 @@
 //! | `input`, `output`, `settings` | the seam |
 //! | `connection` | when to connect, and the number of the connection |
 //! | `writer` | what has to be on disk before it counts |
+//! | `inbound`, `outbound` | where a message goes; what is published first |
 //! | `publishing`, `receipts` | PUBACKs, theirs and ours; the pace of catching up |
 //! | `documents`, `telemetry` | what is true now; measurements |
 //! | `events`, `bucket`, `outbox`, `security` | what happened once |
@@ -26,8 +27,10 @@ mod connection;
 mod context;
 mod documents;
 mod events;
+mod inbound;
 mod input;
 mod notices;
+mod outbound;
 mod outbox;
 mod output;
 mod publishing;
@@ -49,7 +52,7 @@ use rand::rngs::StdRng;
 use commands::Commands;
 use configuration::Policy;
 use connection::Connection;
-use context::{Context, encoded};
+use context::Context;
 use documents::{Document, Documents};
 use events::Events;
 pub use input::{Input, Received, Reply};
@@ -64,7 +67,7 @@ use stop::Stop;
 use telemetry::Streams;
 use writer::Then;
 
-use crate::contract::{Channel, Code, Configuration, EventClass, Online, OnlineReason, TopicError, Verb};
+use crate::contract::{Channel, Configuration, EventClass, OnlineReason};
 
 /// One box in its fleet.
 pub struct Session {
@@ -292,70 +295,6 @@ impl Session {
         }
     }
 
-    fn received(&mut self, received: &Received) {
-        let cx = &mut self.cx;
-        let all = received.topic == Channel::notice_for_all(&cx.settings.tenant);
-        let channel = match Channel::parse(&received.topic) {
-            _ if all => Channel::Notice,
-            Ok((tenant, device, channel)) if (&tenant, &device) == (&cx.settings.tenant, &cx.settings.device) => {
-                channel
-            }
-            Ok(_) | Err(TopicError) => {
-                self.security.refused("wrong_topic", Code::NotAuthorised);
-                return self.receipts.settled(received.receipt, cx);
-            }
-        };
-        if let Channel::Command(name) = channel {
-            let (receipts, security) = (&mut self.receipts, &mut self.security);
-            return self
-                .commands
-                .received(name, received, receipts, security, &mut self.events, cx);
-        }
-        // A retained document that was removed: nothing signed, nothing said.
-        if !received.payload.is_empty() {
-            let result = match channel {
-                Channel::ConfigDesired => self.configuration_received(&received.payload),
-                Channel::UpdateDesired => self.release_received(&received.payload),
-                Channel::Notice => self.notice_received(if all { Scope::All } else { Scope::Own }, received),
-                _ => Err(Code::NotAuthorised),
-            };
-            if let Err(code) = result {
-                self.security.refused(revision::event(code), code);
-            }
-        }
-        self.receipts.settled(received.receipt, &mut self.cx);
-    }
-
-    fn configuration_received(&mut self, payload: &[u8]) -> Result<(), Code> {
-        match signed::read(&self.verifier, payload, Verb::Configure, &self.cx.now) {
-            Ok(message) => self.policy.received(message.body, &mut self.documents, &mut self.cx),
-            Err(signed::Unsigned::Forged(code)) => Err(code),
-            Err(signed::Unsigned::Unreadable(refusal, rev)) => self.policy.unreadable(&refusal, rev, &mut self.cx),
-        }
-    }
-
-    fn release_received(&mut self, payload: &[u8]) -> Result<(), Code> {
-        let update =
-            signed::read(&self.verifier, payload, Verb::Update, &self.cx.now).map_err(signed::Unsigned::code)?;
-        if self.release.received(update.body, &mut self.cx)? {
-            self.documents.again(Document::UpdateReported);
-        }
-        Ok(())
-    }
-
-    fn notice_received(&mut self, scope: Scope, received: &Received) -> Result<(), Code> {
-        let verb = match scope {
-            Scope::Own => Verb::Notice,
-            Scope::All => Verb::NoticeAll,
-        };
-        let message = signed::read(&self.verifier, &received.payload, verb, &self.cx.now);
-        let message = message.map_err(signed::Unsigned::code)?;
-        if let Some(spread) = self.notices.received(scope, message, received.expiry, &mut self.cx)? {
-            self.connection.spread(spread, &mut self.cx);
-        }
-        Ok(())
-    }
-
     /// Everything that follows from time and from what just happened.
     fn advance(&mut self) {
         let cx = &mut self.cx;
@@ -385,34 +324,6 @@ impl Session {
             let write = self.cx.writer.next(token);
             self.cx.output(write);
         }
-    }
-
-    /// Birth first, then what happens now, then what was kept: answers, events, documents, measurements.
-    fn publish(&mut self) {
-        let cx = &mut self.cx;
-        if !self.born {
-            self.born = true;
-            let online = Online {
-                online: true,
-                sid: self.connection.sid(),
-                fw: cx.settings.metadata.fw.clone(),
-                reason: std::mem::replace(&mut self.reason, OnlineReason::Reconnect),
-            };
-            let birth = encoded(&cx.message(&Channel::Online, online));
-            self.publishing.publish(&Channel::Online, birth, Sent::Free, cx);
-        }
-        while self.publishing.has_room() && self.publish_one(false) {}
-        while self.publishing.may_catch_up(self.cx.now.up_ms) && self.publish_one(true) {
-            self.publishing.caught_up(self.cx.now.up_ms);
-        }
-    }
-
-    fn publish_one(&mut self, late: bool) -> bool {
-        let (publishing, cx) = (&mut self.publishing, &mut self.cx);
-        self.commands.publish(late, publishing, cx)
-            || self.events.outbox.publish(late, publishing, cx)
-            || self.documents.publish(late, publishing, cx)
-            || self.streams.publish(late, publishing, cx)
     }
 
     /// What shall happen next.

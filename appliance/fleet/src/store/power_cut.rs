@@ -380,8 +380,18 @@ fn settings(boot: u64) -> Settings {
 
 #[test]
 fn no_accepted_event_is_lost_and_no_command_executed_twice_however_often_the_power_goes() {
+    power_cuts(40);
+}
+
+#[test]
+#[ignore = "minutes long: cargo lab soak"]
+fn soak_a_thousand_power_cuts() {
+    power_cuts(1_000);
+}
+
+fn power_cuts(cuts: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let cuts = number("FLEET_CUTS").unwrap_or(40);
+    let cuts = number("FLEET_CUTS").unwrap_or(cuts);
     let seed = number("FLEET_SEED").unwrap_or_else(rand::random);
     println!("FLEET_SEED={seed} FLEET_CUTS={cuts}");
     let mut chance = StdRng::seed_from_u64(seed);

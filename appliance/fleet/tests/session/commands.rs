@@ -262,6 +262,23 @@ fn whatever_speaks_against_a_command_is_said_in_the_contracts_word() {
 }
 
 #[test]
+fn a_command_lasts_five_minutes_by_clocks_that_differ_by_half_a_minute_at_most() {
+    let mut bench = Bench::connected();
+    for (id, seconds, code) in [
+        (1, 331, "invalid_params"),
+        (2, 330, "ok"),
+        (3, 0, "expired"),
+        (4, 1, "ok"),
+    ] {
+        let mut document = command(&bench, id, "av.volume", json!({"percent": 40}));
+        document["exp"] = (bench.wall() + SignedDuration::from_secs(seconds)).to_string().into();
+        bench.receive("cmd/av.volume", document.to_string().into_bytes());
+        assert_eq!(answer(&bench, "av.volume").1, code, "{seconds} s");
+    }
+    assert_eq!(bench.executed.len(), 2);
+}
+
+#[test]
 fn a_box_takes_only_the_commands_that_it_says_it_takes() {
     let mut bench = Bench::connected();
     let mut metadata = crate::bench::settings(1, Duration::ZERO).metadata;

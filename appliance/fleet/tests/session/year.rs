@@ -742,8 +742,18 @@ impl Year {
 
 #[test]
 fn a_year_of_everything_that_goes_wrong_leaves_nothing_lost_twice_or_forgotten() {
+    years(if cfg!(debug_assertions) { 40 } else { 200 });
+}
+
+#[test]
+#[ignore = "minutes long, with FLEET_SEEDS and --release less so: cargo lab soak"]
+fn soak_ten_thousand_years_of_everything_that_goes_wrong() {
+    years(10_000);
+}
+
+fn years(seeds: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = number("FLEET_SEEDS").unwrap_or(if cfg!(debug_assertions) { 40 } else { 200 });
+    let seeds = number("FLEET_SEEDS").unwrap_or(seeds);
     let first = number("FLEET_SEED").unwrap_or(0);
     let begin = Instant::now();
     let next = AtomicU64::new(first);
