@@ -46,9 +46,26 @@ fn a_cut_socket_is_resumed_within_two_seconds_without_a_gap_in_media() {
         assert!(back < Duration::from_secs(10), "{back:?}");
         sleep(Duration::from_secs(1));
     }
+    // On a quiet machine 60 to 110 ms; a busy one is given ten times that.
     let far = stage.conference.far_side();
     println!("longest gap {} ms", far.longest_gap_ms);
-    assert!(far.longest_gap_ms < 500.0, "{far:?}");
+    assert!(far.longest_gap_ms < 1_000.0, "{far:?}");
+    stage.conference.cut_websocket(Duration::from_secs(3));
+    stage.wait("the box has noticed", |stage| is(stage, "reconnecting"));
+    let frames = |stage: &Stage| -> u64 {
+        stage
+            .conference
+            .far_side()
+            .layers
+            .iter()
+            .map(|layer| layer.frames)
+            .sum()
+    };
+    let before = frames(&stage);
+    stage.wait("pictures arrive while nobody can be told anything", |stage| {
+        frames(stage) > before + 10 && is(stage, "reconnecting")
+    });
+    stage.wait("the stream goes on", |stage| is(stage, "in-meeting"));
     let now = stage.guest();
     assert_eq!(
         (&now.nick, now.gone_ns, now.sessions),
