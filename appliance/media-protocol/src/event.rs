@@ -28,6 +28,11 @@ pub enum FromWorker {
     },
     /// What the wall really shows. Sent at each change.
     Wall(WallState),
+    /// The answer to [`crate::ToWorker::CopyWall`].
+    WallCopy {
+        /// A JPEG in base64; none: the wall is dark, or the picture is too large.
+        jpeg: Option<String>,
+    },
     /// Counters, every two seconds while a session exists.
     Statistics(Statistics),
     /// The loudspeaker or the display failed; the meeting goes on.

@@ -27,7 +27,7 @@ pub use session::{
 use serde::{Deserialize, Serialize};
 
 /// Version of this contract. Both sides say it first; a worker of another version is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// From `roomd` to the worker. Each message travels in an [`Envelope`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub enum ToWorker {
         /// The JSON document.
         text: String,
     },
+    /// A copy of what the wall shows is wanted; the answer is [`FromWorker::WallCopy`].
+    CopyWall,
     /// A sign of life is wanted; the owner thread answers [`FromWorker::Pong`], so that a hung worker is noticed.
     Ping,
     /// Close every device and end. End of file means the same, with 300 ms at most.

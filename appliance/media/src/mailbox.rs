@@ -39,6 +39,8 @@ pub enum Message {
     FirstPacket(SessionId, MediaKind, u64),
     /// The wall shows something else now.
     Wall(WallState),
+    /// What the wall shows, as a JPEG; none while it is dark.
+    WallCopy(Option<Vec<u8>>),
 }
 
 /// The sending side.

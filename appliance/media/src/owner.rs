@@ -1,5 +1,6 @@
 //! The owner thread: the only one that changes anything. It reads its mailbox, brings the world to the plan, reports facts.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use gstreamer as gst;
 use media_protocol::{
     CameraPlan, CapturePurpose, CaptureState, Envelope, FromWorker, MediaPlan, MicrophonePlan, SessionEvent, SessionId,
@@ -22,6 +23,9 @@ use crate::wall::{Board, Wall};
 const TICK: Duration = Duration::from_millis(100);
 /// How often counters are sent.
 const STATISTICS: Duration = Duration::from_secs(2);
+
+/// Largest copy of the wall, bytes: in base64 it has to fit into a message.
+const MAX_COPY: usize = 700 * 1024;
 
 /// Everything the worker holds.
 #[derive(Debug)]
@@ -108,6 +112,11 @@ impl Owner {
                 self.tell_session(session, SessionEvent::FirstPacketSent { kind, at_ns });
             }
             Message::Wall(state) => self.tell(FromWorker::Wall(state)),
+            Message::WallCopy(jpeg) => self.tell(FromWorker::WallCopy {
+                jpeg: jpeg
+                    .filter(|jpeg| jpeg.len() <= MAX_COPY)
+                    .map(|jpeg| BASE64_STANDARD.encode(jpeg)),
+            }),
         }
         true
     }
@@ -137,6 +146,7 @@ impl Owner {
         match message {
             ToWorker::Hello { .. } => {}
             ToWorker::Ping => self.tell(FromWorker::Pong),
+            ToWorker::CopyWall => self.wall.copy(),
             ToWorker::Plan(plan) if plan.revision <= self.plan.revision => {
                 tracing::warn!(revision = plan.revision, "a plan that is not new is ignored");
             }

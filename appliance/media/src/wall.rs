@@ -14,6 +14,7 @@ pub use board::{Board, Picture};
 use gstreamer_app::AppSrc;
 use media_protocol::{DisplayDevice, SessionId, WallPlan};
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,6 +36,7 @@ const REFRESH_NS: u64 = 1_000_000_000;
 enum Order {
     Plan(Option<WallPlan>, Option<SessionId>),
     Screen(Option<AppSrc>),
+    Copy,
     Stop,
 }
 
@@ -69,6 +71,11 @@ impl Wall {
         let _ = self.orders.send(Order::Plan(plan, session));
     }
 
+    /// A copy of what is shown is wanted; it goes to the mailbox.
+    pub fn copy(&self) {
+        let _ = self.orders.send(Order::Copy);
+    }
+
     /// Where pictures go besides the snapshot.
     pub fn set_screen(&self, screen: Option<AppSrc>) {
         let _ = self.orders.send(Order::Screen(screen));
@@ -89,8 +96,11 @@ impl Drop for Wall {
 struct Outputs {
     screen: Option<AppSrc>,
     screen_ns: u64,
-    snapshot: Option<Snapshot>,
+    /// The file that is kept up to date.
+    snapshot: Option<(PathBuf, Snapshot)>,
     snapshot_ns: u64,
+    /// Makes the copies that are asked for.
+    copier: Option<Snapshot>,
     unseen: bool,
 }
 
@@ -115,7 +125,7 @@ fn draw(orders: &Receiver<Order>, board: &Board, mailbox: &Mailbox) -> Result<()
                         .into_iter()
                         .for_each(|state| mailbox.post(Message::Wall(state)));
                 }
-                outputs.snapshot = None;
+                (outputs.snapshot, outputs.copier) = (None, None);
                 // Nobody's picture outlives the meeting.
                 board.keep(&HashSet::new());
             }
@@ -133,6 +143,10 @@ fn draw(orders: &Receiver<Order>, board: &Board, mailbox: &Mailbox) -> Result<()
                 board.keep(&painter.sources());
                 outputs.unseen = true;
             }
+            Ok(Order::Copy) => match &painter {
+                Some(painter) => outputs.copy(painter, mailbox)?,
+                None => mailbox.post(Message::WallCopy(None)),
+            },
             Ok(Order::Screen(screen)) => (outputs.screen, outputs.screen_ns) = (screen, 0),
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
@@ -156,13 +170,29 @@ impl Outputs {
             self.snapshot = None;
             return;
         };
-        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.path() == path) {
+        if self.snapshot.as_ref().is_some_and(|(file, _)| file == path) {
             return;
         }
-        let made = painter.canvas().caps().and_then(|caps| Snapshot::new(path, &caps));
+        let made = painter
+            .canvas()
+            .caps()
+            .and_then(|caps| Snapshot::into_file(path, &caps));
         self.snapshot = made
             .inspect_err(|error| tracing::warn!(%error, "no snapshot of the wall"))
-            .ok();
+            .ok()
+            .map(|snapshot| (path.clone(), snapshot));
+    }
+
+    fn copy(&mut self, painter: &Painter, mailbox: &Mailbox) -> Result<(), BuildError> {
+        let mailbox = mailbox.clone();
+        let made = move |jpeg: &[u8]| mailbox.post(Message::WallCopy(Some(jpeg.to_vec())));
+        let copier = match self.copier.take() {
+            Some(copier) => copier,
+            None => Snapshot::new(&painter.canvas().caps()?, made)?,
+        };
+        copier.take(painter::copy(painter, now_ns())?);
+        self.copier = Some(copier);
+        Ok(())
     }
 
     fn give(&mut self, painter: &Painter, now: u64) -> Result<(), BuildError> {
@@ -175,7 +205,7 @@ impl Outputs {
             self.screen_ns = now;
             let _ = screen.push_buffer(painter::copy(painter, now)?);
         }
-        if let Some(snapshot) = &self.snapshot {
+        if let Some((_, snapshot)) = &self.snapshot {
             let age = now - self.snapshot_ns;
             if age >= SNAPSHOT_NS.1 || (changed && age >= SNAPSHOT_NS.0) {
                 self.snapshot_ns = now;

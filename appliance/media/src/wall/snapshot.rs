@@ -1,4 +1,4 @@
-//! The wall as a JPEG file, replaced by rename: a reader never sees half of one.
+//! The wall as JPEGs: into a file, replaced by rename so that a reader never sees half of one, or to whoever asked.
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -7,20 +7,32 @@ use std::path::{Path, PathBuf};
 
 use crate::elements::{BuildError, chain, make};
 
-/// Writes pictures to one file.
+/// Makes JPEGs of pictures.
 #[derive(Debug)]
 pub struct Snapshot {
-    path: PathBuf,
     pipeline: gst::Pipeline,
     source: AppSrc,
 }
 
 impl Snapshot {
-    /// For pictures of these caps.
+    /// Into this file, each in place of the one before.
     ///
     /// # Errors
     /// [`BuildError::MissingElement`] for `jpegenc`.
-    pub fn new(path: &Path, caps: &gst::Caps) -> Result<Self, BuildError> {
+    pub fn into_file(path: &Path, caps: &gst::Caps) -> Result<Self, BuildError> {
+        let (file, beside) = (path.to_owned(), beside(path));
+        Self::new(caps, move |jpeg| {
+            if let Err(error) = replace(&beside, &file, jpeg) {
+                tracing::warn!(%error, "the wall's snapshot cannot be written");
+            }
+        })
+    }
+
+    /// From pictures of these caps; `made` is called by a streaming thread.
+    ///
+    /// # Errors
+    /// [`BuildError::MissingElement`] for `jpegenc`.
+    pub fn new(caps: &gst::Caps, made: impl Fn(&[u8]) + Send + 'static) -> Result<Self, BuildError> {
         let pipeline = gst::Pipeline::new();
         let source = AppSrc::builder()
             .caps(caps)
@@ -30,12 +42,10 @@ impl Snapshot {
             .build();
         let encoder = make("jpegenc")?;
         encoder.set_property("quality", 80_i32);
-        let (file, beside) = (path.to_owned(), beside(path));
         let callbacks = AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            let map = sample.buffer().and_then(|buffer| buffer.map_readable().ok());
-            if let Some(Err(error)) = map.map(|map| replace(&beside, &file, map.as_slice())) {
-                tracing::warn!(%error, "the wall's snapshot cannot be written");
+            if let Some(map) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()) {
+                made(map.as_slice());
             }
             Ok(gst::FlowSuccess::Ok)
         });
@@ -47,20 +57,10 @@ impl Snapshot {
             .build();
         chain(&pipeline, &[source.upcast_ref(), &encoder, sink.upcast_ref()])?;
         pipeline.set_state(gst::State::Playing)?;
-        Ok(Self {
-            path: path.to_owned(),
-            pipeline,
-            source,
-        })
+        Ok(Self { pipeline, source })
     }
 
-    /// The file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Writes this picture soon; one that came before and still waits is dropped.
+    /// Encodes this picture soon; one that came before and still waits is dropped.
     pub fn take(&self, picture: gst::Buffer) {
         let _ = self.source.push_buffer(picture);
     }

@@ -335,3 +335,34 @@ fn the_check_names_the_package_of_every_element() {
             .any(|encoder| encoder == "vp8enc")
     );
 }
+
+#[test]
+fn a_copy_of_the_wall_is_a_jpeg_and_there_is_none_of_a_dark_wall() {
+    let _alone = alone();
+    let mut rig = Rig::start();
+    let ask = |rig: &mut Rig| {
+        rig.told.clear();
+        rig.worker.send(Envelope {
+            epoch: 1,
+            message: ToWorker::CopyWall,
+        });
+        rig.until("the answer", |told| {
+            told.iter().find_map(|report| match report {
+                FromWorker::WallCopy { jpeg } => Some(jpeg.clone()),
+                _ => None,
+            })
+        })
+    };
+    assert_eq!(ask(&mut rig), None);
+    rig.plan.wall = Some(wall(&[]));
+    rig.apply();
+    for _ in 0..2 {
+        let jpeg = ask(&mut rig).unwrap();
+        // Every JPEG begins with FF D8 FF.
+        assert!(jpeg.starts_with("/9j/") && jpeg.len() > 1_000, "{} bytes", jpeg.len());
+    }
+    rig.plan.wall = None;
+    rig.apply();
+    assert_eq!(ask(&mut rig), None);
+    rig.worker.stop().unwrap();
+}

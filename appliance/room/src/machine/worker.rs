@@ -98,7 +98,7 @@ impl Room {
 
     fn on_message(&mut self, message: FromWorker, now: Instant) {
         match message {
-            FromWorker::Hello(_) | FromWorker::Pong => {}
+            FromWorker::Hello(_) | FromWorker::Pong | FromWorker::WallCopy { .. } => {}
             FromWorker::Applied { revision } => self.worker.applied = self.worker.applied.max(revision),
             FromWorker::Capture(capture) => self.on_capture(capture),
             FromWorker::Session { session, event } => self.on_session(session, event, now),
