@@ -7,4 +7,6 @@ mod settings;
 
 pub use connect::ask as ask_proxy;
 pub use dial::{DialError, Stream, connector, dial, open_tls};
-pub use settings::{SettingsError, ca_from_file, from_environment, parse_proxy, proxy_for, split_no_proxy};
+pub use settings::{
+    SettingsError, ca_from_file, from_environment, parse_proxy, proxy_address, proxy_for, split_no_proxy,
+};

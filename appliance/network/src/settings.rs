@@ -112,6 +112,22 @@ pub fn ca_from_file(path: &Path) -> Result<String, SettingsError> {
     }
 }
 
+/// The same as an address, with user and password.
+#[must_use]
+pub fn proxy_address(host: &str, settings: &NetworkSettings) -> Option<Url> {
+    let proxy = proxy_for(host, settings)?;
+    let host = match proxy.host.contains(':') {
+        true => format!("[{}]", proxy.host),
+        false => proxy.host.clone(),
+    };
+    let mut address = Url::parse(&format!("http://{host}:{}", proxy.port)).ok()?;
+    if let Some(user) = &proxy.username {
+        address.set_username(user).ok()?;
+        address.set_password(proxy.password.as_deref()).ok()?;
+    }
+    Some(address)
+}
+
 /// The proxy on the way to `host`, unless it is an exception or this machine itself.
 #[must_use]
 pub fn proxy_for<'a>(host: &str, settings: &'a NetworkSettings) -> Option<&'a Proxy> {

@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, time::Instant};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use media_protocol::{FromWorker, NetworkSettings};
 use room::{
     Effect, Equipment, Milestone, People, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition,
     WorkerInput,
@@ -38,10 +40,25 @@ pub enum Request {
     Command(RoomCommand),
     /// Use other devices; the answer is why not, in words.
     Devices(DeviceChange, oneshot::Sender<Result<(), String>>),
+    /// Reach meetings this way from now on.
+    Participation(Box<Participation>),
+    /// Leave, close everything and end, as on SIGTERM.
+    Stop,
+    /// A JPEG of what the wall shows; the sender falls when there is none.
+    CopyWall(oneshot::Sender<Vec<u8>>),
     /// The state of the room, now.
     State(oneshot::Sender<RoomState>),
     /// Who is there, by name.
     People(oneshot::Sender<People>),
+}
+
+/// How meetings are reached.
+#[derive(Debug, Clone)]
+pub struct Participation {
+    /// Where the box stands, in the service's words.
+    pub region: Option<String>,
+    /// The way out of the network.
+    pub network: NetworkSettings,
 }
 
 /// When [`Appliance::run`] ends.
@@ -67,6 +84,8 @@ pub struct Appliance<O> {
     lifetime: Lifetime,
     stopping: bool,
     meeting_over: bool,
+    /// Who waits for a copy of the wall.
+    copies: Vec<oneshot::Sender<Vec<u8>>>,
 }
 
 impl<O: Observer> Appliance<O> {
@@ -91,6 +110,7 @@ impl<O: Observer> Appliance<O> {
             lifetime,
             stopping: false,
             meeting_over: false,
+            copies: Vec::new(),
         }
     }
 
@@ -169,9 +189,14 @@ impl<O: Observer> Appliance<O> {
                 tracing::info!(pid = hello.pid, gstreamer = hello.gstreamer, "media worker ready");
                 WorkerInput::Started
             }
+            WorkerNews::Message(FromWorker::WallCopy { jpeg }) => {
+                self.copied(jpeg.as_deref());
+                return None;
+            }
             WorkerNews::Message(message) => WorkerInput::Message(message),
             WorkerNews::Gone { reason } => {
                 tracing::warn!(reason, "media worker gone");
+                self.copies.clear();
                 WorkerInput::Gone
             }
             WorkerNews::Failed { reason } => {
@@ -185,6 +210,17 @@ impl<O: Observer> Appliance<O> {
         match request {
             Request::Command(command) => Some(RoomInput::Command(command)),
             Request::Devices(wanted, reply) => self.devices(&wanted, reply),
+            Request::Participation(participation) => {
+                self.participate(*participation);
+                None
+            }
+            Request::Stop => self.stop(),
+            Request::CopyWall(reply) => {
+                if self.worker.copy_wall() {
+                    self.copies.push(reply);
+                }
+                None
+            }
             Request::State(reply) => {
                 if reply.send(self.room.snapshot()).is_err() {
                     tracing::debug!("whoever asked for the state is gone");
@@ -198,6 +234,25 @@ impl<O: Observer> Appliance<O> {
                 None
             }
         }
+    }
+
+    fn copied(&mut self, jpeg: Option<&str>) {
+        let jpeg = jpeg.and_then(|text| BASE64_STANDARD.decode(text).ok());
+        for waiting in self.copies.drain(..) {
+            if let Some(jpeg) = &jpeg {
+                // Who asked may be gone.
+                let _ = waiting.send(jpeg.clone());
+            }
+        }
+    }
+
+    /// From the next meeting on.
+    fn participate(&mut self, participation: Participation) {
+        if self.participant_options.network != participation.network {
+            self.participants = jitsi::Starter::new(participation.network.clone());
+        }
+        self.participant_options.network = participation.network;
+        self.participant_options.region = participation.region;
     }
 
     fn devices(&mut self, wanted: &DeviceChange, reply: oneshot::Sender<Result<(), String>>) -> Option<RoomInput> {

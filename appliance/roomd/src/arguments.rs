@@ -65,6 +65,10 @@ Example configuration (TOML):
   no_proxy = [\".intern.example.org\"]
   ca_file = \"/etc/ssl/private-ca.pem\"
 
+  [fleet]                    # the box works without; `roomctl` makes a fleet
+  directory = \"/var/lib/roomd/fleet\"
+  serial = \"HC24-000123\"
+
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
 {\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"hand\",\"raised\":true},
 {\"command\":\"say\",\"text\":\"...\",\"to\":\"ID\"}, {\"command\":\"name\",\"name\":\"...\"}, {\"command\":\"stay\"}, {\"command\":\"people\"},

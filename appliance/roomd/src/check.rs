@@ -99,22 +99,34 @@ struct ElementReport {
 /// # Errors
 /// When the media worker cannot be asked.
 pub async fn run(check: &Check) -> Result<u8, Failure> {
-    let media = ask_worker(&identity::media_worker(check.media_worker.as_deref())?).await?;
-    let ready = media
-        .elements
-        .iter()
-        .all(|element| element.present || !element.required);
-    let report = CheckReport {
-        devices: Hardware.inventory(),
-        media,
-        ready,
-    };
+    let report = report(&identity::media_worker(check.media_worker.as_deref())?).await?;
     if check.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print!("{}", tables(&report));
     }
-    Ok(u8::from(!ready))
+    Ok(u8::from(!report.ready))
+}
+
+/// What this machine has for a meeting, as `roomd check --json` prints it.
+///
+/// # Errors
+/// When the media worker cannot be asked.
+pub async fn examine(media_worker: &Path) -> Result<serde_json::Value, Failure> {
+    Ok(serde_json::to_value(report(media_worker).await?)?)
+}
+
+async fn report(media_worker: &Path) -> Result<CheckReport, Failure> {
+    let media = ask_worker(media_worker).await?;
+    let ready = media
+        .elements
+        .iter()
+        .all(|element| element.present || !element.required);
+    Ok(CheckReport {
+        devices: Hardware.inventory(),
+        media,
+        ready,
+    })
 }
 
 async fn ask_worker(program: &Path) -> Result<MediaReport, Failure> {

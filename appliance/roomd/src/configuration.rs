@@ -46,6 +46,8 @@ pub struct Configuration {
     pub account: Option<AccountConfiguration>,
     /// 32 hexadecimal digits that name this box to the service; none: derived from `/etc/machine-id`.
     pub machine_uid: Option<String>,
+    /// The fleet that the box belongs to; none: it belongs to none.
+    pub fleet: Option<FleetConfiguration>,
     /// The way out of the network; what it does not say is taken from `HTTPS_PROXY` and `NO_PROXY`.
     #[serde(default)]
     pub network: Network,
@@ -63,6 +65,27 @@ pub struct Network {
     pub ca_file: Option<PathBuf>,
 }
 
+/// The table `[fleet]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FleetConfiguration {
+    /// Folder with what enrolment left (`identity.json`, `keys`) and with the store of the box.
+    pub directory: PathBuf,
+    /// Model, as its maker calls it.
+    #[serde(default = "unknown")]
+    pub model: String,
+    /// Serial number; none: the device's name.
+    pub serial: Option<String>,
+    /// Over how many seconds connections are spread while the fleet has said nothing; none: 30.
+    pub reconnect_spread_s: Option<u32>,
+    /// The clock is set by something else than systemd-timesyncd.
+    #[serde(default)]
+    pub clock_is_trusted: bool,
+    /// Restarts the machine: the program and its arguments.
+    #[serde(default = "systemctl_reboot")]
+    pub reboot: Vec<String>,
+}
+
 /// The account of the box on a service.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +96,14 @@ pub struct AccountConfiguration {
     pub user: String,
     /// File with the password.
     pub password_file: PathBuf,
+}
+
+fn unknown() -> String {
+    "unknown".into()
+}
+
+fn systemctl_reboot() -> Vec<String> {
+    ["systemctl", "reboot"].map(String::from).to_vec()
 }
 
 fn french() -> String {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot, watch},
 };
 
 use crate::{appliance::Request, check::DeviceChange};
@@ -92,7 +92,7 @@ enum Answer {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub fn serve(path: &Path, name: String, requests: mpsc::Sender<Request>) -> std::io::Result<()> {
+pub fn serve(path: &Path, name: watch::Receiver<String>, requests: mpsc::Sender<Request>) -> std::io::Result<()> {
     // A socket that an earlier run left behind; anything else is not ours to remove.
     if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
         std::fs::remove_file(path)?;
@@ -119,7 +119,7 @@ pub fn serve(path: &Path, name: String, requests: mpsc::Sender<Request>) -> std:
     Ok(())
 }
 
-async fn converse(stream: UnixStream, name: String, requests: mpsc::Sender<Request>) {
+async fn converse(stream: UnixStream, name: watch::Receiver<String>, requests: mpsc::Sender<Request>) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut line = String::new();
@@ -129,7 +129,8 @@ async fn converse(stream: UnixStream, name: String, requests: mpsc::Sender<Reque
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        let answer = answer(&line, &name, &requests).await;
+        let current = name.borrow().clone();
+        let answer = answer(&line, &current, &requests).await;
         let Ok(mut bytes) = serde_json::to_vec(&answer) else {
             return;
         };

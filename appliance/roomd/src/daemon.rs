@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use media_protocol::Statistics;
 use room::{Language, Milestone, RoomOptions, RoomState, Timing, Transition};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     Failure,
-    appliance::{Appliance, Lifetime, Observer},
+    appliance::{Appliance, Lifetime, Observer, Participation},
     arguments::{Devices, Run},
     check,
     configuration::Configuration,
-    control, identity, way_out,
+    control,
+    fleet::{self, Own, Surroundings},
+    identity,
+    journal::Journal,
+    way_out,
     worker::WorkerNews,
 };
 
@@ -19,7 +24,7 @@ use crate::{
 ///
 /// # Errors
 /// When the configuration cannot be used.
-pub async fn run(run: Run) -> Result<u8, Failure> {
+pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let configuration = Configuration::read(&run.config)?;
     let language = configuration.language.parse::<Language>()?;
     let devices = Devices {
@@ -62,11 +67,38 @@ pub async fn run(run: Run) -> Result<u8, Failure> {
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
-    let appliance = Appliance::new(options, participant, media_worker, Log, Lifetime::Daemon);
+    let (states, statistics) = (watch::Sender::new(None), watch::Sender::new(None));
+    let name = watch::Sender::new(configuration.name.clone());
     let (requests, requests_receiver) = mpsc::channel(16);
+    if let Some(of_fleet) = &configuration.fleet {
+        let own = Own {
+            name: configuration.name,
+            room: room::Settings {
+                language,
+                chat: options.chat,
+                alone: options.timing.alone,
+            },
+            participation: Participation {
+                region: participant.region.clone(),
+                network: participant.network.clone(),
+            },
+        };
+        let surroundings = Surroundings {
+            requests: requests.clone(),
+            states: states.subscribe(),
+            statistics: statistics.subscribe(),
+            journal,
+            media_worker: media_worker.clone(),
+            own,
+            name: name.clone(),
+        };
+        fleet::start(of_fleet, surroundings)?;
+    }
+    let observer = Onlooker { states, statistics };
+    let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::Daemon);
     identity::leave_left_behind(state_directory, account).await;
     if let Some(path) = &configuration.control {
-        control::serve(path, configuration.name, requests)
+        control::serve(path, name.subscribe(), requests)
             .map_err(|error| format!("the control socket {} cannot be made: {error}", path.display()))?;
     }
     appliance.run(requests_receiver).await?;
@@ -76,11 +108,17 @@ pub async fn run(run: Run) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// What the daemon's journal gets; no name, no address.
-struct Log;
+/// What the log and the fleet get; no name, no address.
+struct Onlooker {
+    states: watch::Sender<Option<RoomState>>,
+    statistics: watch::Sender<Option<Statistics>>,
+}
 
-impl Observer for Log {
+impl Observer for Onlooker {
     fn milestone(&mut self, milestone: &Milestone) {
+        if let Milestone::Statistics(statistics) = milestone {
+            self.statistics.send_replace(Some(Statistics::clone(statistics)));
+        }
         // The service's own words may name the room.
         let silent = matches!(
             milestone,
@@ -104,6 +142,7 @@ impl Observer for Log {
             notice = ?state.notice,
             "state"
         );
+        self.states.send_replace(Some(state.clone()));
     }
 
     /// The appliance has logged it.

@@ -8,8 +8,10 @@ mod check;
 mod configuration;
 mod control;
 mod daemon;
+mod fleet;
 mod identity;
 mod join;
+mod journal;
 #[cfg(test)]
 mod pages;
 mod report;
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use room::Language;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Exit code for whatever goes wrong outside a meeting. A wrong command line is 2, by `clap`.
 const FAILURE: u8 = 1;
@@ -30,15 +33,20 @@ const FAILURE: u8 = 1;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ROOMD_LOG").unwrap_or_else(|_| "warn".into()))
+    let journal = journal::Journal::default();
+    let here = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(EnvFilter::try_from_env("ROOMD_LOG").unwrap_or_else(|_| "warn".into()));
+    let afar = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(journal.clone())
+        .with_filter(EnvFilter::new("info"));
+    tracing_subscriber::registry().with(here).with(afar).init();
     let language = arguments.language.parse().unwrap_or(Language::French);
     let result = match arguments.command {
         Command::Join(join) => join::run(*join, language).await,
-        Command::Run(run) => daemon::run(run).await,
+        Command::Run(run) => daemon::run(run, journal).await,
         Command::Check(check) => check::run(&check).await,
         Command::ReportSchema => report::schema().map_err(Into::into).map(|schema| {
             println!("{schema}");

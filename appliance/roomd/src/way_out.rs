@@ -32,3 +32,23 @@ pub fn settings(
     settings.ca_pem = ca_file.map(network::ca_from_file).transpose()?;
     Ok(settings)
 }
+
+/// A client for files that leave the box.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn client(settings: &NetworkSettings) -> Result<reqwest::Client, crate::Failure> {
+    let tls = network::connector(settings)?;
+    let mut client = reqwest::Client::builder()
+        .https_only(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_backend_preconfigured(tls);
+    if settings.proxy.is_some() {
+        let settings = settings.clone();
+        let proxy =
+            reqwest::Proxy::custom(move |url| network::proxy_address(url.host_str().unwrap_or_default(), &settings));
+        client = client.proxy(proxy);
+    }
+    Ok(client.build()?)
+}

@@ -119,6 +119,11 @@ impl Worker {
         }
     }
 
+    /// Asks for a copy of what the wall shows. False: the worker does not listen now.
+    pub fn copy_wall(&self) -> bool {
+        self.bridge.try_send(ToWorker::CopyWall).is_ok()
+    }
+
     /// Kills the worker, whatever it is doing; another follows.
     pub fn restart(&self) {
         self.restart.notify_one();

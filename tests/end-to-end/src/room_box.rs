@@ -260,12 +260,18 @@ impl Drop for RoomBox {
 /// `roomd`, in a network namespace or in this one.
 fn roomd(namespace: Option<&str>) -> std::io::Result<Command> {
     let program = program("roomd")?;
-    let Some(name) = namespace else {
-        return Ok(Command::new(program));
+    let mut command = match namespace {
+        None => Command::new(program),
+        // `ip` becomes the program: the process id is that of `roomd`.
+        Some(name) => {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", name]).arg(program);
+            command
+        }
     };
-    // `ip` becomes the program: the process id is that of `roomd`.
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", name]).arg(program);
+    if std::env::var_os("ROOMD_LOG").is_none() {
+        command.env("ROOMD_LOG", "warn,roomd::fleet=info");
+    }
     Ok(command)
 }
 

@@ -14,7 +14,7 @@ mod notice;
 mod order;
 mod presence;
 mod scope;
-mod settings;
+pub mod settings;
 mod signature;
 mod state;
 mod telemetry;

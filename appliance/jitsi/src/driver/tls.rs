@@ -98,17 +98,5 @@ fn make(settings: &Arc<NetworkSettings>) -> Result<Made, NetworkError> {
 
 /// The proxy of these settings, for the hosts it is for.
 fn proxy(settings: Arc<NetworkSettings>) -> reqwest::Proxy {
-    reqwest::Proxy::custom(move |url| {
-        let proxy = network::proxy_for(url.host_str().unwrap_or_default(), &settings)?;
-        let host = match proxy.host.contains(':') {
-            true => format!("[{}]", proxy.host),
-            false => proxy.host.clone(),
-        };
-        let mut address = url::Url::parse(&format!("http://{host}:{}", proxy.port)).ok()?;
-        if let Some(user) = &proxy.username {
-            address.set_username(user).ok()?;
-            address.set_password(proxy.password.as_deref()).ok()?;
-        }
-        Some(address)
-    })
+    reqwest::Proxy::custom(move |url| network::proxy_address(url.host_str().unwrap_or_default(), &settings))
 }

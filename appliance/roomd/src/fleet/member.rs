@@ -1,0 +1,402 @@
+//! The loop between the session and the room.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet::agent::{Clockwork, SystemClock};
+use fleet::contract::{
+    Code, Configuration, ConfigurationError, EventClass, Id, Notice, OfflineReason, Order, Settings, Telemetry,
+    TelemetryStream, TrustDocument, Urgency,
+};
+use fleet::session::{Execution, Input, Output, Reply, Scope};
+use fleet::trust::{BoxIdentity, DocumentVerifier};
+use media_protocol::Statistics;
+use room::{Bulletin, Language, RemoteCommand, RoomCommand, RoomState, State};
+use serde_json::json;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use super::IDENTITY;
+use super::apply::{InForce, Own};
+use super::orders::{After, Hands, Progress};
+use super::states;
+use crate::appliance::Request;
+use crate::configuration::FleetConfiguration;
+use crate::journal::Journal;
+use crate::{Failure, way_out};
+
+/// Words of commands that wait.
+const WORDS: usize = 32;
+/// `tele/sys`.
+const LOAD_EVERY: Duration = Duration::from_secs(60);
+/// `tele/media`.
+const MEDIA_EVERY: Duration = Duration::from_secs(30);
+/// `tele/log`.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Bytes of lines in one `tele/log`; more are counted, not sent.
+const LOG_BYTES: usize = 3_000;
+
+/// What the daemon gives to its fleet.
+pub struct Surroundings {
+    /// Into the appliance.
+    pub requests: mpsc::Sender<Request>,
+    /// The state of the room.
+    pub states: watch::Receiver<Option<RoomState>>,
+    /// Counters of the media.
+    pub statistics: watch::Receiver<Option<Statistics>>,
+    /// The log.
+    pub journal: Journal,
+    /// Program of the media worker.
+    pub media_worker: PathBuf,
+    /// The settings of the file.
+    pub own: Own,
+    /// Under which the box appears in meetings.
+    pub name: watch::Sender<String>,
+}
+
+/// Whom the box believes, and where that is kept.
+pub(super) struct Believed {
+    /// Who checks what was signed.
+    pub verifier: Arc<DocumentVerifier>,
+    /// What enrolment left.
+    pub identity: BoxIdentity,
+}
+
+/// The box as a member of its fleet.
+pub(super) struct Member {
+    configuration: FleetConfiguration,
+    clock: SystemClock,
+    around: Surroundings,
+    believed: Believed,
+    session: mpsc::Sender<Input>,
+    in_force: InForce,
+    http: reqwest::Client,
+    notices: BTreeMap<Scope, Notice>,
+    shown: Option<RoomState>,
+    words: (mpsc::Sender<(Id, Progress)>, mpsc::Receiver<(Id, Progress)>),
+    after: Option<After>,
+    log: Option<FollowedLog>,
+}
+
+struct FollowedLog {
+    lines: broadcast::Receiver<String>,
+    until: Instant,
+}
+
+/// Nobody is there to talk to any more.
+struct Over;
+
+impl Member {
+    pub fn new(
+        configuration: FleetConfiguration,
+        around: Surroundings,
+        believed: Believed,
+        session: mpsc::Sender<Input>,
+    ) -> Result<Self, Failure> {
+        let in_force =
+            InForce::new(Settings::default(), &around.own).map_err(|_| "the settings of the file are wrong")?;
+        let http = way_out::client(&around.own.participation.network)?;
+        Ok(Self {
+            clock: SystemClock::new(configuration.clock_is_trusted),
+            configuration,
+            around,
+            believed,
+            session,
+            in_force,
+            http,
+            notices: BTreeMap::new(),
+            shown: None,
+            words: mpsc::channel(WORDS),
+            after: None,
+            log: None,
+        })
+    }
+
+    /// Until the session has stopped or the appliance is gone.
+    pub async fn live(mut self, mut asked: mpsc::Receiver<Output>) {
+        let started = jiff::Timestamp::now();
+        let (mut load, mut media, mut log) = (every(LOAD_EVERY), every(MEDIA_EVERY), every(LOG_EVERY));
+        let mut alive = self.say(Input::State(states::system(started))).await;
+        alive = alive.and(self.room_changed().await);
+        while alive.is_ok() {
+            alive = tokio::select! {
+                output = asked.recv() => match output {
+                    Some(Output::Stopped) | None => break,
+                    Some(output) => self.do_as_asked(output).await,
+                },
+                changed = self.around.states.changed() => match changed {
+                    Ok(()) => self.room_changed().await,
+                    Err(_) => Err(Over),
+                },
+                Some((id, progress)) = self.words.1.recv() => self.heard(id, progress).await,
+                _ = load.tick() => self.measured(TelemetryStream::Sys, states::load()).await,
+                _ = media.tick() => self.media().await,
+                _ = log.tick(), if self.log.is_some() => self.followed().await,
+            };
+        }
+        self.end().await;
+    }
+
+    async fn say(&mut self, input: Input) -> Result<(), Over> {
+        self.session.send(input).await.map_err(|_| Over)
+    }
+
+    async fn ask(&mut self, request: Request) -> Result<(), Over> {
+        self.around.requests.send(request).await.map_err(|_| Over)
+    }
+
+    async fn remote(&mut self, command: RemoteCommand) -> Result<(), Over> {
+        self.ask(Request::Command(RoomCommand::Remote(command))).await
+    }
+
+    async fn measured(&mut self, stream: TelemetryStream, telemetry: Telemetry) -> Result<(), Over> {
+        self.say(Input::Telemetry { stream, telemetry }).await
+    }
+
+    async fn media(&mut self) -> Result<(), Over> {
+        let telemetry = self.around.statistics.borrow().as_ref().map(states::media);
+        match telemetry.filter(|_| self.shown.as_ref().is_some_and(|state| state.state == State::InMeeting)) {
+            Some(telemetry) => self.measured(TelemetryStream::Media, telemetry).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn room_changed(&mut self) -> Result<(), Over> {
+        let Some(state) = self.around.states.borrow_and_update().clone() else {
+            return Ok(());
+        };
+        for event in states::happened(self.shown.as_ref(), &state) {
+            self.say(event).await?;
+        }
+        let told = self.shown.as_ref().map(states::of_room);
+        let parts = states::of_room(&state);
+        for (index, part) in parts.into_iter().enumerate() {
+            if told.as_ref().and_then(|told| told.get(index)) != Some(&part) {
+                self.say(Input::State(part)).await?;
+            }
+        }
+        let meeting = state.state != State::Idle;
+        if self.shown.as_ref().map(|shown| shown.state != State::Idle) != Some(meeting) {
+            self.say(Input::Meeting(meeting)).await?;
+        }
+        self.shown = Some(state);
+        Ok(())
+    }
+
+    async fn do_as_asked(&mut self, output: Output) -> Result<(), Over> {
+        match output {
+            Output::Execute(execution) => self.execute(execution).await,
+            Output::Apply { configuration, .. } => self.apply(&configuration).await,
+            Output::Restore(configuration) => {
+                let settings = configuration.and_then(|before| Settings::parse(&before.cfg).ok());
+                if let Ok(in_force) = InForce::new(settings.unwrap_or_default(), &self.around.own) {
+                    self.put_in_force(in_force).await?;
+                }
+                Ok(())
+            }
+            Output::ShowNotice(scope, notice) => {
+                self.notices.insert(scope, *notice);
+                self.bulletins().await
+            }
+            Output::ClearNotice(scope) => {
+                self.notices.remove(&scope);
+                self.bulletins().await
+            }
+            Output::Security { event, code, count } => {
+                tracing::warn!(event, ?code, count, "the fleet is refused");
+                Ok(())
+            }
+            Output::Update(update) => {
+                tracing::info!(rev = update.rev, "this machine takes no updates");
+                Ok(())
+            }
+            // The agent keeps the others for itself.
+            _ => Ok(()),
+        }
+    }
+
+    async fn execute(&mut self, execution: Execution) -> Result<(), Over> {
+        let (id, command) = (execution.id, execution.command);
+        tracing::info!(%id, command = execution.name.as_str(), dangerous = execution.dangerous, "command of the fleet");
+        if execution.dangerous {
+            let detail = json!({"command": execution.name, "actor": command.actor, "signer": execution.signer});
+            self.say(states::event(EventClass::Audit, "command", detail)).await?;
+        }
+        let order = match Order::parse(execution.name, &command.params) {
+            Ok(order) => order,
+            Err(refusal) => {
+                let reply = Reply::rejected(refusal.code, refusal.message).at(refusal.pointer);
+                return self.say(Input::Answer { id, reply }).await;
+            }
+        };
+        match &order {
+            Order::PublishState => self.shown = None,
+            Order::TailLogs { time } => {
+                self.log = Some(FollowedLog {
+                    lines: self.around.journal.follow(),
+                    until: Instant::now() + *time,
+                });
+            }
+            _ => {}
+        }
+        let again = order == Order::PublishState;
+        let hands = Hands {
+            requests: self.around.requests.clone(),
+            states: self.around.states.clone(),
+            journal: self.around.journal.clone(),
+            media_worker: self.around.media_worker.clone(),
+            http: self.http.clone(),
+            settings: self.in_force.settings.clone(),
+            name: self.in_force.name.clone(),
+        };
+        let words = self.words.0.clone();
+        tokio::spawn(async move { hands.carry_out(id, order, words).await });
+        if again {
+            self.room_changed().await?;
+        }
+        Ok(())
+    }
+
+    async fn heard(&mut self, id: Id, progress: Progress) -> Result<(), Over> {
+        let (reply, after) = match progress {
+            Progress::Running(reply) => (reply, None),
+            Progress::Ended(reply, after) => (reply, after),
+        };
+        self.say(Input::Answer { id, reply }).await?;
+        if after.is_some() {
+            self.after = after;
+            self.say(Input::Stop(OfflineReason::Reboot)).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, configuration: &Configuration) -> Result<(), Over> {
+        let read = Settings::parse(&configuration.cfg);
+        let made = read.and_then(|settings| InForce::new(settings, &self.around.own));
+        let rev = configuration.rev;
+        let trusted = made.and_then(|in_force| self.follow(configuration).map(|()| in_force));
+        let errors = match trusted {
+            Ok(in_force) => {
+                self.put_in_force(in_force).await?;
+                Vec::new()
+            }
+            Err(errors) => errors,
+        };
+        tracing::info!(rev, errors = errors.len(), "configuration of the fleet");
+        self.say(Input::Configured { rev, errors }).await
+    }
+
+    /// Believes whom the configuration says, from now on and after a restart.
+    fn follow(&mut self, configuration: &Configuration) -> Result<(), Vec<ConfigurationError>> {
+        let Some(document) = configuration.cfg.get("trust") else {
+            return Ok(());
+        };
+        let wrong = |code, msg: String| {
+            vec![ConfigurationError {
+                path: "/trust".into(),
+                code,
+                msg,
+                allowed: Vec::new(),
+            }]
+        };
+        let document: TrustDocument = serde::Deserialize::deserialize(document)
+            .map_err(|error: serde_json::Error| wrong(Code::InvalidParams, error.to_string()))?;
+        let now = self.clock.now();
+        let Believed { verifier, identity } = &mut self.believed;
+        let anchors = verifier
+            .follow(&document, &now)
+            .map_err(|error| wrong(Code::BadSignature, error.to_string()))?;
+        identity.trust =
+            TrustDocument::new(anchors.roots(), &[]).map_err(|error| wrong(Code::Internal, error.to_string()))?;
+        let kept = identity.save(&self.configuration.directory.join(IDENTITY));
+        kept.map_err(|error| wrong(Code::StorageFull, error.to_string()))
+    }
+
+    async fn put_in_force(&mut self, in_force: InForce) -> Result<(), Over> {
+        for request in in_force.requests() {
+            self.ask(request).await?;
+        }
+        self.around.name.send_replace(in_force.name.clone());
+        self.in_force = in_force;
+        self.bulletins().await
+    }
+
+    /// What the wall shows of the notices, in its language.
+    async fn bulletins(&mut self) -> Result<(), Over> {
+        let french = self.in_force.room.language == Language::French;
+        let bulletin = |notice: &Notice| {
+            let (first, other) = if french {
+                (&notice.fr, &notice.en)
+            } else {
+                (&notice.en, &notice.fr)
+            };
+            let text = if first.is_empty() { other } else { first };
+            (!text.is_empty()).then(|| Bulletin {
+                text: text.clone(),
+                emergency: notice.urgency == Some(Urgency::Emergency),
+            })
+        };
+        let bulletins = self.notices.values().filter_map(bulletin).collect();
+        self.remote(RemoteCommand::ShowBulletins(bulletins)).await
+    }
+
+    /// The lines since the last time.
+    async fn followed(&mut self) -> Result<(), Over> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        let (mut lines, mut bytes, mut missed) = (Vec::new(), 0, 0_u64);
+        loop {
+            match log.lines.try_recv() {
+                Ok(line) if bytes + line.len() <= LOG_BYTES => {
+                    bytes += line.len();
+                    lines.push(line);
+                }
+                Ok(_) => missed += 1,
+                Err(broadcast::error::TryRecvError::Lagged(count)) => missed += count,
+                Err(_) => break,
+            }
+        }
+        if log.until <= Instant::now() {
+            self.log = None;
+        }
+        if lines.is_empty() && missed == 0 {
+            return Ok(());
+        }
+        let values = HashMap::from([("missed_lines".to_owned(), missed as f64)]);
+        let telemetry = Telemetry {
+            values: values.into_iter().filter(|(_, missed)| *missed > 0.0).collect(),
+            lines,
+            ..Telemetry::default()
+        };
+        self.measured(TelemetryStream::Log, telemetry).await
+    }
+
+    /// What was asked for when everything was said.
+    async fn end(&mut self) {
+        let Some(after) = self.after else { return };
+        if after == After::Reset
+            && let Err(error) = std::fs::remove_dir_all(&self.configuration.directory)
+        {
+            tracing::error!(%error, "the box cannot forget its fleet");
+        }
+        if after == After::Reboot
+            && let [program, arguments @ ..] = &self.configuration.reboot[..]
+        {
+            let mut command = tokio::process::Command::new(program);
+            match command.args(arguments).stdin(Stdio::null()).status().await {
+                Ok(status) if status.success() => {}
+                Ok(status) => tracing::error!(%status, "the machine does not restart"),
+                Err(error) => tracing::error!(%error, "the machine does not restart"),
+            }
+        }
+        let _ = self.ask(Request::Stop).await;
+    }
+}
+
+fn every(time: Duration) -> Interval {
+    let mut interval = interval(time);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
