@@ -55,7 +55,12 @@ fn what_a_web_browser_switches_off_is_off_on_the_wall_and_the_other_way_round() 
     let Some(meeting) = Meeting::begin() else { return };
     meeting.wall_goes_on();
     meeting.wait("the box plays the browser's tone", |m| m.played() > 0.1);
-    let open = meeting.mark().expect("a wall");
+    let read = std::cell::Cell::new(None);
+    meeting.wait("the wall can be read", |m| {
+        read.set(m.mark());
+        read.get().is_some()
+    });
+    let open = read.get().expect("a wall");
     let marked = |meeting: &Meeting| meeting.mark().map(|mark| mark > open + 20.0);
 
     meeting.browser.mute(Media::Audio, true);
