@@ -47,9 +47,24 @@ pub async fn ask(
     name: CommandName,
     params: Map<String, Value>,
     patience: Duration,
-    mut progress: impl FnMut(&Answer),
+    progress: impl FnMut(&Answer),
 ) -> Result<Answer, OrderError> {
     let id = send(console, author, device, name, params, patience).await?;
+    answer(console, device, name, id, patience, progress).await
+}
+
+/// Waits for the last answer to a command that was sent; those before it go to `progress`.
+///
+/// # Errors
+/// [`OrderError`].
+pub async fn answer(
+    console: &mut Console,
+    device: &DeviceId,
+    name: CommandName,
+    id: Id,
+    patience: Duration,
+    mut progress: impl FnMut(&Answer),
+) -> Result<Answer, OrderError> {
     let answers = Channel::Answer(name.as_str().into()).topic(console.tenant(), device);
     let until = tokio::time::Instant::now() + patience;
     loop {

@@ -9,6 +9,7 @@ use fleet::contract::{Grant, Signer, Site, Tenant};
 use fleet::link::Limits;
 use fleet::trust::{Anchors, Authority, Validity, new_key};
 use jiff::Timestamp;
+use openssl::x509::X509Ref;
 use roomctl::author::Author;
 use roomctl::console::Console;
 use tempfile::TempDir;
@@ -44,6 +45,12 @@ impl Office {
             _files: files,
             site: Site::try_from("lyon")?,
         })
+    }
+
+    /// Whom boxes have to believe.
+    #[must_use]
+    pub fn root(&self) -> &X509Ref {
+        self.root.certificate()
     }
 
     /// Somebody who may sign what these grants say, as `hemicycle://etat/*/*`.

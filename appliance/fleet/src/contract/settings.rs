@@ -171,7 +171,7 @@ impl Settings {
             );
         }
         if let Some(url) = &self.jitsi.url {
-            let good = url.scheme() == "https" && url.has_host() && url.query().is_none() && url.fragment().is_none();
+            let good = is_private(url) && url.query().is_none() && url.fragment().is_none();
             must(
                 "/jitsi/url",
                 good,
@@ -222,8 +222,18 @@ impl Settings {
         let Some(host) = url.host_str() else { return false };
         let service = self.jitsi.url.as_ref().and_then(Url::host_str);
         let mut named = service.into_iter().chain(self.jitsi.hosts.iter().map(String::as_str));
-        url.scheme() == "https" && named.any(|name| name.eq_ignore_ascii_case(host))
+        is_private(url) && named.any(|name| name.eq_ignore_ascii_case(host))
     }
+}
+
+/// Nobody on the way reads or changes what is said there.
+fn is_private(url: &Url) -> bool {
+    let this_machine = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(_)) | None => false,
+    };
+    url.has_host() && (url.scheme() == "https" || (url.scheme() == "http" && this_machine))
 }
 
 fn section<T: Default + serde::de::DeserializeOwned>(
@@ -303,6 +313,8 @@ mod tests {
         ] {
             assert!(!may(evil), "{evil}");
         }
+        let here = parse(&json!({"jitsi": {"url": "http://127.0.0.1:5280/"}})).unwrap();
+        assert!(here.may_call(&"http://127.0.0.1:5280/Salle".parse().unwrap()));
         assert!(!Settings::default().may_call(&"https://meet.example/x".parse().unwrap()));
     }
 }

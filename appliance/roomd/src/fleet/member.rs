@@ -76,7 +76,8 @@ pub(super) struct Member {
     http: reqwest::Client,
     notices: BTreeMap<Scope, Notice>,
     shown: Option<RoomState>,
-    words: (mpsc::Sender<(Id, Progress)>, mpsc::Receiver<(Id, Progress)>),
+    words: mpsc::Sender<(Id, Progress)>,
+    heard: mpsc::Receiver<(Id, Progress)>,
     after: Option<After>,
     log: Option<FollowedLog>,
 }
@@ -99,6 +100,7 @@ impl Member {
         let in_force =
             InForce::new(Settings::default(), &around.own).map_err(|_| "the settings of the file are wrong")?;
         let http = way_out::client(&around.own.participation.network)?;
+        let (words, heard) = mpsc::channel(WORDS);
         Ok(Self {
             clock: SystemClock::new(configuration.clock_is_trusted),
             configuration,
@@ -109,7 +111,8 @@ impl Member {
             http,
             notices: BTreeMap::new(),
             shown: None,
-            words: mpsc::channel(WORDS),
+            words,
+            heard,
             after: None,
             log: None,
         })
@@ -131,7 +134,7 @@ impl Member {
                     Ok(()) => self.room_changed().await,
                     Err(_) => Err(Over),
                 },
-                Some((id, progress)) = self.words.1.recv() => self.heard(id, progress).await,
+                Some((id, progress)) = self.heard.recv() => self.heard(id, progress).await,
                 _ = load.tick() => self.measured(TelemetryStream::Sys, states::load()).await,
                 _ = media.tick() => self.media().await,
                 _ = log.tick(), if self.log.is_some() => self.followed().await,
@@ -252,7 +255,7 @@ impl Member {
             settings: self.in_force.settings.clone(),
             name: self.in_force.name.clone(),
         };
-        let words = self.words.0.clone();
+        let words = self.words.clone();
         tokio::spawn(async move { hands.carry_out(id, order, words).await });
         if again {
             self.room_changed().await?;

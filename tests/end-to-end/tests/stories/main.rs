@@ -11,6 +11,7 @@ mod crowd;
 mod devices;
 mod distance;
 mod door;
+mod fleet;
 mod focus;
 mod ghosts;
 mod hostile;

@@ -1,0 +1,418 @@
+//! The box in its fleet: Debian's Mosquitto, an administrator's console, the real room.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use conference::Conference;
+use end_to_end::{Devices, Place, RoomBox};
+use fleet::contract::{
+    Answer, AnswerStatus, Apply, ApplyWhen, Channel, Code, CommandName, Configuration, ConfigurationReport,
+    ConfigurationStatus, DeviceId, Issued, Message, Notice, Presence, Site, State, StatePart, TrustDocument, Urgency,
+};
+use fleet::link::Publication;
+use fleet::trust::{Anchors, BoxIdentity, KeyUse, SoftwareKeys};
+use fleet_lab::broker::{Broker, Door, etat, room};
+use fleet_lab::office::Office;
+use rand::RngExt;
+use roomctl::author::Author;
+use roomctl::console::Console;
+use roomctl::order;
+use rustix::process::Signal;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::stage::{PATIENCE, ROOM, Stage, options};
+
+const ADMINISTRATOR: &str = "ops@etat.example";
+
+/// A box that belongs to a fleet, and its administrator.
+struct Fleet {
+    stage: Stage,
+    runtime: Runtime,
+    _broker: Broker,
+    console: Console,
+    author: Author,
+    device: DeviceId,
+    folder: TempDir,
+}
+
+/// What enrolment leaves.
+fn enrolled(folder: &Path, broker: &Broker, office: &Office, device: &DeviceId) {
+    let identity = broker.authority(Door::Boxes).client(device.as_str(), "etat").unwrap();
+    let mut keys = SoftwareKeys::new(&folder.join("keys")).unwrap();
+    keys.install(KeyUse::Device, &identity.key).unwrap();
+    let roots = vec![broker.servers().certificate().to_owned(), office.root().to_owned()];
+    let issued = Issued {
+        tenant: etat().unwrap(),
+        site: Site::try_from("lyon").unwrap(),
+        device: device.clone(),
+        chain: vec![BASE64_STANDARD.encode(identity.chain[0].to_der().unwrap())],
+        expires: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24),
+        endpoints: vec![format!("localhost:{}", broker.port(Door::Boxes))],
+        trust: TrustDocument::new(&roots, &[]).unwrap(),
+    };
+    let identity = BoxIdentity::new(issued, &Anchors::new(roots).unwrap()).unwrap();
+    identity.save(&folder.join("identity.json")).unwrap();
+}
+
+impl Fleet {
+    /// A box that is on, and online.
+    fn start() -> Self {
+        let (tenant, device) = (etat().unwrap(), DeviceId::try_from("lyon-412").unwrap());
+        let office = Office::new(&tenant).unwrap();
+        let users = [room(device.as_str()).unwrap(), office.user(ADMINISTRATOR).unwrap()];
+        let broker = Broker::start(&users).unwrap();
+        let folder = TempDir::with_prefix("fleet").unwrap();
+        enrolled(folder.path(), &broker, &office, &device);
+        let place = Place {
+            configuration: format!(
+                "[fleet]\ndirectory = '{0}'\nreconnect_spread_s = 0\nclock_is_trusted = true\nreboot = ['touch', \
+                 '{0}/rebooted']",
+                folder.path().display()
+            ),
+            ..Place::default()
+        };
+        let conference = Conference::start_blocking(options()).expect("the conference starts");
+        let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
+        let runtime = Runtime::new().unwrap();
+        let mut console = runtime.block_on(office.console(&broker, ADMINISTRATOR)).unwrap();
+        runtime.block_on(order::prepare(&mut console)).unwrap();
+        let fleet = Self {
+            author: office.administrator(ADMINISTRATOR).unwrap(),
+            stage: Stage { conference, room_box },
+            runtime,
+            _broker: broker,
+            console,
+            device,
+            folder,
+        };
+        fleet.online()
+    }
+
+    fn online(mut self) -> Self {
+        let end = Instant::now() + PATIENCE;
+        while !matches!(self.presence(), Some(Presence::Online(_))) {
+            assert!(Instant::now() < end, "not online: {}", self.stage.room_box.words());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self
+    }
+
+    fn topic(&self, channel: &Channel) -> String {
+        channel.topic(&etat().unwrap(), &self.device)
+    }
+
+    fn kept(&mut self, channel: &Channel) -> Option<Vec<u8>> {
+        let topic = self.topic(channel);
+        let kept = self
+            .runtime
+            .block_on(self.console.kept(std::slice::from_ref(&topic)))
+            .unwrap();
+        kept.get(&topic).map(|payload| payload.to_vec())
+    }
+
+    fn presence(&mut self) -> Option<Presence> {
+        Presence::parse(&self.kept(&Channel::Online)?, 1024).ok()
+    }
+
+    fn document<T: DeserializeOwned>(&mut self, channel: &Channel) -> Option<T> {
+        let payload = self.kept(channel)?;
+        Message::<T>::parse(&payload, channel.rules().max_bytes)
+            .ok()
+            .map(|message| message.body)
+    }
+
+    /// Waits until the fleet is told that the room is there.
+    fn until_told(&mut self, phase: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let told = self.document::<State>(&Channel::State(StatePart::Call));
+            let told = told.and_then(|call| call.state.get("phase").cloned());
+            if told == Some(json!(phase)) {
+                return;
+            }
+            assert!(Instant::now() < end, "{told:?} is told, not {phase}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Orders and waits for the last answer.
+    fn order(&mut self, name: CommandName, params: Value) -> Answer {
+        let Value::Object(params) = params else {
+            panic!("{params}")
+        };
+        let asked = order::ask(
+            &mut self.console,
+            &mut self.author,
+            &self.device,
+            name,
+            params,
+            PATIENCE,
+            |_| {},
+        );
+        self.runtime
+            .block_on(asked)
+            .unwrap_or_else(|error| panic!("{}: {error}: {}", name.as_str(), self.stage.room_box.words()))
+    }
+
+    fn publish(&mut self, topic: &str, payload: String) {
+        let mut publication = Publication::new(self.console.next_token(), topic, payload);
+        publication.retain = true;
+        self.runtime.block_on(self.console.publish(publication)).unwrap();
+    }
+
+    /// Publishes a configuration and waits for the report.
+    fn configure(&mut self, rev: u64, cfg: Value) -> ConfigurationReport {
+        let Value::Object(cfg) = cfg else { panic!("{cfg}") };
+        let mut configuration = Configuration {
+            schema: "cfg/1.0".into(),
+            rev,
+            sha256: String::new(),
+            issued_by: ADMINISTRATOR.into(),
+            exp: None,
+            apply: Apply {
+                when: ApplyWhen::Now,
+                deadline: None,
+            },
+            cfg,
+            secrets: BTreeMap::new(),
+        };
+        configuration.sha256 = configuration.fingerprint();
+        let topic = self.topic(&Channel::ConfigDesired);
+        let message = self.author.stamp(configuration);
+        let payload = self.author.signed(&topic, &message).unwrap();
+        self.publish(&topic, payload);
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let report = self.document::<ConfigurationReport>(&Channel::ConfigReported);
+            let decided =
+                |report: &ConfigurationReport| report.rev == rev && report.status != ConfigurationStatus::Pending;
+            if let Some(report) = report.filter(decided) {
+                return report;
+            }
+            assert!(Instant::now() < end, "no report: {}", self.stage.room_box.words());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// With the settings of a room of this conference.
+    fn configured() -> Self {
+        let mut fleet = Self::start();
+        let service = fleet.stage.conference.room_url("");
+        let cfg = json!({"room": {"name": "Lyon 4.12", "language": "en"}, "jitsi": {"url": service}});
+        let report = fleet.configure(1, cfg);
+        assert_eq!(report.status, ConfigurationStatus::Applied, "{report:?}");
+        fleet
+    }
+}
+
+#[test]
+fn a_room_is_joined_from_afar_dark_and_only_the_room_itself_opens_its_eyes() {
+    let mut fleet = Fleet::configured();
+    let answer = fleet.order(CommandName::CallJoin, json!({ "room": ROOM }));
+    assert_eq!(
+        (answer.status, answer.code),
+        (AnswerStatus::Done, Code::Ok),
+        "{answer:?}"
+    );
+    let guest = fleet.stage.guest();
+    assert!(guest.audio_muted && guest.video_muted);
+    let stage = &fleet.stage;
+    assert_eq!(stage.room_box.state("/notice"), "joinedFromOutside");
+    assert_eq!(
+        [
+            stage.room_box.state("/camera/open"),
+            stage.room_box.state("/microphone/open")
+        ],
+        [false, false]
+    );
+    // From afar nothing is switched on.
+    let answer = fleet.order(CommandName::AvMute, json!({"on": true}));
+    assert_eq!(
+        (answer.code, answer.path.as_deref()),
+        (Code::NotAuthorised, Some("/params/on"))
+    );
+    assert_eq!(fleet.stage.room_box.state("/microphone/open"), false);
+    // In the room it is, and from afar it is switched off again.
+    fleet.stage.tell(r#"{"command":"microphone","on":true}"#);
+    fleet.stage.wait("the microphone is open", |stage| {
+        stage.room_box.state("/microphone/open") == true
+    });
+    let answer = fleet.order(CommandName::AvMute, json!({}));
+    assert_eq!(answer.code, Code::Ok);
+    assert_eq!(fleet.stage.room_box.state("/microphone/open"), false);
+    let answer = fleet.order(CommandName::CallJoin, json!({ "room": "other" }));
+    assert_eq!(answer.code, Code::BusyInCall);
+    fleet.until_told("in-meeting");
+    let answer = fleet.order(CommandName::CallLeave, json!({}));
+    assert_eq!(answer.code, Code::Ok);
+    assert_eq!(fleet.stage.room_box.state("/state"), "idle");
+    fleet.until_told("idle");
+    assert_eq!(fleet.stage.conference.verdict(), []);
+}
+
+#[test]
+fn settings_that_are_wrong_are_refused_as_a_whole_with_their_places() {
+    let mut fleet = Fleet::configured();
+    let report = fleet.configure(2, json!({"room": {"name": "New"}, "av": {"volume": 400}}));
+    assert_eq!(report.status, ConfigurationStatus::Rejected);
+    assert_eq!(report.applied_rev, 1);
+    assert_eq!(
+        report
+            .errors
+            .iter()
+            .map(|error| error.path.as_str())
+            .collect::<Vec<_>>(),
+        ["/av/volume"]
+    );
+    let report = fleet.configure(3, json!({"av": {"volume": 40}}));
+    assert_eq!(report.status, ConfigurationStatus::Applied);
+    assert_eq!(fleet.stage.room_box.state("/volume"), 0.4);
+}
+
+#[test]
+fn a_notice_is_on_the_wall_within_two_seconds_and_after_a_restart() {
+    let mut fleet = Fleet::start();
+    let topic = fleet.topic(&Channel::Notice);
+    let notice = Notice {
+        rev: 1,
+        urgency: Some(Urgency::Emergency),
+        fr: "Évacuez par le nord".into(),
+        en: "Leave by the north".into(),
+        exp: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1),
+        reconnect_spread_s: None,
+    };
+    let message = fleet.author.stamp(notice);
+    let payload = fleet.author.signed(&topic, &message).unwrap();
+    let said = Instant::now();
+    fleet.publish(&topic, payload);
+    let on_the_wall = |stage: &Stage| stage.room_box.state("/bulletins/0/text") == "Évacuez par le nord";
+    fleet.stage.wait("the notice is on the wall", on_the_wall);
+    println!("on the wall after {} ms", said.elapsed().as_millis());
+    assert!(said.elapsed() < Duration::from_secs(20), "the goal is 2 s");
+    fleet.stage.room_box.signal(Signal::KILL);
+    fleet.stage.room_box.start_again().unwrap();
+    fleet.stage.wait("it is there again", on_the_wall);
+}
+
+#[test]
+fn a_reboot_waits_for_the_end_of_a_meeting_and_is_answered_before_it_happens() {
+    let mut fleet = Fleet::configured();
+    fleet.order(CommandName::CallJoin, json!({ "room": ROOM }));
+    let answer = fleet.order(CommandName::SysReboot, json!({}));
+    assert_eq!((answer.status, answer.code), (AnswerStatus::Rejected, Code::BusyInCall));
+    let answer = fleet.order(CommandName::SysReboot, json!({"force": true}));
+    assert_eq!((answer.status, answer.code), (AnswerStatus::Done, Code::Ok));
+    assert!(
+        fleet
+            .stage
+            .room_box
+            .wait(PATIENCE)
+            .is_some_and(|status| status.success())
+    );
+    assert!(fleet.folder.path().join("rebooted").exists());
+    fleet
+        .stage
+        .wait("the meeting is left", |stage| stage.guest().gone_ns.is_some());
+    let offline = fleet.presence();
+    assert!(
+        matches!(&offline, Some(Presence::Offline(offline)) if offline.reason == fleet::contract::OfflineReason::Reboot),
+        "{offline:?}"
+    );
+}
+
+#[test]
+fn a_command_is_answered_while_the_room_hears_it() {
+    let mut fleet = Fleet::start();
+    let mut times: Vec<Duration> = (0..20)
+        .map(|percent| {
+            let asked = Instant::now();
+            let answer = fleet.order(CommandName::AvVolume, json!({ "percent": percent }));
+            assert_eq!(answer.code, Code::Ok, "{answer:?}");
+            asked.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!(
+        "answered after {} ms (median of {})",
+        times[times.len() / 2].as_millis(),
+        times.len()
+    );
+    assert!(
+        times[times.len() / 2] < Duration::from_secs(1),
+        "the goal is 100 ms: {times:?}"
+    );
+    assert_eq!(fleet.stage.room_box.state("/volume"), 0.19);
+}
+
+/// How often the box began to carry out a command, by id.
+fn executions(words: &str) -> BTreeMap<String, u32> {
+    let mut begun = BTreeMap::new();
+    for line in words.lines().filter(|line| line.contains("command of the fleet")) {
+        if let Some((_, rest)) = line.split_once("id=") {
+            let id = rest.split(' ').next().unwrap_or_default().to_owned();
+            *begun.entry(id).or_default() += 1;
+        }
+    }
+    begun
+}
+
+fn killed_while_it_obeys(runs: u32) {
+    let mut fleet = Fleet::start();
+    let mut chance = rand::rng();
+    let (mut answered, mut words) = (0, String::new());
+    for run in 0..runs {
+        let params = Map::from_iter([("percent".to_owned(), json!(run % 100))]);
+        let sent = order::send(
+            &mut fleet.console,
+            &mut fleet.author,
+            &fleet.device,
+            CommandName::AvVolume,
+            params,
+            Duration::from_secs(300),
+        );
+        let id = fleet.runtime.block_on(sent).unwrap();
+        std::thread::sleep(Duration::from_micros(chance.random_range(0..60_000)));
+        fleet.stage.room_box.signal(Signal::KILL);
+        words += &fleet.stage.room_box.words();
+        fleet.stage.room_box.start_again().unwrap();
+        let ended = order::answer(
+            &mut fleet.console,
+            &fleet.device,
+            CommandName::AvVolume,
+            id,
+            PATIENCE,
+            |_| {},
+        );
+        let answer = fleet
+            .runtime
+            .block_on(ended)
+            .unwrap_or_else(|error| panic!("run {run}: {error}: {}", fleet.stage.room_box.words()));
+        assert!(matches!(answer.code, Code::Ok | Code::Interrupted), "{answer:?}");
+        answered += 1;
+    }
+    words += &fleet.stage.room_box.words();
+    let begun = executions(&words);
+    let twice: Vec<_> = begun.iter().filter(|(_, times)| **times > 1).collect();
+    println!(
+        "{answered} of {runs} answered, {} begun, {} twice",
+        begun.len(),
+        twice.len()
+    );
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[test]
+fn a_box_that_is_killed_while_it_obeys_answers_each_command_and_obeys_none_twice() {
+    killed_while_it_obeys(50);
+}
+
+#[test]
+#[ignore = "a quarter of an hour: cargo lab soak"]
+fn soak_a_box_that_is_killed_a_thousand_times_obeys_no_command_twice() {
+    killed_while_it_obeys(1_000);
+}
