@@ -26,7 +26,7 @@ use super::revision;
 use super::security::Security;
 use super::settings::{Receipt, Verifier};
 use super::writer::Then;
-use crate::contract::{Answer, AnswerStatus, Code, Command, CommandName, EventClass, Id, Message, Refusal};
+use crate::contract::{Answer, AnswerStatus, Clock, Code, Command, CommandName, EventClass, Id, Message, Refusal};
 
 /// Taken in a minute.
 const IN_A_MINUTE: usize = 30;
@@ -76,7 +76,13 @@ impl Commands {
     pub fn recovered(&mut self, cx: &mut Context) {
         let unsent: Vec<_> = self.memory.unsent().map(|entry| entry.on_disk.clone()).collect();
         for on_disk in unsent {
-            let old = on_disk.accepted.zip(cx.trusted());
+            // By the time of its end: it may have run for long.
+            let end = on_disk.end.as_ref();
+            let end = end.and_then(|end| Message::<Answer>::parse(end.as_bytes(), end.len()).ok());
+            let ended = end
+                .map(|end| end.envelope)
+                .filter(|envelope| envelope.clk == Clock::Sync);
+            let old = ended.map(|envelope| envelope.ts).zip(cx.trusted());
             let worthless = old.is_some_and(|(then, now)| now.duration_since(then).as_millis() > i128::from(ANSWER_MS));
             if let Some(end) = on_disk.end.filter(|_| !worthless) {
                 let until_ms = cx.now.up_ms + ANSWER_MS;
