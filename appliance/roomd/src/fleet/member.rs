@@ -118,11 +118,13 @@ impl Member {
         })
     }
 
-    /// Until the session has stopped or the appliance is gone.
-    pub async fn live(mut self, mut asked: mpsc::Receiver<Output>) {
+    /// Until the session has stopped or the appliance is gone. `kept`: the configuration that was in effect when the box was
+    /// switched off.
+    pub async fn live(mut self, mut asked: mpsc::Receiver<Output>, kept: Option<Configuration>) {
         let started = jiff::Timestamp::now();
         let (mut load, mut media, mut log) = (every(LOAD_EVERY), every(MEDIA_EVERY), every(LOG_EVERY));
-        let mut alive = self.say(Input::State(states::system(started))).await;
+        let mut alive = self.be_again(kept.as_ref()).await;
+        alive = alive.and(self.say(Input::State(states::system(started))).await);
         alive = alive.and(self.room_changed().await);
         while alive.is_ok() {
             alive = tokio::select! {
@@ -193,13 +195,7 @@ impl Member {
         match output {
             Output::Execute(execution) => self.execute(execution).await,
             Output::Apply { configuration, .. } => self.apply(&configuration).await,
-            Output::Restore(configuration) => {
-                let settings = configuration.and_then(|before| Settings::parse(&before.cfg).ok());
-                if let Ok(in_force) = InForce::new(settings.unwrap_or_default(), &self.around.own) {
-                    self.put_in_force(in_force).await?;
-                }
-                Ok(())
-            }
+            Output::Restore(configuration) => self.be_again(configuration.as_deref()).await,
             Output::ShowNotice(scope, notice) => {
                 self.notices.insert(scope, *notice);
                 self.bulletins().await
@@ -274,6 +270,18 @@ impl Member {
             self.say(Input::Stop(OfflineReason::Reboot)).await?;
         }
         Ok(())
+    }
+
+    /// What it was; without a configuration as the file has it.
+    async fn be_again(&mut self, configuration: Option<&Configuration>) -> Result<(), Over> {
+        let settings = configuration.and_then(|before| Settings::parse(&before.cfg).ok());
+        match InForce::new(settings.unwrap_or_default(), &self.around.own) {
+            Ok(in_force) => self.put_in_force(in_force).await,
+            Err(errors) => {
+                tracing::error!(errors = errors.len(), "the settings of before are wrong now");
+                Ok(())
+            }
+        }
     }
 
     async fn apply(&mut self, configuration: &Configuration) -> Result<(), Over> {

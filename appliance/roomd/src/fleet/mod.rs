@@ -83,6 +83,7 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
     };
     let chance = StdRng::from_rng(&mut rand::rng());
     let session = Session::new(settings, verifier.clone(), chance, stored, now);
+    let kept = session.configuration().cloned();
     let agent = Agent::new(session, Box::new(store), Box::new(clock), targets);
     let (inputs, said) = mpsc::channel(64);
     let (effects, asked) = mpsc::channel(64);
@@ -94,7 +95,7 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
         inputs,
     )?;
     tokio::spawn(async move {
-        member.live(asked).await;
+        member.live(asked, kept).await;
         agent.abort();
     });
     Ok(())

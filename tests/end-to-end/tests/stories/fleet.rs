@@ -33,7 +33,7 @@ const ADMINISTRATOR: &str = "ops@etat.example";
 struct Fleet {
     stage: Stage,
     runtime: Runtime,
-    _broker: Broker,
+    broker: Broker,
     console: Console,
     author: Author,
     device: DeviceId,
@@ -85,7 +85,7 @@ impl Fleet {
             author: office.administrator(ADMINISTRATOR).unwrap(),
             stage: Stage { conference, room_box },
             runtime,
-            _broker: broker,
+            broker,
             console,
             device,
             folder,
@@ -272,6 +272,19 @@ fn settings_that_are_wrong_are_refused_as_a_whole_with_their_places() {
     let report = fleet.configure(3, json!({"av": {"volume": 40}}));
     assert_eq!(report.status, ConfigurationStatus::Applied);
     assert_eq!(fleet.stage.room_box.state("/volume"), 0.4);
+}
+
+#[test]
+fn a_box_that_was_switched_off_is_what_the_fleet_made_it_before_it_reaches_anybody() {
+    let mut fleet = Fleet::configured();
+    let report = fleet.configure(2, json!({"av": {"volume": 40}}));
+    assert_eq!(report.status, ConfigurationStatus::Applied);
+    fleet.broker.kill().unwrap();
+    fleet.stage.room_box.signal(Signal::KILL);
+    fleet.stage.room_box.start_again().unwrap();
+    fleet.stage.wait("the volume is as the fleet said", |stage| {
+        stage.room_box.state("/volume") == 0.4
+    });
 }
 
 #[test]
