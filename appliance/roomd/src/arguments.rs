@@ -68,6 +68,7 @@ Example configuration (TOML):
   [fleet]                    # the box works without; `roomctl` makes a fleet
   directory = \"/var/lib/roomd/fleet\"
   serial = \"HC24-000123\"
+  enrolment = \"broker.example.org:8884\"   # until the box has enrolled
 
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
 {\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"hand\",\"raised\":true},

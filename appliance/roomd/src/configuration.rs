@@ -1,6 +1,7 @@
 //! The configuration file of `roomd run`, in TOML.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -69,8 +70,11 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FleetConfiguration {
-    /// Folder with what enrolment left (`identity.json`, `keys`) and with the store of the box.
+    /// Folder with what the box was delivered with (`maker.key`, `maker.pem`, `root.pem`), with what enrolment leaves, and with
+    /// the store of the box.
     pub directory: PathBuf,
+    /// `HOST:PORT` where boxes that nobody knows are heard; only needed until the box has enrolled.
+    pub enrolment: Option<String>,
     /// Model, as its maker calls it.
     #[serde(default = "unknown")]
     pub model: String,
@@ -84,6 +88,16 @@ pub struct FleetConfiguration {
     /// Restarts the machine: the program and its arguments.
     #[serde(default = "systemctl_reboot")]
     pub reboot: Vec<String>,
+}
+
+impl FleetConfiguration {
+    /// Over how long connections are spread while the fleet has said nothing.
+    pub fn spread(&self) -> Duration {
+        self.reconnect_spread_s
+            .map_or(fleet::session::Settings::SPREAD, |seconds| {
+                Duration::from_secs(seconds.into())
+            })
+    }
 }
 
 /// The account of the box on a service.

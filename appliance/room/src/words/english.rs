@@ -280,6 +280,14 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
     }
 }
 
+pub(super) fn unclaimed(serial: &str) -> String {
+    format!("New device. Tell support its serial number: {serial}.")
+}
+
+pub(super) fn unwanted(serial: &str) -> String {
+    format!("Device not accepted. Call support with its serial number: {serial}.")
+}
+
 pub(super) const fn located() -> Words {
     Words::new(
         "This is the device",

@@ -283,6 +283,14 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
     }
 }
 
+pub(super) fn unclaimed(serial: &str) -> String {
+    format!("Nouvel appareil. Donnez son numéro de série à l’assistance\u{a0}: {serial}.")
+}
+
+pub(super) fn unwanted(serial: &str) -> String {
+    format!("Appareil refusé. Appelez l’assistance avec son numéro de série\u{a0}: {serial}.")
+}
+
 pub(super) const fn located() -> Words {
     Words::new(
         "C’est cet appareil",

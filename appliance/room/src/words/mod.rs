@@ -180,6 +180,14 @@ in_language! {
     notice(notice: &Notice) -> Words
 }
 in_language! {
+    /// The box belongs to no fleet yet; `serial` as it stands on it.
+    unclaimed(serial: &str) -> String
+}
+in_language! {
+    /// The fleet does not want the box.
+    unwanted(serial: &str) -> String
+}
+in_language! {
     /// The box that is looked for.
     located() -> Words
 }

@@ -104,6 +104,8 @@ fn every_text(language: Language) -> Vec<String> {
             written_by(language, "Ada", "42", true),
             side_room(language, "Ada"),
             service_says(language, "no"),
+            unclaimed(language, "HC24-000123"),
+            unwanted(language, "HC24-000123"),
         ])
         .collect()
 }

@@ -12,14 +12,14 @@ use fleet::contract::{
     TelemetryStream, TrustDocument, Urgency,
 };
 use fleet::session::{Execution, Input, Output, Reply, Scope};
-use fleet::trust::{BoxIdentity, DocumentVerifier};
+use fleet::trust::{BoxIdentity, DocumentVerifier, Identities};
 use media_protocol::Statistics;
 use room::{Bulletin, Language, RemoteCommand, RoomCommand, RoomState, State};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use super::IDENTITY;
+use super::STORE;
 use super::apply::{InForce, Own};
 use super::orders::{After, Hands, Progress};
 use super::states;
@@ -61,8 +61,10 @@ pub struct Surroundings {
 pub(super) struct Believed {
     /// Who checks what was signed.
     pub verifier: Arc<DocumentVerifier>,
-    /// What enrolment left.
+    /// Who the box is.
     pub identity: BoxIdentity,
+    /// Where that is kept.
+    pub identities: Identities,
 }
 
 /// The box as a member of its fleet.
@@ -316,14 +318,19 @@ impl Member {
         let document: TrustDocument = serde::Deserialize::deserialize(document)
             .map_err(|error: serde_json::Error| wrong(Code::InvalidParams, error.to_string()))?;
         let now = self.clock.now();
-        let Believed { verifier, identity } = &mut self.believed;
+        let Believed {
+            verifier,
+            identity,
+            identities,
+        } = &mut self.believed;
         let anchors = verifier
             .follow(&document, &now)
             .map_err(|error| wrong(Code::BadSignature, error.to_string()))?;
         identity.trust =
             TrustDocument::new(anchors.roots(), &[]).map_err(|error| wrong(Code::Internal, error.to_string()))?;
-        let kept = identity.save(&self.configuration.directory.join(IDENTITY));
-        kept.map_err(|error| wrong(Code::StorageFull, error.to_string()))
+        identities
+            .keep(identity)
+            .map_err(|error| wrong(Code::StorageFull, error.to_string()))
     }
 
     async fn put_in_force(&mut self, in_force: InForce) -> Result<(), Over> {
@@ -387,10 +394,8 @@ impl Member {
     /// What was asked for when everything was said.
     async fn end(&mut self) {
         let Some(after) = self.after else { return };
-        if after == After::Reset
-            && let Err(error) = std::fs::remove_dir_all(&self.configuration.directory)
-        {
-            tracing::error!(%error, "the box cannot forget its fleet");
+        if after == After::Reset {
+            self.forget();
         }
         if after == After::Reboot
             && let [program, arguments @ ..] = &self.configuration.reboot[..]
@@ -403,6 +408,18 @@ impl Member {
             }
         }
         let _ = self.ask(Request::Stop).await;
+    }
+}
+
+impl Member {
+    /// As it was delivered: the maker's key stays, so that it can be claimed again.
+    fn forget(&mut self) {
+        if let Err(error) = self.believed.identities.forget() {
+            tracing::error!(%error, "the box cannot forget who it was");
+        }
+        if let Err(error) = std::fs::remove_file(self.configuration.directory.join(STORE)) {
+            tracing::error!(%error, "the box cannot forget its fleet");
+        }
     }
 }
 

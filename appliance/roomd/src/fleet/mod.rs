@@ -4,12 +4,14 @@
 //!
 //! | file | what stands in it |
 //! |---|---|
+//! | `enrolling` | the way into it |
 //! | `member` | the loop between session and room |
 //! | `orders` | commands, carried out |
 //! | `apply` | settings, applied |
 //! | `states` | the room, told |
 
 mod apply;
+mod enrolling;
 mod member;
 mod orders;
 mod states;
@@ -17,16 +19,14 @@ mod states;
 pub use apply::Own;
 pub use member::Surroundings;
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fleet::agent::{Agent, Clockwork, SystemClock};
 use fleet::contract::{Clock, Metadata, OnlineReason, Order};
 use fleet::link::{Endpoint, Identity, Limits, Target, Trust};
 use fleet::session::{Session, Settings};
 use fleet::store::Store;
-use fleet::trust::{BoxIdentity, DocumentVerifier, KeyStore, KeyUse, SoftwareKeys};
+use fleet::trust::{DocumentVerifier, Identities, SoftwareKeys, Usable};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -35,28 +35,74 @@ use crate::Failure;
 use crate::configuration::FleetConfiguration;
 use member::{Believed, Member};
 
-/// What enrolment left.
-const IDENTITY: &str = "identity.json";
-/// Folder of the keys.
-const KEYS: &str = "keys";
 /// Name of the store's file.
 const STORE: &str = "fleet.redb";
 /// Port of a broker, where none is written.
 const PORT: u16 = 8883;
 
-/// Starts the fleet side of the box; it lives as long as the appliance takes requests.
+/// Starts the fleet side of the box; it lives as long as the appliance takes requests. A box that belongs to no fleet asks for
+/// its place first.
 ///
 /// # Errors
 /// When the files of the fleet cannot be used, with what to do.
 pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> Result<(), Failure> {
     let folder = &configuration.directory;
+    let mut identities = Identities::new(folder, Box::new(SoftwareKeys::new(folder)?));
     let clock = SystemClock::new(configuration.clock_is_trusted);
+    let configuration = configuration.clone();
+    if let Some(usable) = identities.current()?.filter(|usable| !is_over(usable, &clock)) {
+        return join(configuration, surroundings, identities, usable, clock);
+    }
+    let applicant = enrolling::applicant(&configuration, identities)?;
+    tokio::spawn(async move {
+        let language = surroundings.own.room.language;
+        let identities = enrolling::enrol(
+            applicant,
+            &configuration,
+            clock.clone(),
+            language,
+            &surroundings.requests,
+        );
+        let identities = identities.await;
+        if let Err(error) = join_anew(configuration, surroundings, identities, clock) {
+            tracing::error!(%error, "this box cannot join its fleet");
+        }
+    });
+    Ok(())
+}
+
+/// True when only the maker's key helps; as far as the clock can tell.
+fn is_over(usable: &Usable, clock: &SystemClock) -> bool {
     let now = clock.now();
-    let Some(identity) = BoxIdentity::load(&folder.join(IDENTITY))? else {
-        tracing::warn!("this box belongs to no fleet yet");
-        return Ok(());
-    };
-    let targets = targets(folder, &identity, now.clock == Clock::Sync)?;
+    let sure = now.clock == Clock::Sync;
+    now.wall.is_some_and(|wall| sure && usable.identity.is_over(wall))
+}
+
+/// With what was issued a moment ago: what was in use before is over.
+fn join_anew(
+    configuration: FleetConfiguration,
+    surroundings: Surroundings,
+    mut identities: Identities,
+    clock: SystemClock,
+) -> Result<(), Failure> {
+    if identities.upcoming()?.is_some() {
+        identities.settle()?;
+    }
+    let usable = identities.current()?.ok_or("there is no certificate")?;
+    join(configuration, surroundings, identities, usable, clock)
+}
+
+fn join(
+    configuration: FleetConfiguration,
+    surroundings: Surroundings,
+    identities: Identities,
+    usable: Usable,
+    clock: SystemClock,
+) -> Result<(), Failure> {
+    let folder = &configuration.directory;
+    let now = clock.now();
+    let targets = targets(&usable, now.clock == Clock::Sync)?;
+    let identity = usable.identity;
     let (store, stored) =
         Store::open(&folder.join(STORE)).map_err(|error| format!("{}: {error}", folder.join(STORE).display()))?;
     let verifier = Arc::new(DocumentVerifier::new(identity.trusted()?));
@@ -77,9 +123,7 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
             certificate_expires: identity.issued.expires,
             support_until: None,
         },
-        spread: configuration
-            .reconnect_spread_s
-            .map_or(Settings::SPREAD, |seconds| Duration::from_secs(seconds.into())),
+        spread: configuration.spread(),
     };
     let chance = StdRng::from_rng(&mut rand::rng());
     let session = Session::new(settings, verifier.clone(), chance, stored, now);
@@ -88,12 +132,12 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
     let (inputs, said) = mpsc::channel(64);
     let (effects, asked) = mpsc::channel(64);
     let agent = tokio::spawn(agent.run(said, effects));
-    let member = Member::new(
-        configuration.clone(),
-        surroundings,
-        Believed { verifier, identity },
-        inputs,
-    )?;
+    let believed = Believed {
+        verifier,
+        identity,
+        identities,
+    };
+    let member = Member::new(configuration, surroundings, believed, inputs)?;
     tokio::spawn(async move {
         member.live(asked, kept).await;
         agent.abort();
@@ -101,11 +145,11 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
     Ok(())
 }
 
-fn targets(folder: &Path, identity: &BoxIdentity, clock_is_set: bool) -> Result<Vec<Target>, Failure> {
-    let key = SoftwareKeys::new(&folder.join(KEYS))?.open(KeyUse::Device)?;
+fn targets(usable: &Usable, clock_is_set: bool) -> Result<Vec<Target>, Failure> {
+    let identity = &usable.identity;
     let ours = Identity {
-        chain: identity.issued.certificates()?,
-        key: key.ok_or("the key of this box in its fleet is gone; enrol it again")?,
+        chain: usable.chain.clone(),
+        key: usable.key.clone(),
     };
     let trust = Trust {
         authorities: identity.trusted()?.anchors.roots().to_vec(),

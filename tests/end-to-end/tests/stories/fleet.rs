@@ -12,7 +12,7 @@ use fleet::contract::{
     ConfigurationStatus, DeviceId, Issued, Message, Notice, Presence, Site, State, StatePart, TrustDocument, Urgency,
 };
 use fleet::link::Publication;
-use fleet::trust::{Anchors, BoxIdentity, KeyUse, SoftwareKeys};
+use fleet::trust::{Anchors, BoxIdentity, KeyStore, KeyUse, SoftwareKeys};
 use fleet_lab::broker::{Broker, Door, etat, room};
 use fleet_lab::office::Office;
 use rand::RngExt;
@@ -43,7 +43,8 @@ struct Fleet {
 /// What enrolment leaves.
 fn enrolled(folder: &Path, broker: &Broker, office: &Office, device: &DeviceId) {
     let identity = broker.authority(Door::Boxes).client(device.as_str(), "etat").unwrap();
-    let mut keys = SoftwareKeys::new(&folder.join("keys")).unwrap();
+    let mut keys = SoftwareKeys::new(folder).unwrap();
+    keys.create(KeyUse::Maker).unwrap();
     keys.install(KeyUse::Device, &identity.key).unwrap();
     let roots = vec![broker.servers().certificate().to_owned(), office.root().to_owned()];
     let issued = Issued {
@@ -336,6 +337,21 @@ fn a_reboot_waits_for_the_end_of_a_meeting_and_is_answered_before_it_happens() {
         matches!(&offline, Some(Presence::Offline(offline)) if offline.reason == fleet::contract::OfflineReason::Reboot),
         "{offline:?}"
     );
+}
+
+#[test]
+fn a_factory_reset_leaves_a_box_as_it_was_delivered() {
+    let mut fleet = Fleet::configured();
+    let answer = fleet.order(CommandName::FactoryReset, json!({}));
+    assert_eq!((answer.status, answer.code), (AnswerStatus::Done, Code::Ok));
+    assert!(fleet.stage.room_box.wait(PATIENCE).is_some());
+    let mut left: Vec<_> = std::fs::read_dir(fleet.folder.path())
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["maker.key"]);
 }
 
 #[test]

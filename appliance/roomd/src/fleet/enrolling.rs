@@ -1,0 +1,106 @@
+//! A box that belongs to no fleet yet asks for its place, and says on the wall what is missing.
+
+use std::path::Path;
+
+use fleet::agent::SystemClock;
+use fleet::contract::Serial;
+use fleet::enrolment::{Applicant, Purpose, Shown};
+use fleet::trust::{Anchors, Identities, KeyUse};
+use openssl::x509::X509;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use room::{Bulletin, Language, RemoteCommand, RoomCommand, words};
+use tokio::sync::mpsc;
+
+use super::endpoint;
+use crate::Failure;
+use crate::appliance::Request;
+use crate::configuration::FleetConfiguration;
+
+/// Certificate of the maker's key and those up to the maker, PEM.
+const MAKER: &str = "maker.pem";
+/// Whom the box believes as it is delivered, PEM.
+const ROOT: &str = "root.pem";
+
+/// What the box was delivered with.
+///
+/// # Errors
+/// What is missing, and what to do.
+pub fn applicant(configuration: &FleetConfiguration, mut identities: Identities) -> Result<Applicant, Failure> {
+    let folder = &configuration.directory;
+    let serial = configuration
+        .serial
+        .as_deref()
+        .ok_or("[fleet] serial: write the serial number of this box")?;
+    let door = configuration
+        .enrolment
+        .as_deref()
+        .ok_or("[fleet] enrolment: write HOST:PORT of the enrolment service")?;
+    let maker = identities.keys().open(KeyUse::Maker)?;
+    Ok(Applicant {
+        serial: Serial::try_from(serial)?,
+        model: configuration.model.clone(),
+        fw: env!("CARGO_PKG_VERSION").into(),
+        maker: maker.ok_or_else(|| format!("{}: no maker.key; see roomctl deliver", folder.display()))?,
+        maker_chain: X509::stack_from_pem(&read(folder, MAKER)?)?,
+        endpoint: endpoint(door).ok_or_else(|| format!("{door} is no address: HOST or HOST:PORT"))?,
+        anchors: Anchors::from_pem(&read(folder, ROOT)?)?,
+        identities,
+        boot: uuid::Uuid::from_u128(rand::random()).simple().to_string(),
+    })
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
+    let path = folder.join(name);
+    std::fs::read(&path).map_err(|error| format!("{}: {error}; see roomctl deliver", path.display()))
+}
+
+/// Asks until the box is in.
+pub async fn enrol(
+    mut applicant: Applicant,
+    configuration: &FleetConfiguration,
+    mut clock: SystemClock,
+    language: Language,
+    requests: &mpsc::Sender<Request>,
+) -> Identities {
+    let (shown, mut to_show) = mpsc::unbounded_channel();
+    // Nobody touches this box yet.
+    let (_touch, mut touched) = mpsc::unbounded_channel();
+    let chance = StdRng::from_rng(&mut rand::rng());
+    {
+        let asking = applicant.run(
+            Purpose::Enrol,
+            configuration.spread(),
+            &mut clock,
+            chance,
+            &shown,
+            &mut touched,
+        );
+        tokio::pin!(asking);
+        loop {
+            tokio::select! {
+                () = &mut asking => break,
+                Some(what) = to_show.recv() => show(&what, language, requests).await,
+            }
+        }
+    }
+    show(&Shown::Nothing, language, requests).await;
+    tracing::info!("this box belongs to a fleet now");
+    applicant.identities
+}
+
+async fn show(what: &Shown, language: Language, requests: &mpsc::Sender<Request>) {
+    let text = match what {
+        Shown::Nothing => None,
+        Shown::Claim { serial, .. } => Some(words::unclaimed(language, serial.as_str())),
+        Shown::Denied { serial, .. } => Some(words::unwanted(language, serial.as_str())),
+    };
+    let bulletins = text
+        .into_iter()
+        .map(|text| Bulletin { text, emergency: false })
+        .collect();
+    let command = RoomCommand::Remote(RemoteCommand::ShowBulletins(bulletins));
+    if requests.send(Request::Command(command)).await.is_err() {
+        tracing::debug!("the box ends before it belongs to a fleet");
+    }
+}
