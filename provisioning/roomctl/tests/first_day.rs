@@ -43,12 +43,11 @@ fn room() -> Room {
     "lyon-412".try_into().unwrap()
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// All are held until all are known, or two could be the same.
+fn free_ports() -> Ports {
+    let held = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let [boxes, claims, staff] = held.map(|held| held.local_addr().unwrap().port());
+    Ports { boxes, claims, staff }
 }
 
 /// A fleet on its first day.
@@ -70,11 +69,7 @@ impl Drop for Fleet {
 impl Fleet {
     async fn begin() -> Self {
         let files = tempfile::tempdir().unwrap();
-        let ports = Ports {
-            boxes: free_port(),
-            claims: free_port(),
-            staff: free_port(),
-        };
+        let ports = free_ports();
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let plan = Plan {
             tenant: tenant(),

@@ -45,8 +45,13 @@ pub struct Broker {
     staff: Authority,
 }
 
-fn free_port() -> Result<u16, Error> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// Three ports that were free a moment ago.
+fn free_ports() -> Result<[u16; 3], Error> {
+    // All are held until all are known, or two could be the same.
+    let listen = || TcpListener::bind(("127.0.0.1", 0));
+    let held = [listen()?, listen()?, listen()?];
+    let port = |held: &TcpListener| held.local_addr().map(|address| address.port());
+    Ok([port(&held[0])?, port(&held[1])?, port(&held[2])?])
 }
 
 fn own_user() -> Result<String, Error> {
@@ -75,10 +80,11 @@ impl Broker {
         let server = servers.server(HOST, (-1, 1))?;
         fs::write(at("server.pem"), pem(&server)?)?;
         fs::write(at("server.key"), server.key.private_key_to_pem_pkcs8()?)?;
-        let listener = |authority: &X509Ref, name: &str| -> Result<Listener, Error> {
+        let ports = free_ports()?;
+        let listener = |authority: &X509Ref, name: &str, port: u16| -> Result<Listener, Error> {
             fs::write(at(name), authority.to_pem()?)?;
             Ok(Listener {
-                port: free_port()?,
+                port,
                 address: Some("127.0.0.1".into()),
                 authority: at(name),
             })
@@ -90,9 +96,9 @@ impl Broker {
             data: folder.path().into(),
             certificate: at("server.pem"),
             key: at("server.key"),
-            boxes: listener(for_boxes, "boxes.pem")?,
-            claims: Some(listener(for_claims, "claims.pem")?),
-            staff: listener(staff.certificate(), "staff.pem")?,
+            boxes: listener(for_boxes, "boxes.pem", ports[0])?,
+            claims: Some(listener(for_claims, "claims.pem", ports[1])?),
+            staff: listener(staff.certificate(), "staff.pem", ports[2])?,
             user: Some(own_user()?),
         };
         let mut broker = Self {
