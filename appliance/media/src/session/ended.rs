@@ -3,6 +3,10 @@
 //! rtpbin 1.22 can do it by itself (`autoremove`), but while it takes the old stream apart a packet of the same SSRC may
 //! build a new one, whose pad then has the name of the old: "Padname is not unique", and the session fails. Here no packet
 //! passes meanwhile.
+//!
+//! webrtcbin puts an FEC decoder behind each stream, and rtpbin loses sight of the pad behind such a decoder: a stream that was
+//! taken out cannot come back under its SSRC in the same session. So they stay as long as there are few: a bridge that rewrites
+//! SSRCs uses the same ones for everybody.
 
 use gstreamer as gst;
 use gstreamer::glib;
@@ -14,10 +18,21 @@ pub fn take_away_ended_streams(rtpbin: &gst::Element) {
     for signal in ["on-timeout", "on-bye-timeout"] {
         rtpbin.connect(signal, false, |values| {
             let rtpbin = values.first()?.get::<gst::Bin>().ok()?;
+            if streams(&rtpbin) <= KEPT {
+                return None;
+            }
             take_away(&rtpbin, values.get(2)?.get::<u32>().ok()?);
             None
         });
     }
+}
+
+/// Streams that stay though they are silent.
+const KEPT: usize = 64;
+
+fn streams(rtpbin: &gst::Bin) -> usize {
+    let received = |pad: &gst::Pad| pad.name().starts_with("recv_rtp_src_");
+    rtpbin.src_pads().iter().filter(|pad| received(pad)).count()
 }
 
 /// One stream, as soon as no packet is on its way to the demultiplexers.
