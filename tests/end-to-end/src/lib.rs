@@ -5,4 +5,4 @@ pub mod closed_network;
 pub mod processes;
 mod room_box;
 
-pub use room_box::{Devices, Join, Place, RoomBox, send, wait_for};
+pub use room_box::{Devices, Join, Place, RoomBox, program, send, wait_for};

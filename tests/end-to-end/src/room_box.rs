@@ -305,7 +305,10 @@ pub fn wait_for(bound: Duration, condition: impl Fn() -> bool) -> bool {
 }
 
 /// A program of the same build: beside this one, or one folder up (a test lies in `deps`).
-fn program(name: &str) -> std::io::Result<PathBuf> {
+///
+/// # Errors
+/// When it is not built.
+pub fn program(name: &str) -> std::io::Result<PathBuf> {
     let this = std::env::current_exe()?;
     let beside = this.parent().map(|folder| folder.join(name));
     let above = this.parent().and_then(Path::parent).map(|folder| folder.join(name));

@@ -11,6 +11,7 @@ mod crowd;
 mod devices;
 mod distance;
 mod door;
+mod first_day;
 mod fleet;
 mod focus;
 mod ghosts;
