@@ -9,6 +9,8 @@ mod payload;
 mod picture_limit;
 mod pulse;
 mod receiver;
+#[cfg(test)]
+mod rtpbin_tests;
 mod slots;
 mod temporal_layers;
 pub mod transport;

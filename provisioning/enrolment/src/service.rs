@@ -6,14 +6,14 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fleet::contract::{
-    Clock, Decision, DenialReason, EnrolmentAnswer, EnrolmentRequest, EnrolmentTopic, Envelope, Id, Issued, Message,
-    Serial, Signer, TrustDocument, VERSION, key_id,
+    Clock, Decision, DenialReason, EnrolmentAnswer, EnrolmentRequest, EnrolmentTopic, Envelope, Issued, Message,
+    Serial, Signer, TrustDocument, key_id,
 };
+use fleet::session::Now;
 use fleet::trust::{Anchors, Authority, Validity};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use ulid::Ulid;
 
 use crate::registry::{BoxRecord, BoxState, Enrolled, Registry, RegistryError};
 
@@ -216,17 +216,13 @@ impl Service {
 
     fn envelope(&mut self, now: Timestamp) -> Envelope {
         self.count += 1;
-        let ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let up_ms = now.duration_since(self.born).as_millis();
-        Envelope {
-            v: VERSION,
-            id: Id(Ulid::from_parts(ms, self.chance.random::<u128>())),
-            ts: now,
-            clk: Clock::Sync,
-            boot: self.boot.clone(),
+        let now = Now {
             up_ms: u64::try_from(up_ms).unwrap_or(0),
-            seq: self.count,
-        }
+            wall: Some(now),
+            clock: Clock::Sync,
+        };
+        now.envelope(&mut self.chance, &self.boot, self.count)
     }
 }
 

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use fleet::link::{
     Endpoint, Identity, Limits, Link, News, Opening, Publication, Session, Subscription, Target, Trust, context,
 };
 use fleet::trust::{Identities, KeyStore, KeyUse, SoftwareKeys, TrustedDocuments};
+use fleet_lab::broker::free_ports;
 use jiff::Timestamp;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
@@ -43,13 +43,6 @@ fn room() -> Room {
     "lyon-412".try_into().unwrap()
 }
 
-/// All are held until all are known, or two could be the same.
-fn free_ports() -> Ports {
-    let held = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    let [boxes, claims, staff] = held.map(|held| held.local_addr().unwrap().port());
-    Ports { boxes, claims, staff }
-}
-
 /// A fleet on its first day.
 struct Fleet {
     files: tempfile::TempDir,
@@ -69,7 +62,8 @@ impl Drop for Fleet {
 impl Fleet {
     async fn begin() -> Self {
         let files = tempfile::tempdir().unwrap();
-        let ports = free_ports();
+        let [boxes, claims, staff] = free_ports().unwrap();
+        let ports = Ports { boxes, claims, staff };
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let plan = Plan {
             tenant: tenant(),

@@ -46,7 +46,10 @@ pub struct Broker {
 }
 
 /// Three ports that were free a moment ago.
-fn free_ports() -> Result<[u16; 3], Error> {
+///
+/// # Errors
+/// The system has none.
+pub fn free_ports() -> Result<[u16; 3], Error> {
     // All are held until all are known, or two could be the same.
     let listen = || TcpListener::bind(("127.0.0.1", 0));
     let held = [listen()?, listen()?, listen()?];
@@ -312,7 +315,7 @@ impl Broker {
     /// OpenSSL's.
     pub fn target_at(&self, port: u16, identity: &Identity, limits: Limits) -> Result<Target, Error> {
         let trust = Trust {
-            authorities: vec![self.servers.certificate().clone()],
+            authorities: vec![self.servers.certificate().to_owned()],
             clock_is_set: true,
         };
         Ok(Target {

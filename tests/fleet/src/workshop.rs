@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use enrolment::registry::{Claim, Registry};
 use enrolment::service::{Offer, Powers, Service};
-use fleet::contract::{
-    Clock, Decision, EnrolmentRequest, EnrolmentTopic, Envelope, Id, Message, Serial, Signer, VERSION,
-};
+use fleet::contract::{Decision, EnrolmentRequest, EnrolmentTopic, Serial, Signer};
 use fleet::link::{Identity, Limits, Publication};
 use fleet::session::Verifier;
 use fleet::trust::{BoxIdentity, DocumentVerifier, certificate_request, new_key};
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
+use roomctl::author::Author;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use ulid::Ulid;
@@ -114,6 +113,7 @@ pub async fn enrol(office: &Office, broker: &Broker, serial: &Serial) -> Result<
         .authority("maker")?
         .made(&made, serial, Timestamp::now())?;
     let maker = Signer::new(&made, std::slice::from_ref(&certificate))?;
+    let mut author = Author::new(serial.as_str(), Some(maker));
     let key = new_key()?;
     let identity = Identity {
         chain: vec![certificate],
@@ -124,25 +124,14 @@ pub async fn enrol(office: &Office, broker: &Broker, serial: &Serial) -> Result<
     client.subscribe(&[&EnrolmentTopic::Answer.of(serial)]).await?;
     let anchors = office.anchors()?;
     for _ in 0..TRIES {
-        let request = Message {
-            envelope: Envelope {
-                v: VERSION,
-                id: Id(Ulid::generate()),
-                ts: Timestamp::now(),
-                clk: Clock::Sync,
-                boot: Ulid::generate().to_string(),
-                up_ms: 0,
-                seq: 1,
-            },
-            body: EnrolmentRequest {
-                nonce: Ulid::generate().to_string(),
-                csr: certificate_request(&key, serial)?,
-                model: "simulated".into(),
-                fw: "2.3.0".into(),
-            },
-        };
+        let request = author.stamp(EnrolmentRequest {
+            nonce: Ulid::generate().to_string(),
+            csr: certificate_request(&key, serial)?,
+            model: "simulated".into(),
+            fw: "2.3.0".into(),
+        });
         let topic = EnrolmentTopic::Request.of(serial);
-        let signed = maker.sign(&topic, &serde_json::to_vec(&request)?)?;
+        let signed = author.signed(&topic, &request)?;
         let publication = Publication::new(client.token(), topic, signed);
         client
             .publish(publication)

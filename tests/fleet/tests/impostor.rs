@@ -35,7 +35,7 @@ impl Bench {
 
     fn target(&self, clock_is_set: bool) -> Target {
         let trust = Trust {
-            authorities: vec![self.authority.certificate().clone()],
+            authorities: vec![self.authority.certificate().to_owned()],
             clock_is_set,
         };
         Target {

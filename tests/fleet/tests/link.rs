@@ -352,7 +352,7 @@ async fn a_broker_of_another_authority_for_another_host_or_out_of_date_is_not_be
     let identity = broker.authority(Door::Boxes).client(BOX, "etat").unwrap();
     let refused = async |authority: &Authority, host: &str| {
         let trust = Trust {
-            authorities: vec![authority.certificate().clone()],
+            authorities: vec![authority.certificate().to_owned()],
             clock_is_set: true,
         };
         let mut target = broker.target(Door::Boxes, &identity, Limits::default()).unwrap();

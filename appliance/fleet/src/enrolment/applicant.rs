@@ -2,23 +2,18 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use ulid::Ulid;
 
 use super::{Enrolment, Input, Output, Purpose, Shown};
 use crate::agent::Clockwork;
-use crate::contract::{
-    Clock, EnrolmentRequest, EnrolmentTopic, Envelope, Id, Issued, Message, Serial, Signer, VERSION,
-};
+use crate::contract::{EnrolmentRequest, EnrolmentTopic, Id, Issued, Message, Serial, Signer};
 use crate::link::{Endpoint, Identity, Limits, Link, News, Opening, Publication, Session, Subscription, Target, Token};
 use crate::link::{Trust, context};
-use crate::session::Now;
 use crate::trust::{Anchors, BoxIdentity, Identities, KeyUse, certificate_request};
 
 /// A box that wants to be in a fleet.
@@ -111,11 +106,6 @@ async fn next(link: &mut Option<Link>) -> Option<News> {
     }
 }
 
-/// None while the clock is not to be trusted.
-fn time(now: &Now) -> Option<Timestamp> {
-    now.wall.filter(|_| now.clock == Clock::Sync)
-}
-
 impl Run<'_> {
     fn act(&mut self, output: Output) -> Option<Input> {
         match output {
@@ -184,7 +174,7 @@ impl Run<'_> {
         };
         let trust = Trust {
             authorities: of.anchors.roots().to_vec(),
-            clock_is_set: time(&self.clock.now()).is_some(),
+            clock_is_set: self.clock.now().time().is_some(),
         };
         Ok(Target {
             endpoint: of.endpoint.clone(),
@@ -196,9 +186,8 @@ impl Run<'_> {
     fn prepare(&mut self, nonce: String) -> Result<(Id, Vec<u8>), Box<dyn std::error::Error>> {
         let now = self.clock.now();
         self.count += 1;
-        let wall = now.wall.unwrap_or(Timestamp::UNIX_EPOCH);
-        let born_ms = u64::try_from(wall.as_millisecond()).unwrap_or(0);
-        let id = Id(Ulid::from_parts(born_ms, self.chance.random::<u128>()));
+        let envelope = now.envelope(&mut self.chance, &self.applicant.boot, self.count);
+        let id = envelope.id;
         let of = &mut *self.applicant;
         // A key that waits for its certificate is used again: each request would cost one otherwise.
         let key = match of.identities.keys().open(KeyUse::Next)? {
@@ -206,15 +195,7 @@ impl Run<'_> {
             _ => of.identities.keys().create(KeyUse::Next)?,
         };
         let message = Message {
-            envelope: Envelope {
-                v: VERSION,
-                id,
-                ts: wall,
-                clk: now.wall.map_or(Clock::None, |_| now.clock),
-                boot: of.boot.clone(),
-                up_ms: now.up_ms,
-                seq: self.count,
-            },
+            envelope,
             body: EnrolmentRequest {
                 nonce,
                 csr: certificate_request(&key, &of.serial)?,
@@ -228,7 +209,7 @@ impl Run<'_> {
     }
 
     fn adopt(&mut self, issued: Issued) -> Result<(), Box<dyn std::error::Error>> {
-        let now = time(&self.clock.now());
+        let now = self.clock.now().time();
         let of = &mut *self.applicant;
         let key = of.identities.keys().open(KeyUse::Next)?.ok_or("its key is gone")?;
         issued.fits(&of.serial, &key)?;
@@ -251,7 +232,7 @@ impl Run<'_> {
                     self.with_link(|link| link.orders().acknowledge(receipt).is_ok());
                 }
                 let of = &self.applicant;
-                let now = time(&self.clock.now());
+                let now = self.clock.now().time();
                 match of.anchors.check_answer(&of.serial, &received.payload, now) {
                     Ok(message) => Some(Input::Answered(message.body)),
                     Err(error) => {

@@ -280,7 +280,7 @@ impl Policy {
         let apply = &pending.apply;
         let late = apply
             .deadline
-            .is_some_and(|end| cx.trusted().is_some_and(|now| end <= now));
+            .is_some_and(|end| cx.now.time().is_some_and(|now| end <= now));
         if apply.when == ApplyWhen::Now || !meeting || late {
             let configuration = Box::new(pending.clone());
             let trial = self.changes_network(&configuration);
@@ -294,7 +294,7 @@ impl Policy {
         let Some(applied) = &self.kept.applied else { return };
         let over = applied
             .exp
-            .is_some_and(|end| cx.trusted().is_some_and(|now| end <= now));
+            .is_some_and(|end| cx.now.time().is_some_and(|now| end <= now));
         if over && self.stale != Some(applied.rev) {
             self.stale = Some(applied.rev);
             let detail = Map::from_iter([("rev".to_owned(), applied.rev.into())]);

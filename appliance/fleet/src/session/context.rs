@@ -6,12 +6,11 @@ use jiff::Timestamp;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde::Serialize;
-use ulid::Ulid;
 
 use super::output::Output;
 use super::settings::{Now, Settings, Token};
 use super::writer::Writer;
-use crate::contract::{Channel, Clock, Envelope, Id, Message, VERSION};
+use crate::contract::{Channel, Message};
 
 /// Shared by the parts of a session.
 pub struct Context {
@@ -55,11 +54,6 @@ impl Context {
         self.chance.random_range(0..=most_ms)
     }
 
-    /// The time of day when it can be trusted.
-    pub fn trusted(&self) -> Option<Timestamp> {
-        self.now.wall.filter(|_| self.now.clock == Clock::Sync)
-    }
-
     /// When a moment of the day comes, as far as one can tell now; none: nobody knows.
     pub fn up_ms_at(&self, moment: Timestamp) -> Option<u64> {
         let left_ms = self.now.wall?.duration_until(moment).as_millis().max(0);
@@ -74,23 +68,8 @@ impl Context {
     pub fn message<T: Serialize>(&mut self, channel: &Channel, body: T) -> Message<T> {
         let count = self.counts.entry(channel.family()).or_default();
         *count += 1;
-        let seq = *count;
-        let ts = self.now.wall.unwrap_or(Timestamp::UNIX_EPOCH);
-        let born_ms = u64::try_from(ts.as_millisecond()).unwrap_or(0);
         Message {
-            envelope: Envelope {
-                v: VERSION,
-                id: Id(Ulid::from_parts(born_ms, self.chance.random::<u128>())),
-                ts,
-                clk: if self.now.wall.is_some() {
-                    self.now.clock
-                } else {
-                    Clock::None
-                },
-                boot: self.settings.boot.clone(),
-                up_ms: self.now.up_ms,
-                seq,
-            },
+            envelope: self.now.envelope(&mut self.chance, &self.settings.boot, *count),
             body,
         }
     }

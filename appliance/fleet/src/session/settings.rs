@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use ulid::Ulid;
 
-use crate::contract::{Clock, Code, DeviceId, Metadata, OnlineReason, Tenant, Verb};
+use crate::contract::{Clock, Code, DeviceId, Envelope, Id, Metadata, OnlineReason, Tenant, VERSION, Verb};
 
 /// What time it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,29 @@ pub struct Now {
     pub wall: Option<Timestamp>,
     /// What that is worth.
     pub clock: Clock,
+}
+
+impl Now {
+    /// The time of day; none while the clock is not to be trusted.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        self.wall.filter(|_| self.clock == Clock::Sync)
+    }
+
+    /// Of a message that is made now, the `seq`th of its kind in this `boot`.
+    pub fn envelope(&self, chance: &mut StdRng, boot: &str, seq: u64) -> Envelope {
+        let ts = self.wall.unwrap_or(Timestamp::UNIX_EPOCH);
+        let born_ms = u64::try_from(ts.as_millisecond()).unwrap_or(0);
+        Envelope {
+            v: VERSION,
+            id: Id(Ulid::from_parts(born_ms, chance.random::<u128>())),
+            ts,
+            clk: self.wall.map_or(Clock::None, |_| self.clock),
+            boot: boot.to_owned(),
+            up_ms: self.up_ms,
+            seq,
+        }
+    }
 }
 
 /// Ties an answer to its question: a publication to its PUBACK, records to the word of the store.

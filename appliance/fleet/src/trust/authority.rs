@@ -37,9 +37,7 @@ impl Validity {
             until: after(24 * days),
         }
     }
-}
 
-impl Validity {
     /// Without an end: until the last days of 9999 (RFC 5280 §4.1.2.5).
     #[must_use]
     pub fn endless(now: Timestamp) -> Self {
@@ -97,21 +95,20 @@ impl Authority {
     /// # Errors
     /// The cryptographic library cannot.
     pub fn root(name: &str, tenant: &Tenant, validity: Validity) -> Result<Self, ErrorStack> {
-        let key = new_key()?;
         let grants = [Grant::everything(tenant.clone())];
-        let certificate = issue(
-            &key,
-            None,
-            &key,
-            &Template {
-                name: named(&[(Nid::ORGANIZATIONNAME, tenant.as_str()), (Nid::COMMONNAME, name)])?,
-                validity,
-                below: Some(u32::MAX),
-                uses: &[],
-                grants: &grants,
-                hosts: &[],
-            },
-        )?;
+        Self::of_its_own(&Template {
+            name: named(&[(Nid::ORGANIZATIONNAME, tenant.as_str()), (Nid::COMMONNAME, name)])?,
+            validity,
+            below: Some(u32::MAX),
+            uses: &[],
+            grants: &grants,
+            hosts: &[],
+        })
+    }
+
+    fn of_its_own(template: &Template<'_>) -> Result<Self, ErrorStack> {
+        let key = new_key()?;
+        let certificate = issue(&key, None, &key, template)?;
         Ok(Self { key, certificate })
     }
 
@@ -146,21 +143,14 @@ impl Authority {
     /// # Errors
     /// The cryptographic library cannot.
     pub fn clients(name: &str, tenant: &Tenant, validity: Validity) -> Result<Self, ErrorStack> {
-        let key = new_key()?;
-        let certificate = issue(
-            &key,
-            None,
-            &key,
-            &Template {
-                name: named(&[(Nid::ORGANIZATIONNAME, tenant.as_str()), (Nid::COMMONNAME, name)])?,
-                validity,
-                below: Some(0),
-                uses: &[Use::Client],
-                grants: &[],
-                hosts: &[],
-            },
-        )?;
-        Ok(Self { key, certificate })
+        Self::of_its_own(&Template {
+            name: named(&[(Nid::ORGANIZATIONNAME, tenant.as_str()), (Nid::COMMONNAME, name)])?,
+            validity,
+            below: Some(0),
+            uses: &[Use::Client],
+            grants: &[],
+            hosts: &[],
+        })
     }
 
     /// The maker of boxes, who gives each a key with a certificate that never ends (IEEE 802.1AR §8.2).
@@ -168,21 +158,14 @@ impl Authority {
     /// # Errors
     /// The cryptographic library cannot.
     pub fn maker(name: &str, now: Timestamp) -> Result<Self, ErrorStack> {
-        let key = new_key()?;
-        let certificate = issue(
-            &key,
-            None,
-            &key,
-            &Template {
-                name: named(&[(Nid::COMMONNAME, name)])?,
-                validity: Validity::endless(now),
-                below: Some(0),
-                uses: &[Use::Client],
-                grants: &[],
-                hosts: &[],
-            },
-        )?;
-        Ok(Self { key, certificate })
+        Self::of_its_own(&Template {
+            name: named(&[(Nid::COMMONNAME, name)])?,
+            validity: Validity::endless(now),
+            below: Some(0),
+            uses: &[Use::Client],
+            grants: &[],
+            hosts: &[],
+        })
     }
 
     /// A box as its maker delivers it: CN is its serial number.

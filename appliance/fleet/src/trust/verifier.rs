@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::anchors::Anchors;
 use super::documents::TrustedDocuments;
 use super::rotation::RotationError;
-use crate::contract::{Channel, Clock, Code, TrustDocument, UncheckedDocument, Verb, parse};
+use crate::contract::{Channel, Code, TrustDocument, UncheckedDocument, Verb, parse};
 use crate::session::{Now, Verifier};
 
 /// What a box takes signed documents by, while that changes.
@@ -38,18 +38,13 @@ impl DocumentVerifier {
     /// [`RotationError`]; nothing has changed then.
     pub fn follow(&self, document: &TrustDocument, now: &Now) -> Result<Anchors, RotationError> {
         let mut trusted = self.trusted.write().unwrap_or_else(PoisonError::into_inner);
-        trusted.anchors = trusted.anchors.follow(document, &trusted.tenant, time(now))?;
+        trusted.anchors = trusted.anchors.follow(document, &trusted.tenant, now.time())?;
         Ok(trusted.anchors.clone())
     }
 
     fn trusted(&self) -> RwLockReadGuard<'_, TrustedDocuments> {
         self.trusted.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// None while the clock is not to be trusted.
-fn time(now: &Now) -> Option<Timestamp> {
-    now.wall.filter(|_| now.clock == Clock::Sync)
 }
 
 impl Verifier for DocumentVerifier {
@@ -61,9 +56,9 @@ impl Verifier for DocumentVerifier {
 
     fn verify(&self, payload: &[u8], verb: Verb, now: &Now) -> Result<String, Code> {
         let trusted = self.trusted();
-        let signed = trusted.check(payload, verb, time(now)).map_err(|error| error.code())?;
+        let signed = trusted.check(payload, verb, now.time()).map_err(|error| error.code())?;
         if verb == Verb::Configure {
-            still_trusted(&trusted, payload, &signed.payload, time(now))?;
+            still_trusted(&trusted, payload, &signed.payload, now.time())?;
         }
         Ok(signed.signer)
     }

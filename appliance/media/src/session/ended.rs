@@ -58,20 +58,13 @@ fn take_away(rtpbin: &gst::Bin, ssrc: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::rtpbin_tests::{feed, packet};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use std::time::Duration;
 
     const SSRC: u32 = 5002;
-
-    fn packet(sequence: u16) -> gst::Buffer {
-        let mut bytes = vec![0x80, 111];
-        bytes.extend(sequence.to_be_bytes());
-        bytes.extend((u32::from(sequence) * 960).to_be_bytes());
-        bytes.extend(SSRC.to_be_bytes());
-        bytes.extend([0; 20]);
-        gst::Buffer::from_slice(bytes)
-    }
+    const ROUNDS: u32 = 100;
 
     #[test]
     fn a_stream_that_ends_while_its_packets_come_begins_anew_each_time() {
@@ -83,14 +76,6 @@ mod tests {
             .unwrap();
         pipeline.add(&rtpbin).unwrap();
         take_away_ended_streams(&rtpbin);
-        rtpbin.connect("request-pt-map", false, |_| {
-            let caps = gst::Caps::builder("application/x-rtp")
-                .field("media", "audio")
-                .field("encoding-name", "OPUS")
-                .field("clock-rate", 48_000)
-                .field("payload", 111);
-            Some(caps.build().to_value())
-        });
         let born = Arc::new(AtomicU32::new(0));
         let (births, into) = (born.clone(), pipeline.downgrade());
         rtpbin.connect_pad_added(move |_, pad| {
@@ -105,21 +90,15 @@ mod tests {
                 births.fetch_add(1, Ordering::SeqCst);
             }
         });
-        let sink = rtpbin.request_pad_simple("recv_rtp_sink_0").unwrap();
-        pipeline.set_state(gst::State::Playing).unwrap();
-        let source = gst::Pad::new(gst::PadDirection::Src);
-        source.set_active(true).unwrap();
-        source.link(&sink).unwrap();
-        source.push_event(gst::event::StreamStart::new("talk"));
-        let caps = gst::Caps::builder("application/x-rtp").build();
-        source.push_event(gst::event::Caps::new(&caps));
-        source.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+        let source = feed(&rtpbin, || {
+            pipeline.set_state(gst::State::Playing).unwrap();
+        });
         let (stop, stopped) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (asked, told, mouth) = (stop.clone(), stopped.clone(), source.clone());
         let talk = std::thread::spawn(move || {
             let mut sequence = 0_u16;
             while !asked.load(Ordering::SeqCst) {
-                if mouth.push(packet(sequence)).is_err() {
+                if mouth.push(packet(SSRC, sequence)).is_err() {
                     told.store(true, Ordering::SeqCst);
                     return;
                 }
@@ -141,6 +120,4 @@ mod tests {
         talk.join().unwrap();
         pipeline.set_state(gst::State::Null).unwrap();
     }
-
-    const ROUNDS: u32 = 100;
 }

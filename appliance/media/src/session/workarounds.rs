@@ -269,14 +269,7 @@ fn note_arrivals(nicesrc: &gst::Element, last_packet: &Arc<AtomicU64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// One packet of RTP (RFC 3550 §5.1).
-    fn packet(ssrc: u32, sequence: u8) -> gst::Buffer {
-        let mut bytes = vec![0x80, 111, 0, sequence, 0, 0, 0, 0];
-        bytes.extend(ssrc.to_be_bytes());
-        bytes.extend([0; 20]);
-        gst::Buffer::from_slice(bytes)
-    }
+    use crate::session::rtpbin_tests::{feed, packet};
 
     #[test]
     fn a_flood_of_ssrcs_costs_no_more_than_the_limit_and_stops_nothing() {
@@ -292,23 +285,9 @@ mod tests {
             count.fetch_add(1, Ordering::Relaxed);
             None
         });
-        rtpbin.connect("request-pt-map", false, |_| {
-            let caps = gst::Caps::builder("application/x-rtp")
-                .field("media", "audio")
-                .field("encoding-name", "OPUS")
-                .field("clock-rate", 48_000)
-                .field("payload", 111);
-            Some(caps.build().to_value())
+        let source = feed(&rtpbin, || {
+            rtpbin.set_state(gst::State::Paused).unwrap();
         });
-        let sink = rtpbin.request_pad_simple("recv_rtp_sink_0").unwrap();
-        rtpbin.set_state(gst::State::Paused).unwrap();
-        let source = gst::Pad::new(gst::PadDirection::Src);
-        source.set_active(true).unwrap();
-        source.link(&sink).unwrap();
-        source.push_event(gst::event::StreamStart::new("flood"));
-        let caps = gst::Caps::builder("application/x-rtp").build();
-        source.push_event(gst::event::Caps::new(&caps));
-        source.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
         for ssrc in 1..=MAX_STREAMS + 40 {
             // An SSRC is believed after a few packets in sequence (RFC 3550 §A.1).
             for sequence in 1..4 {

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use room::{Bulletin, Language, RemoteCommand, RoomCommand, words};
 use tokio::sync::mpsc;
 
-use super::endpoint;
+use super::{boot, endpoint};
 use crate::Failure;
 use crate::appliance::Request;
 use crate::configuration::FleetConfiguration;
@@ -46,7 +46,7 @@ pub fn applicant(configuration: &FleetConfiguration, mut identities: Identities)
         endpoint: endpoint(door).ok_or_else(|| format!("{door} is no address: HOST or HOST:PORT"))?,
         anchors: Anchors::from_pem(&read(folder, ROOT)?)?,
         identities,
-        boot: uuid::Uuid::from_u128(rand::random()).simple().to_string(),
+        boot: boot(),
     })
 }
 

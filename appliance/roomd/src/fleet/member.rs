@@ -1,6 +1,6 @@
 //! The loop between the session and the room.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -95,6 +95,7 @@ struct Over;
 impl Member {
     pub fn new(
         configuration: FleetConfiguration,
+        clock: SystemClock,
         around: Surroundings,
         believed: Believed,
         session: mpsc::Sender<Input>,
@@ -104,8 +105,8 @@ impl Member {
         let http = way_out::client(&around.own.participation.network)?;
         let (words, heard) = mpsc::channel(WORDS);
         Ok(Self {
-            clock: SystemClock::new(configuration.clock_is_trusted),
             configuration,
+            clock,
             around,
             believed,
             session,
@@ -234,7 +235,10 @@ impl Member {
             }
         };
         match &order {
-            Order::PublishState => self.shown = None,
+            Order::PublishState => {
+                self.shown = None;
+                self.room_changed().await?;
+            }
             Order::TailLogs { time } => {
                 self.log = Some(FollowedLog {
                     lines: self.around.journal.follow(),
@@ -243,7 +247,6 @@ impl Member {
             }
             _ => {}
         }
-        let again = order == Order::PublishState;
         let hands = Hands {
             requests: self.around.requests.clone(),
             states: self.around.states.clone(),
@@ -255,9 +258,6 @@ impl Member {
         };
         let words = self.words.clone();
         tokio::spawn(async move { hands.carry_out(id, order, words).await });
-        if again {
-            self.room_changed().await?;
-        }
         Ok(())
     }
 
@@ -382,9 +382,9 @@ impl Member {
         if lines.is_empty() && missed == 0 {
             return Ok(());
         }
-        let values = HashMap::from([("missed_lines".to_owned(), missed as f64)]);
+        let missed = (missed > 0).then(|| ("missed_lines".to_owned(), missed as f64));
         let telemetry = Telemetry {
-            values: values.into_iter().filter(|(_, missed)| *missed > 0.0).collect(),
+            values: missed.into_iter().collect(),
             lines,
             ..Telemetry::default()
         };

@@ -71,11 +71,14 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
     Ok(())
 }
 
+/// A name for this start.
+fn boot() -> String {
+    uuid::Uuid::from_u128(rand::random()).simple().to_string()
+}
+
 /// True when only the maker's key helps; as far as the clock can tell.
 fn is_over(usable: &Usable, clock: &SystemClock) -> bool {
-    let now = clock.now();
-    let sure = now.clock == Clock::Sync;
-    now.wall.is_some_and(|wall| sure && usable.identity.is_over(wall))
+    clock.now().time().is_some_and(|now| usable.identity.is_over(now))
 }
 
 /// With what was issued a moment ago: what was in use before is over.
@@ -109,7 +112,7 @@ fn join(
     let settings = Settings {
         tenant: identity.issued.tenant.clone(),
         device: identity.issued.device.clone(),
-        boot: uuid::Uuid::from_u128(rand::random()).simple().to_string(),
+        boot: boot(),
         reason: OnlineReason::Boot,
         metadata: Metadata {
             model: configuration.model.clone(),
@@ -128,7 +131,7 @@ fn join(
     let chance = StdRng::from_rng(&mut rand::rng());
     let session = Session::new(settings, verifier.clone(), chance, stored, now);
     let kept = session.configuration().cloned();
-    let agent = Agent::new(session, Box::new(store), Box::new(clock), targets);
+    let agent = Agent::new(session, Box::new(store), Box::new(clock.clone()), targets);
     let (inputs, said) = mpsc::channel(64);
     let (effects, asked) = mpsc::channel(64);
     let agent = tokio::spawn(agent.run(said, effects));
@@ -137,7 +140,7 @@ fn join(
         identity,
         identities,
     };
-    let member = Member::new(configuration, surroundings, believed, inputs)?;
+    let member = Member::new(configuration, clock, surroundings, believed, inputs)?;
     tokio::spawn(async move {
         member.live(asked, kept).await;
         agent.abort();

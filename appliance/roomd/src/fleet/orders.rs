@@ -109,9 +109,12 @@ impl Hands {
             Order::Diagnose => Ok(self.diagnose().await),
             Order::CollectLogs { url } => Ok(self.put(url, "text/plain; charset=utf-8", self.journal.text()).await),
             Order::CaptureScreen { url } => self.capture_screen(url).await,
-            // The agent's own.
-            Order::TailLogs { .. } | Order::PublishState => Ok(done([])),
-            Order::Reboot { .. } | Order::RestartApplication | Order::FactoryReset => Ok(done([])),
+            // Others do these.
+            Order::TailLogs { .. }
+            | Order::PublishState
+            | Order::Reboot { .. }
+            | Order::RestartApplication
+            | Order::FactoryReset => Ok(done([])),
         };
         answered.unwrap_or_else(|Gone| Reply::failed(Code::Interrupted, "the box is shutting down"))
     }

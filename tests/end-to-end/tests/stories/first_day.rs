@@ -1,11 +1,12 @@
 //! The first day of a fleet, as an administrator types it: the programs themselves, Debian's Mosquitto, and a box that finds its
 //! place without anybody in its room.
 
-use std::net::TcpListener;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use end_to_end::{Devices, Place, RoomBox, program, wait_for};
+use fleet_lab::broker::free_ports;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -64,21 +65,15 @@ fn roomctl(folder: &Path, arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Three ports that were free a moment ago, all different.
-fn free_ports() -> [u16; 3] {
-    let held = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    held.map(|held| held.local_addr().unwrap().port())
-}
-
 fn answers(port: u16) -> bool {
-    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 #[test]
 fn a_list_of_serial_numbers_is_enough_and_the_box_does_the_rest() {
     let files = TempDir::with_prefix("first-day").unwrap();
     let folder = files.path();
-    let [boxes, claims, staff] = free_ports();
+    let [boxes, claims, staff] = free_ports().unwrap();
     let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
     let ports = [boxes, claims, staff].map(|port| port.to_string());
     let init = [

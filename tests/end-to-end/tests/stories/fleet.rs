@@ -20,6 +20,7 @@ use roomctl::author::Author;
 use roomctl::console::Console;
 use roomctl::order;
 use rustix::process::Signal;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -95,12 +96,22 @@ impl Fleet {
     }
 
     fn online(mut self) -> Self {
+        let online = |fleet: &mut Self| matches!(fleet.presence(), Some(Presence::Online(_))).then_some(());
+        self.until("it is online", online);
+        self
+    }
+
+    /// Asks until there is an answer.
+    fn until<T>(&mut self, what: &str, ask: impl Fn(&mut Self) -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
-        while !matches!(self.presence(), Some(Presence::Online(_))) {
-            assert!(Instant::now() < end, "not online: {}", self.stage.room_box.words());
+        loop {
+            if let Some(answer) = ask(self) {
+                return answer;
+            }
+            let words = || self.stage.room_box.words();
+            assert!(Instant::now() < end, "waited in vain until {what}: {}", words());
             std::thread::sleep(Duration::from_millis(20));
         }
-        self
     }
 
     fn topic(&self, channel: &Channel) -> String {
@@ -129,16 +140,10 @@ impl Fleet {
 
     /// Waits until the fleet is told that the room is there.
     fn until_told(&mut self, phase: &str) {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let told = self.document::<State>(&Channel::State(StatePart::Call));
-            let told = told.and_then(|call| call.state.get("phase").cloned());
-            if told == Some(json!(phase)) {
-                return;
-            }
-            assert!(Instant::now() < end, "{told:?} is told, not {phase}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.until(&format!("{phase} is told"), |fleet| {
+            let told = fleet.document::<State>(&Channel::State(StatePart::Call))?;
+            (told.state.get("phase") == Some(&json!(phase))).then_some(())
+        });
     }
 
     /// Orders and waits for the last answer.
@@ -160,7 +165,11 @@ impl Fleet {
             .unwrap_or_else(|error| panic!("{}: {error}: {}", name.as_str(), self.stage.room_box.words()))
     }
 
-    fn publish(&mut self, topic: &str, payload: String) {
+    /// Publishes a signed document, to be kept.
+    fn publish<T: Serialize>(&mut self, channel: &Channel, document: T) {
+        let topic = self.topic(channel);
+        let message = self.author.stamp(document);
+        let payload = self.author.signed(&topic, &message).unwrap();
         let mut publication = Publication::new(self.console.next_token(), topic, payload);
         publication.retain = true;
         self.runtime.block_on(self.console.publish(publication)).unwrap();
@@ -183,21 +192,11 @@ impl Fleet {
             secrets: BTreeMap::new(),
         };
         configuration.sha256 = configuration.fingerprint();
-        let topic = self.topic(&Channel::ConfigDesired);
-        let message = self.author.stamp(configuration);
-        let payload = self.author.signed(&topic, &message).unwrap();
-        self.publish(&topic, payload);
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let report = self.document::<ConfigurationReport>(&Channel::ConfigReported);
-            let decided =
-                |report: &ConfigurationReport| report.rev == rev && report.status != ConfigurationStatus::Pending;
-            if let Some(report) = report.filter(decided) {
-                return report;
-            }
-            assert!(Instant::now() < end, "no report: {}", self.stage.room_box.words());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.publish(&Channel::ConfigDesired, configuration);
+        self.until("there is a report", |fleet| {
+            let report = fleet.document::<ConfigurationReport>(&Channel::ConfigReported)?;
+            (report.rev == rev && report.status != ConfigurationStatus::Pending).then_some(report)
+        })
     }
 
     /// With the settings of a room of this conference.
@@ -291,7 +290,6 @@ fn a_box_that_was_switched_off_is_what_the_fleet_made_it_before_it_reaches_anybo
 #[test]
 fn a_notice_is_on_the_wall_within_two_seconds_and_after_a_restart() {
     let mut fleet = Fleet::start();
-    let topic = fleet.topic(&Channel::Notice);
     let notice = Notice {
         rev: 1,
         urgency: Some(Urgency::Emergency),
@@ -300,10 +298,8 @@ fn a_notice_is_on_the_wall_within_two_seconds_and_after_a_restart() {
         exp: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1),
         reconnect_spread_s: None,
     };
-    let message = fleet.author.stamp(notice);
-    let payload = fleet.author.signed(&topic, &message).unwrap();
     let said = Instant::now();
-    fleet.publish(&topic, payload);
+    fleet.publish(&Channel::Notice, notice);
     let on_the_wall = |stage: &Stage| stage.room_box.state("/bulletins/0/text") == "Évacuez par le nord";
     fleet.stage.wait("the notice is on the wall", on_the_wall);
     println!("on the wall after {} ms", said.elapsed().as_millis());

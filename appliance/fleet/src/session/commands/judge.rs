@@ -119,7 +119,7 @@ fn in_time(
     if received.expiry.is_some_and(|left| left.is_zero()) || memory.forgotten(command.exp) {
         return Err(expired("its time is over"));
     }
-    match cx.trusted() {
+    match cx.now.time() {
         Some(now) if command.exp <= now => Err(expired("its time is over")),
         Some(now) if command.exp.duration_since(now) > LONGEST + SKEW => {
             Err(refusal(Code::InvalidParams, "/exp", "at most 300 s from now"))

@@ -126,7 +126,7 @@ impl Memory {
         let oldest = self
             .oldest_ended()
             .and_then(|id| self.entries.get(&id)?.on_disk.accepted);
-        let age = oldest.zip(cx.trusted()).map(|(then, now)| now.duration_since(then));
+        let age = oldest.zip(cx.now.time()).map(|(then, now)| now.duration_since(then));
         age.is_some_and(|age| age > LONGEST)
     }
 

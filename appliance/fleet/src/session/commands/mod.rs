@@ -82,7 +82,7 @@ impl Commands {
             let ended = end
                 .map(|end| end.envelope)
                 .filter(|envelope| envelope.clk == Clock::Sync);
-            let old = ended.map(|envelope| envelope.ts).zip(cx.trusted());
+            let old = ended.map(|envelope| envelope.ts).zip(cx.now.time());
             let worthless = old.is_some_and(|(then, now)| now.duration_since(then).as_millis() > i128::from(ANSWER_MS));
             if let Some(end) = on_disk.end.filter(|_| !worthless) {
                 let until_ms = cx.now.up_ms + ANSWER_MS;
@@ -195,7 +195,7 @@ impl Commands {
             fingerprint: incoming.fingerprint,
             origin: origin.clone(),
             exp: permitted.exp,
-            accepted: cx.trusted(),
+            accepted: cx.now.time(),
             end: None,
             sent: false,
         };
