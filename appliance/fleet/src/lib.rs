@@ -3,7 +3,8 @@
 //! [`contract`] is what box and server say to each other, version 1 (`specs/fleet-mqtt.md §1`): topics with their rules, one
 //! type for each document, and the limits that hold before anything is read. Both sides use it. [`session`] is the box side:
 //! a pure core that connects, reports, obeys and remembers. [`link`] is one connection to a broker; [`agent`] joins both with
-//! [`store`] and clock. [`enrolment`] is how a box gets its certificate, [`trust`] who it is and whom it believes.
+//! [`store`] and clock. [`enrolment`] is how a box gets its certificate, [`trust`] who it is and whom it believes,
+//! [`update`] how it reaches another release.
 
 pub mod agent;
 pub mod contract;
@@ -12,3 +13,4 @@ pub mod link;
 pub mod session;
 pub mod store;
 pub mod trust;
+pub mod update;
