@@ -40,7 +40,8 @@ pub enum Output {
         /// Of the bundle; its head is enough.
         url: String,
     },
-    /// The slot that runs is good: the boot loader stops counting. Comes again at each start until there is another document.
+    /// The slot that runs is good: the boot loader stops counting, and the counter behind [`super::Facts::security_version`] may
+    /// go up to that of the release. Comes again at each start until there is another document.
     MarkGood,
     /// The slot that runs is bad and the other one starts next (`Mark("bad", "booted")`): say `update` to the fleet, reboot.
     RollBack,

@@ -1,0 +1,377 @@
+//! A release on trial: confirmed when it has proved all there is to prove, and else never.
+
+use std::time::Duration;
+
+use fleet::contract::{Code, Phase, Update};
+use fleet::update::{CheckName, Contact, Input, Output, Room};
+
+use crate::bench::{Bench, HOUR, MINUTE, checks, release};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn on_trial() -> Bench {
+    let bench = Bench::on_trial(release(57, "2.4.0"));
+    assert_eq!(
+        (bench.phase(), bench.last().slot.as_str(), bench.tests()),
+        (Phase::Trial, "B", 1)
+    );
+    bench
+}
+
+fn reach(bench: &Bench) -> usize {
+    let reach = |output: &&Output| matches!(output, Output::Reach { .. });
+    bench.heard.iter().filter(reach).count()
+}
+
+/// A verdict on paper: the slot before comes up.
+fn falls_back(bench: &mut Bench) {
+    bench.start("2.3.0", "A");
+    bench.desire(&release(57, "2.4.0"));
+    bench.give(Input::Room(Room::Idle));
+}
+
+#[test]
+fn confirmed_after_contact_self_test_and_ten_minutes_and_not_a_second_before() {
+    let mut bench = on_trial();
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.give(Input::Contact(Contact::Broker));
+    bench.pass(10 * MINUTE - SECOND);
+    assert_eq!((bench.phase(), bench.count(&Output::MarkGood)), (Phase::Trial, 0));
+    bench.pass(SECOND);
+    assert_eq!((bench.phase(), bench.count(&Output::MarkGood)), (Phase::Confirmed, 1));
+    assert_eq!((bench.last().running.as_str(), bench.tests()), ("2.4.0", 1), "lit once");
+    let (good, said) = (
+        bench.heard.iter().position(|output| *output == Output::MarkGood),
+        bench
+            .heard
+            .iter()
+            .position(|output| *output == Output::Report(bench.last().clone())),
+    );
+    assert!(good < said, "said when it is true");
+    bench.forget();
+    bench.pass(48 * HOUR);
+    assert!(bench.heard.is_empty());
+}
+
+#[test]
+fn without_one_of_the_conditions_it_is_never_confirmed() {
+    let conditions = [Input::SelfTest(checks(&[])), Input::Contact(Contact::Broker)];
+    for missing in 0..conditions.len() {
+        let mut bench = on_trial();
+        for (number, condition) in conditions.iter().enumerate() {
+            if number != missing {
+                bench.give(condition.clone());
+            }
+        }
+        bench.pass(4 * HOUR);
+        assert_eq!(bench.count(&Output::MarkGood), 0, "{missing}");
+        assert!(bench.count(&Output::RollBack) > 0, "{missing}");
+    }
+}
+
+#[test]
+fn every_part_of_the_self_test_counts_also_one_that_is_missing() {
+    for part in CheckName::ALL {
+        let mut absent = checks(&[]);
+        absent.retain(|check| check.name != part);
+        for answer in [checks(&[part]), absent] {
+            let mut bench = on_trial();
+            bench.give(Input::Contact(Contact::Broker));
+            for _ in 0..3 {
+                bench.give(Input::SelfTest(answer.clone()));
+                bench.pass(4 * MINUTE);
+            }
+            assert_eq!(
+                (bench.count(&Output::MarkGood), bench.count(&Output::RollBack)),
+                (0, 1),
+                "{part:?}"
+            );
+            assert!(bench.msg().contains(part.as_str()), "{}", bench.msg());
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_is_away_rolls_no_fleet_back_while_the_update_server_answers() {
+    let mut bench = on_trial();
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.pass(5 * MINUTE - SECOND);
+    assert_eq!(reach(&bench), 0, "the broker comes first");
+    bench.pass(3 * MINUTE);
+    assert_eq!(reach(&bench), 3);
+    bench.give(Input::Contact(Contact::UpdateServer));
+    bench.pass(3 * MINUTE);
+    assert_eq!((reach(&bench), bench.phase()), (3, Phase::Confirmed));
+    let mut bench = on_trial();
+    bench.give(Input::Contact(Contact::Broker));
+    bench.pass(20 * MINUTE);
+    assert_eq!(reach(&bench), 0);
+}
+
+#[test]
+fn a_box_that_reaches_nobody_goes_back_after_half_an_hour() {
+    let mut bench = on_trial();
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.pass(30 * MINUTE - SECOND);
+    assert_eq!(bench.count(&Output::RollBack), 0);
+    bench.pass(2 * SECOND);
+    assert_eq!(
+        (bench.count(&Output::RollBack), bench.last().code),
+        (1, Some(Code::Timeout))
+    );
+    falls_back(&mut bench);
+    assert_eq!(
+        (bench.phase(), bench.last().code),
+        (Phase::RolledBack, Some(Code::Timeout))
+    );
+    assert_eq!(
+        bench.msg(),
+        "neither broker nor update server was reached in 30 minutes"
+    );
+}
+
+#[test]
+fn devices_that_come_late_have_three_tries_and_a_test_without_an_answer_is_one() {
+    let mut bench = on_trial();
+    bench.give(Input::Contact(Contact::Broker));
+    bench.give(Input::SelfTest(checks(&[CheckName::Camera])));
+    bench.pass(2 * MINUTE - SECOND);
+    assert_eq!(bench.tests(), 1);
+    bench.pass(SECOND);
+    assert_eq!(bench.tests(), 2);
+    bench.pass(5 * MINUTE + 2 * MINUTE);
+    assert_eq!(bench.tests(), 3, "no answer");
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.pass(MINUTE);
+    assert_eq!(bench.phase(), Phase::Confirmed);
+}
+
+#[test]
+fn a_self_test_does_not_begin_in_a_meeting_and_one_that_a_meeting_disturbs_does_not_count() {
+    let mut bench = on_trial();
+    bench.give(Input::Contact(Contact::Broker));
+    for meeting in 0..5 {
+        assert_eq!(bench.tests(), 1 + meeting);
+        bench.give(Input::Room(Room::InUse));
+        bench.give(Input::SelfTest(checks(&[CheckName::Camera])));
+        bench.pass(HOUR);
+        assert_eq!(bench.tests(), 1 + meeting);
+        bench.give(Input::Room(Room::Idle));
+    }
+    assert_eq!((bench.phase(), bench.count(&Output::RollBack)), (Phase::Trial, 0));
+    bench.give(Input::SelfTest(checks(&[])));
+    assert_eq!(bench.phase(), Phase::Confirmed);
+}
+
+#[test]
+fn it_does_not_go_back_in_a_meeting() {
+    let mut bench = on_trial();
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.give(Input::Room(Room::InUse));
+    bench.pass(2 * HOUR);
+    assert_eq!(bench.count(&Output::RollBack), 0);
+    bench.give(Input::Contact(Contact::Broker));
+    assert_eq!(bench.phase(), Phase::Confirmed, "late, but before the verdict");
+    let mut bench = on_trial();
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.give(Input::Room(Room::InUse));
+    bench.pass(2 * HOUR);
+    bench.give(Input::Room(Room::Idle));
+    bench.pass(MINUTE - SECOND);
+    assert_eq!(bench.count(&Output::RollBack), 0, "who hangs up may come back");
+    bench.pass(SECOND);
+    assert_eq!(bench.count(&Output::RollBack), 1);
+}
+
+#[test]
+fn going_back_is_on_disk_and_counted_before_it_happens() {
+    let mut bench = on_trial();
+    bench.give(Input::Contact(Contact::Broker));
+    for _ in 0..2 {
+        bench.give(Input::SelfTest(checks(&[CheckName::Microphone])));
+        bench.pass(2 * MINUTE);
+    }
+    bench.disk_stands_still = true;
+    bench.give(Input::SelfTest(checks(&[CheckName::Microphone])));
+    bench.pass(HOUR);
+    assert_eq!(bench.count(&Output::RollBack), 0);
+    bench.disk_stands_still = false;
+    bench.write();
+    assert_eq!(bench.count(&Output::RollBack), 1);
+    falls_back(&mut bench);
+    assert_eq!(bench.phase(), Phase::RolledBack);
+    assert_eq!(bench.msg(), "the self-test failed 3 times: microphone: as seen");
+}
+
+#[test]
+fn when_the_slot_before_runs_again_that_is_said_with_its_cause_and_counted() {
+    let update = release(57, "2.4.0");
+    let mut bench = on_trial();
+    falls_back(&mut bench);
+    assert_eq!(
+        (bench.phase(), bench.last().code),
+        (Phase::RolledBack, Some(Code::Interrupted))
+    );
+    assert_eq!(
+        (bench.last().running.as_str(), bench.last().slot.as_str()),
+        ("2.3.0", "A")
+    );
+    assert!(bench.count(&Output::Discard) >= 1);
+    bench.forget();
+    bench.pass(2 * HOUR);
+    assert_eq!(bench.downloads(), 1, "once more");
+    bench.give(Input::Downloaded);
+    bench.give(Input::Verified(Ok(crate::bench::bundle(&update))));
+    bench.give(Input::Installed(Ok(())));
+    bench.give(Input::SelfTest(checks(&[])));
+    assert_eq!(bench.count(&Output::Reboot), 1);
+    bench.forget();
+    falls_back(&mut bench);
+    for _ in 0..3 {
+        bench.pass(48 * HOUR);
+        assert_eq!(
+            (bench.phase(), bench.downloads()),
+            (Phase::RolledBack, 0),
+            "twice is enough"
+        );
+        falls_back(&mut bench);
+    }
+    bench.desire(&release(58, "2.4.0"));
+    assert_eq!(bench.downloads(), 1, "until the revision rises");
+}
+
+#[test]
+fn a_power_cut_in_a_trial_is_no_failure_but_a_box_that_never_stays_up_is() {
+    let mut bench = on_trial();
+    for _ in 0..2 {
+        bench.give(Input::SelfTest(checks(&[])));
+        bench.give(Input::Contact(Contact::Broker));
+        bench.pass(9 * MINUTE);
+        bench.start("2.4.0", "B");
+        bench.give(Input::Room(Room::Idle));
+    }
+    assert_eq!((bench.phase(), bench.count(&Output::RollBack)), (Phase::Trial, 0));
+    let mut other = Bench::on_trial(release(57, "2.4.0"));
+    other.disk.clone_from(&bench.disk);
+    bench.give(Input::Contact(Contact::Broker));
+    bench.pass(9 * MINUTE);
+    assert_eq!(bench.phase(), Phase::Trial, "all is to be proved again");
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.pass(MINUTE);
+    assert_eq!(bench.phase(), Phase::Confirmed);
+    other.start("2.4.0", "B");
+    assert_eq!(other.count(&Output::RollBack), 1, "a fourth start");
+    falls_back(&mut other);
+    assert_eq!(
+        (other.phase(), other.last().code),
+        (Phase::RolledBack, Some(Code::Interrupted))
+    );
+    assert_eq!(other.msg(), "it started 4 times and never stayed up");
+}
+
+#[test]
+fn a_slot_that_was_started_without_the_word_of_the_box_is_on_trial_too() {
+    let update = release(57, "2.4.0");
+    let mut pending = Bench::installing(update.clone());
+    pending.give(Input::Room(Room::InUse));
+    pending.give(Input::Installed(Ok(())));
+    for mut bench in [Bench::installing(update), pending] {
+        bench.start("2.4.0", "B");
+        assert_eq!(bench.phase(), Phase::Trial);
+        falls_back(&mut bench);
+        assert_eq!(bench.phase(), Phase::RolledBack);
+    }
+}
+
+#[test]
+fn what_follows_a_confirmation_follows_again_at_each_start_for_nobody_knows_whether_it_did() {
+    let mut bench = Bench::confirmed(release(57, "2.4.0"));
+    for _ in 0..2 {
+        bench.forget();
+        bench.start("2.4.0", "B");
+        assert_eq!((bench.phase(), bench.count(&Output::MarkGood)), (Phase::Confirmed, 1));
+    }
+    bench.desire(&release(57, "2.4.0"));
+    bench.desire(&release(58, "2.4.0"));
+    assert_eq!((bench.phase(), bench.last().rev), (Phase::Idle, 58), "it runs already");
+}
+
+#[test]
+fn what_was_confirmed_is_the_least_from_then_on() {
+    let mut bench = Bench::confirmed(Update {
+        security_version: 10,
+        ..release(57, "2.4.0")
+    });
+    bench.desire(&release(58, "2.5.0"));
+    assert_eq!((bench.phase(), bench.downloads()), (Phase::Refused, 0));
+    bench.desire(&Update {
+        security_version: 10,
+        ..release(59, "2.5.0")
+    });
+    assert_eq!(bench.downloads(), 1);
+}
+
+#[test]
+fn a_release_that_falls_over_after_it_was_confirmed_counts_as_rolled_back() {
+    let mut bench = Bench::confirmed(release(57, "2.4.0"));
+    falls_back(&mut bench);
+    assert_eq!(bench.phase(), Phase::RolledBack);
+    assert_eq!(bench.msg(), "it was confirmed, and the slot before runs again");
+    bench.forget();
+    bench.pass(2 * HOUR);
+    assert_eq!(bench.downloads(), 1, "once more");
+    bench.give(Input::DownloadFailed(fleet::update::DownloadFault::WrongHash));
+    bench.forget();
+    bench.pass(48 * HOUR);
+    assert_eq!(bench.downloads(), 0, "and that is enough");
+}
+
+#[test]
+fn a_box_without_a_way_back_stays_where_it_is_and_says_so() {
+    let mut bench = on_trial();
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.pass(31 * MINUTE);
+    for starts in 1..=3 {
+        assert_eq!(bench.count(&Output::RollBack), 1, "{starts}");
+        bench.forget();
+        bench.start("2.4.0", "B");
+    }
+    assert_eq!((bench.phase(), bench.count(&Output::RollBack)), (Phase::Failed, 0));
+    assert!(
+        bench
+            .msg()
+            .starts_with("the slot before does not start; neither broker"),
+        "{}",
+        bench.msg()
+    );
+    bench.forget();
+    bench.start("2.4.0", "B");
+    bench.desire(&release(57, "2.4.0"));
+    bench.pass(48 * HOUR);
+    assert_eq!(bench.phases(), [Phase::Failed]);
+    bench.desire(&release(58, "2.5.0"));
+    assert_eq!(bench.downloads(), 1, "another release is the way out");
+}
+
+#[test]
+fn a_bad_slot_that_starts_by_itself_is_left_again() {
+    let mut bench = on_trial();
+    falls_back(&mut bench);
+    bench.forget();
+    bench.start("2.4.0", "B");
+    assert_eq!((bench.phase(), bench.count(&Output::RollBack)), (Phase::Trial, 1));
+    falls_back(&mut bench);
+    assert_eq!(bench.phase(), Phase::RolledBack);
+}
+
+#[test]
+fn a_document_that_allows_it_goes_back_in_a_meeting_too() {
+    let mut bench = Bench::on_trial(Update {
+        allow_in_call: true,
+        ..release(57, "2.4.0")
+    });
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.give(Input::Room(Room::InUse));
+    bench.pass(31 * MINUTE);
+    assert_eq!(bench.count(&Output::RollBack), 1);
+}
