@@ -5,6 +5,7 @@
 //! | `authority` | certificates, made here |
 //! | `broker` | Debian's Mosquitto as `provisioning/access` configures it |
 //! | `impostor` | a broker with a certificate of ours that says whatever it is told |
+//! | `installer` | the update of a simulated box: the core of the real one, and nothing that takes time |
 //! | `ledger` | what simulated boxes and their broker owe each other |
 //! | `line` | TCP between both that can be cut, frozen and counted |
 //! | `measure` | the figures of `cargo lab fleet` |
@@ -17,6 +18,7 @@ pub mod authority;
 pub mod broker;
 pub mod client;
 pub mod impostor;
+pub mod installer;
 pub mod ledger;
 pub mod line;
 pub mod measure;

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use ulid::Ulid;
 
 use crate::Error;
+use crate::installer::{Installer, RELEASE};
 use crate::ledger::{Disk, MemoryKeeper, Shared, locked};
 
 /// Inputs that wait for a session.
@@ -73,11 +74,24 @@ impl Room {
             disk: disk.clone(),
             ledger: ledger.clone(),
         };
-        let agent = Agent::new(session, Box::new(keeper), Box::new(clock), birth.targets.clone());
+        let installer = Installer::new(disk.clone(), clock.now())?;
+        let agent = Agent::new(
+            session,
+            Box::new(keeper),
+            Box::new(clock.clone()),
+            birth.targets.clone(),
+        );
         let (inputs, taken) = mpsc::channel(INPUTS);
         let (given, effects) = mpsc::channel(INPUTS);
         let agent = tokio::spawn(agent.run(taken, given));
-        let player = tokio::spawn(play(birth.device.clone(), effects, inputs.clone(), ledger.clone()));
+        let player = Player {
+            device: birth.device.clone(),
+            clock,
+            installer,
+            inputs: inputs.clone(),
+            ledger: ledger.clone(),
+        };
+        let player = tokio::spawn(player.play(effects));
         Ok(Self {
             birth,
             disk,
@@ -134,7 +148,7 @@ fn metadata(device: &DeviceId) -> Metadata {
     Metadata {
         model: "simulated".into(),
         serial: format!("SN-{device}"),
-        fw: "2.3.0".into(),
+        fw: RELEASE.into(),
         commands: CommandName::ALL.to_vec(),
         schemas: vec![roomctl::apply::SCHEMA.into()],
         certificate_expires: Timestamp::now(),
@@ -142,42 +156,97 @@ fn metadata(device: &DeviceId) -> Metadata {
     }
 }
 
-async fn play(device: DeviceId, mut effects: mpsc::Receiver<Output>, inputs: mpsc::Sender<Input>, ledger: Shared) {
-    while let Some(effect) = effects.recv().await {
-        let input = match effect {
+/// Does at once what the box is told.
+struct Player {
+    device: DeviceId,
+    clock: SystemClock,
+    installer: Installer,
+    inputs: mpsc::Sender<Input>,
+    ledger: Shared,
+}
+
+impl Player {
+    async fn play(mut self, mut effects: mpsc::Receiver<Output>) {
+        while self.say_how_the_update_goes().await {
+            let wait = self.installer.next_deadline();
+            let wait = wait.map(|at_ms| at_ms.saturating_sub(self.clock.now().up_ms));
+            let update = async {
+                match wait {
+                    Some(wait_ms) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let effect = tokio::select! {
+                effect = effects.recv() => effect,
+                () = update => {
+                    let ticked = self.installer.tick(self.clock.now());
+                    if let Err(error) = ticked {
+                        tracing::error!(%error, "the update of a simulated box");
+                    }
+                    continue;
+                }
+            };
+            let Some(effect) = effect else { return };
+            if matches!(effect, Output::Stopped) {
+                return;
+            }
+            let input = self.carry_out(effect);
+            if let Some(input) = input
+                && self.inputs.send(input).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// False: nobody listens any more.
+    async fn say_how_the_update_goes(&mut self) -> bool {
+        for report in self.installer.reports() {
+            if self.inputs.send(Input::UpdateReport(report)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn carry_out(&mut self, effect: Output) -> Option<Input> {
+        let device = &self.device;
+        let mut ledger = locked(&self.ledger);
+        match effect {
             Output::Execute(Execution { id, .. }) => {
-                *locked(&ledger).executed.entry(id).or_default() += 1;
+                *ledger.executed.entry(id).or_default() += 1;
                 Some(Input::Answer {
                     id,
                     reply: Reply::done(Map::new()),
                 })
             }
             Output::Apply { configuration, .. } => {
-                locked(&ledger).applied.insert(device.clone(), configuration.rev);
+                ledger.applied.insert(device.clone(), configuration.rev);
                 Some(Input::Configured {
                     rev: configuration.rev,
                     errors: Vec::new(),
                 })
             }
+            Output::Update(update) => {
+                drop(ledger);
+                if let Err(error) = self.installer.wants(*update, self.clock.now()) {
+                    tracing::error!(%error, "the update of a simulated box");
+                }
+                None
+            }
             Output::Security { event, count, .. } => {
-                *locked(&ledger).security.entry(event).or_default() += count;
+                *ledger.security.entry(event).or_default() += count;
                 None
             }
             Output::ShowNotice(_, notice) => {
-                locked(&ledger).notices.insert((device.clone(), notice.rev));
+                ledger.notices.insert((device.clone(), notice.rev));
                 None
             }
             Output::ClearNotice(_) => {
-                locked(&ledger).notices.retain(|(on, _)| *on != device);
+                ledger.notices.retain(|(on, _)| on != device);
                 None
             }
-            Output::Stopped => return,
             _ => None,
-        };
-        if let Some(input) = input
-            && inputs.send(input).await.is_err()
-        {
-            return;
         }
     }
 }

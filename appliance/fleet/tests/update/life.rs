@@ -278,6 +278,7 @@ impl Life {
                 self.boot();
             }
             Output::RollBack => {
+                self.witness.goes_back(self.truth);
                 self.next = if self.no_way_back { self.runs } else { other };
                 self.boot();
             }

@@ -74,6 +74,10 @@ impl Witness {
         assert!(*reboots <= 2, "a third trial of {rev}");
     }
 
+    pub fn goes_back(&self, truth: Truth) {
+        assert!(!truth.in_use, "a meeting was interrupted");
+    }
+
     pub fn says(&mut self, report: UpdateReport) {
         let restarted = std::mem::take(&mut self.restarted);
         let (rev, to) = (report.rev, report.phase);
