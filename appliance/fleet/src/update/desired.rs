@@ -1,10 +1,10 @@
 //! A document comes: new, known, or the end of what another one began.
 
 use super::download::Patience;
-use super::judgement::{Judgement, of_document};
-use super::kept::{Kept, Stage};
+use super::judgement::{Cause, Judgement, of_document};
+use super::kept::{ATTEMPTS, Kept, Stage};
 use super::{Doing, Output, Then, Updater, WAITING};
-use crate::contract::{Phase, Update};
+use crate::contract::{Code, Phase, Update};
 
 impl Updater {
     /// A newer one takes the place of the one before, unless that is being installed or on trial: it waits for the end of that.
@@ -57,13 +57,14 @@ impl Updater {
         let installed = same.is_some_and(|kept| kept.stage == Stage::Installed);
         let useless = same.is_none() && self.kept.as_ref().is_some_and(Kept::is_under_way);
         let judgement = of_document(&update, &self.facts);
-        let failures = self.failed_before.take().filter(|(rev, _)| *rev == update.rev);
-        self.kept = Some(Kept::new(
-            update,
-            &self.facts.release,
-            failures.map_or(0, |(_, failures)| failures),
-        ));
+        let before = self.failed_before.take().filter(|(rev, _)| *rev == update.rev);
+        let failures = before.map_or(0, |(_, failures)| failures);
+        self.kept = Some(Kept::new(update, &self.facts.release, failures));
         match judgement {
+            Judgement::Wanted if failures >= ATTEMPTS => {
+                let cause = Cause::new(Code::Precondition, "it came to nothing twice under this revision");
+                self.over(Phase::Failed, cause, true);
+            }
             Judgement::Wanted if installed => self.keep(Stage::Installed, Then::AskRoom),
             Judgement::Wanted => {
                 if useless {

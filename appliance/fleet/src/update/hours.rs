@@ -102,7 +102,7 @@ impl Hours {
         let hands = hands.flat_map(|hand| {
             // An hour that comes twice.
             let hand = zone.to_ambiguous_timestamp(hand);
-            [hand.clone().earlier().ok(), hand.later().ok()]
+            [hand.earlier().ok(), hand.later().ok()]
         });
         let moved = zone.following(time).next().map(|transition| transition.timestamp());
         hands.flatten().chain(moved).filter(|change| *change > time).min()

@@ -27,6 +27,7 @@ pub const ARROWS: &[(Phase, Phase, &str)] = &[
     (Phase::Installing, Phase::Waiting, "restart"),
     (Phase::Installing, Phase::Failed, "RAUC says no"),
     (Phase::Installing, Phase::RebootPending, "it is in the other slot"),
+    (Phase::Installing, Phase::Trial, "restart into the other slot"),
     (
         Phase::RebootPending,
         Phase::Trial,

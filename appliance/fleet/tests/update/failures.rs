@@ -176,6 +176,25 @@ fn the_count_of_failures_survives_every_start() {
 }
 
 #[test]
+fn failures_are_remembered_whatever_else_somebody_installs_meanwhile() {
+    let update = release(57, "2.4.0");
+    let mut bench = Bench::wanting(update.clone());
+    for _ in 0..2 {
+        bench.give(Input::DownloadFailed(DownloadFault::WrongHash));
+        bench.pass(2 * HOUR);
+    }
+    for (running, phase) in [
+        ("2.4.0", Phase::Idle),
+        ("2.3.0", Phase::Failed),
+        ("2.2.9", Phase::Failed),
+    ] {
+        bench.start(running, "B");
+        bench.desire(&update);
+        assert_eq!((bench.phase(), attempts(&mut bench)), (phase, 0), "{running}");
+    }
+}
+
+#[test]
 fn what_is_not_on_disk_is_not_said() {
     let mut bench = Bench::wanting(release(57, "2.4.0"));
     bench.forget();

@@ -13,7 +13,7 @@ use crate::witness::{Truth, Witness};
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// How long a life is.
-const LIFE_MS: u64 = 96 * HOUR_MS;
+const LIFE_MS: u64 = 60 * HOUR_MS;
 
 /// What becomes of a release in its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Life {
             };
             at_ms += chance.random_range(MINUTE_MS..longest_ms);
         }
-        let no_way_back = chance.random_bool(0.15);
+        let no_way_back = chance.random_bool(0.3);
         Self::born(chance, cut, documents, quality, no_way_back, false)
     }
 

@@ -102,6 +102,7 @@ fn the_trial_is_on_disk_and_said_before_the_box_goes_down() {
         "{:?}",
         bench.heard
     );
+    bench.disk_stands_still = false;
     bench.start("2.3.0", "A");
     assert_eq!(bench.phase(), Phase::RolledBack, "the disk knew");
 }
