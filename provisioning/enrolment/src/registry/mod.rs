@@ -2,6 +2,7 @@
 
 mod postgresql;
 mod record;
+mod rollouts;
 mod sql;
 mod sqlite;
 
@@ -11,13 +12,14 @@ use fleet::contract::{Room, Serial, Site, Tenant};
 use jiff::Timestamp;
 
 pub use record::{BoxRecord, BoxState, Replacement, Stranger};
+pub use rollouts::{RolloutError, RolloutRecord, Seat, Wish};
 use sql::{Sql, SqlError, Value};
 
 /// Attempts of a transaction that others get in the way of.
 const ATTEMPTS: usize = 20;
 
 /// Both databases take it; `BIGINT` are seconds since 1970.
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS boxes (serial TEXT PRIMARY KEY, tenant TEXT NOT NULL, site TEXT NOT NULL, room TEXT,
         state TEXT NOT NULL, claimed_by TEXT NOT NULL, claimed_at BIGINT NOT NULL,
         model TEXT, key_id TEXT, enrolled_at BIGINT, expires BIGINT)",
@@ -27,6 +29,9 @@ const TABLES: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS replacements (tenant TEXT NOT NULL, site TEXT NOT NULL, room TEXT NOT NULL,
         old TEXT NOT NULL, new TEXT NOT NULL, by_whom TEXT NOT NULL, at BIGINT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS strangers (serial TEXT PRIMARY KEY, model TEXT NOT NULL, seen_at BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS rollouts (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, document TEXT NOT NULL,
+        revision BIGINT NOT NULL, over BIGINT NOT NULL, wish TEXT NOT NULL, wish_by TEXT NOT NULL, started_by TEXT NOT NULL,
+        holder TEXT NOT NULL, holder_name TEXT NOT NULL, lease_until BIGINT NOT NULL)",
 ];
 
 /// Why the registry does not do it.
@@ -307,13 +312,16 @@ impl Registry {
             sql.execute(&format!("DELETE FROM boxes WHERE {here}"), &place)?;
             sql.execute(&format!("DELETE FROM replacements WHERE {here}"), &place)?;
             let serials = rows.iter().filter_map(|row| row.first()?.text()?.try_into().ok());
-            Ok(Ok(serials.collect()))
+            let serials: Vec<Serial> = serials.collect();
+            let devices: Vec<_> = serials.iter().map(Serial::device).collect();
+            rollouts::forget_boxes(sql, &devices)?;
+            Ok(Ok(serials))
         })?;
         self.sql.scrub()?;
         Ok(boxes)
     }
 
-    /// Forgets who claimed and replaced boxes. In how many entries.
+    /// Forgets who claimed and replaced boxes, and who began, stopped and conducted rollouts. In how many entries.
     ///
     /// # Errors
     /// What the database says.
@@ -324,7 +332,12 @@ impl Registry {
                 "UPDATE replacements SET by_whom = '' WHERE by_whom = $1",
                 &[name.into()],
             )?;
-            Ok(Ok(claims + replaced))
+            let mut rollouts = 0;
+            for column in ["wish_by", "started_by", "holder_name"] {
+                let forget = format!("UPDATE rollouts SET {column} = '' WHERE {column} = $1");
+                rollouts += sql.execute(&forget, &[name.into()])?;
+            }
+            Ok(Ok(claims + replaced + rollouts))
         })?;
         self.sql.scrub()?;
         Ok(changed)

@@ -100,7 +100,7 @@ impl Sql for Postgresql {
 
     fn scrub(&mut self) -> Result<(), SqlError> {
         // One at a time: several in one batch would be a transaction, in which this cannot be done.
-        for table in ["boxes", "replacements"] {
+        for table in ["boxes", "replacements", "rollouts"] {
             let scrubbed = self.0.batch_execute(&format!("VACUUM FULL {table}"));
             scrubbed.map_err(|error| failed(&error))?;
         }

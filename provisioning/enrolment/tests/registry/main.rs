@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod postgresql;
+mod rollouts;
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -39,6 +40,7 @@ fn stories(url: &str) {
     of_two_administrators_who_want_the_same_room_one_gets_it_and_the_other_is_told(url);
     many_boxes_enrol_while_others_are_claimed(url);
     a_room_and_a_person_are_forgotten(url);
+    rollouts::stories(url);
 }
 
 fn a_box_is_claimed_once_and_a_second_word_about_it_is_refused_unless_forced(url: &str) {
@@ -270,7 +272,12 @@ fn sqlite() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        for canary in ["Zoe-Canary-4711", "i-canary-0815"] {
+        for canary in [
+            "Zoe-Canary-4711",
+            "i-canary-0815",
+            "Dora-Canary-0815",
+            "box-rrrr-canary",
+        ] {
             assert!(
                 !bytes.windows(canary.len()).any(|window| window == canary.as_bytes()),
                 "{canary}"
