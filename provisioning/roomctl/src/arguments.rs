@@ -1,5 +1,7 @@
 //! What was typed.
 
+pub mod rollout;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,10 +24,12 @@ Examples:
   roomctl apply -f fleet/                 change it, and wait until the rooms have it
   roomctl get --site lyon                 the rooms of a site
   roomctl command 'Lyon 4.12' av.volume percent=40
+  roomctl rollout start --all --image 2.4.0.toml
+                                          a release for every room, in waves
   roomctl doctor 'Lyon 4.12'              why is this room not well
 
 Leaves with 0 when it was done, 1 when a box refuses or fails, 2 when something typed or written is wrong, 3 when the broker
-cannot be reached, 4 when somebody else was faster, 5 when a box does not answer in time."
+cannot be reached, 4 when somebody else was faster, 5 when a box does not answer in time, 130 after Ctrl-C."
 )]
 pub struct Arguments {
     /// What an administrator has at hand: tenant, broker, certificates, keys.
@@ -122,6 +126,9 @@ Examples:
   roomctl command lyon-412 av.volume percent=40
   roomctl command lyon-412 call.join room=standup")]
     Command(Command),
+    /// Brings a release to the rooms, in waves that stop by themselves.
+    #[command(subcommand)]
+    Rollout(rollout::Rollout),
     /// Shows what happens.
     #[command(after_help = "Examples:\n  roomctl events -f\n  roomctl events -f 'Lyon 4.12' -o json")]
     Events(Events),

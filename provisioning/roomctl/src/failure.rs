@@ -19,6 +19,8 @@ pub enum Failure {
     Conflict,
     /// A box says nothing.
     Silent(String),
+    /// Somebody pressed Ctrl-C before the end; it has been said.
+    Left,
 }
 
 impl Failure {
@@ -30,13 +32,14 @@ impl Failure {
             Failure::Broker(_) => 3,
             Failure::Conflict => 4,
             Failure::Silent(_) => 5,
+            Failure::Left => 130,
         }
     }
 
     /// What is still to be said.
     pub fn sentence(&self) -> Option<&str> {
         match self {
-            Failure::Refused | Failure::Conflict => None,
+            Failure::Refused | Failure::Conflict | Failure::Left => None,
             Failure::Wrong(text) | Failure::Broker(text) | Failure::Silent(text) => Some(text),
         }
     }

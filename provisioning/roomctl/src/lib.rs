@@ -10,6 +10,7 @@
 //! | `plan` | a folder of YAML, inheritance resolved |
 //! | `apply` | from a plan to the broker |
 //! | `order` | a command and its answer |
+//! | `rollout` | releases in waves that stop by themselves |
 //! | `notice` | messages on walls |
 //! | `view` | what the broker keeps of each box |
 //! | `doctor` | why a room is not well |
@@ -27,5 +28,6 @@ pub mod notice;
 pub mod office;
 pub mod order;
 pub mod plan;
+pub mod rollout;
 pub mod view;
 pub mod words;

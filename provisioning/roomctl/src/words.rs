@@ -1,5 +1,7 @@
 //! The sentences that people read, in English and in French.
 
+mod rollout;
+
 use enrolment::registry::{Claimed, RegistryError};
 use fleet::contract::{DeviceId, Room};
 

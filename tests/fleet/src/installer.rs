@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use fleet::contract::{Update, UpdateReport};
+use fleet::contract::{DeviceId, Update, UpdateReport};
 use fleet::session::Now;
 use fleet::update::{BundleFacts, Check, CheckName, Contact, Facts, Input, Output, Pace, Room, Updater};
 use jiff::tz::TimeZone;
@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
 
 use crate::Error;
-use crate::ledger::Disk;
+use crate::ledger::{Disk, Shared, locked};
 
 /// Runs in a box that nobody has updated.
 pub const RELEASE: &str = "2.3.0";
@@ -28,13 +28,20 @@ const PACE: Pace = Pace {
     again: Duration::from_secs(1),
 };
 
+/// How often somebody looks whether a download may end.
+const LOOK_MS: u64 = 50;
+
 /// Two slots and what writes them.
 pub struct Installer {
+    device: DeviceId,
+    ledger: Shared,
     updater: Updater,
     disk: Disk,
     /// As the session said it last.
     wanted: Option<Update>,
     reports: Vec<UpdateReport>,
+    /// A download that may not end yet: when to look again.
+    held_ms: Option<u64>,
 }
 
 impl Installer {
@@ -42,8 +49,11 @@ impl Installer {
     ///
     /// # Errors
     /// No chance to be had from the system.
-    pub fn new(disk: Disk, now: Now) -> Result<Self, Error> {
+    pub fn new(device: DeviceId, ledger: Shared, disk: Disk, now: Now) -> Result<Self, Error> {
         let mut installer = Self {
+            device,
+            ledger,
+            held_ms: None,
             updater: start(&disk, now)?,
             disk,
             wanted: None,
@@ -67,12 +77,19 @@ impl Installer {
     /// # Errors
     /// No chance to be had from the system.
     pub fn tick(&mut self, now: Now) -> Result<(), Error> {
+        if self.held_ms.is_some() {
+            self.held_ms = Some(now.up_ms + LOOK_MS);
+            if !locked(&self.ledger).downloads_wait {
+                self.held_ms = None;
+                return self.happens(Input::Downloaded, now);
+            }
+        }
         self.happens(Input::Tick, now)
     }
 
     /// When to come back, as [`Now::up_ms`].
     pub fn next_deadline(&self) -> Option<u64> {
-        self.updater.next_deadline()
+        self.updater.next_deadline().into_iter().chain(self.held_ms).min()
     }
 
     /// What the box has to say of it.
@@ -90,6 +107,10 @@ impl Installer {
                 }
                 Output::Report(report) => self.reports.push(report),
                 Output::Reboot | Output::RollBack => self.reboot(now)?,
+                Output::Download { .. } if locked(&self.ledger).downloads_wait => {
+                    self.held_ms = Some(now.up_ms + LOOK_MS)
+                }
+                Output::StopDownload => self.held_ms = None,
                 output => {
                     for input in self.answers(&output) {
                         self.updater.handle(input, &now);
@@ -114,6 +135,9 @@ impl Installer {
                 security_version: wanted.security_version,
                 compatible: true,
             }))],
+            (Output::Install, _) if locked(&self.ledger).broken.contains(&self.device) => {
+                vec![Input::Installed(Err("the slot cannot be written".into()))]
+            }
             (Output::Install, _) => vec![Input::Installed(Ok(()))],
             (Output::SelfTest { .. }, _) => vec![Input::SelfTest(CheckName::ALL.map(check).to_vec())],
             (Output::Reach { .. }, _) => vec![Input::Contact(Contact::UpdateServer)],
@@ -129,6 +153,9 @@ impl Installer {
         let (slot, _) = slot(&self.disk);
         let other = if slot == "A" { "B" } else { "A" };
         self.write(SLOT, format!("{other} {}", wanted.release).into_bytes());
+        locked(&self.ledger)
+            .running
+            .insert(self.device.clone(), wanted.release.clone());
         self.updater = start(&self.disk, now)?;
         for input in [
             Input::Desired(Box::new(wanted)),

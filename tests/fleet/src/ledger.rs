@@ -22,6 +22,12 @@ pub struct Ledger {
     pub security: BTreeMap<String, u64>,
     /// Notices that are on walls now.
     pub notices: BTreeSet<(DeviceId, u64)>,
+    /// Release of a box that has started with another than it was delivered with.
+    pub running: BTreeMap<DeviceId, String>,
+    /// Downloads do not end while this is so.
+    pub downloads_wait: bool,
+    /// Boxes whose slots cannot be written.
+    pub broken: BTreeSet<DeviceId>,
 }
 
 /// The same for all.

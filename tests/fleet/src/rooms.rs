@@ -74,7 +74,7 @@ impl Room {
             disk: disk.clone(),
             ledger: ledger.clone(),
         };
-        let installer = Installer::new(disk.clone(), clock.now())?;
+        let installer = Installer::new(birth.device.clone(), ledger.clone(), disk.clone(), clock.now())?;
         let agent = Agent::new(
             session,
             Box::new(keeper),

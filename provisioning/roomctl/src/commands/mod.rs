@@ -13,6 +13,7 @@ pub mod get;
 pub mod init;
 pub mod notice;
 mod registry;
+pub mod rollout;
 
 use std::collections::BTreeMap;
 
