@@ -10,5 +10,7 @@ mod life;
 mod picture;
 mod power;
 mod reboot;
+mod rollback;
 mod trial;
+mod withdrawal;
 mod witness;
