@@ -30,7 +30,6 @@ impl Updater {
     /// The verdict is on disk: it is said, the bundle is forgotten, and something else may begin.
     pub(super) fn verdict_written(&mut self) {
         self.doing = Doing::Rest;
-        self.proof = None;
         if let Some(kept) = &self.kept
             && kept.is_confirmed()
         {

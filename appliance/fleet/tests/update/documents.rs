@@ -108,6 +108,12 @@ fn the_same_bundle_at_another_time_keeps_what_is_there_of_it() {
     assert_eq!(bench.phases(), [Phase::RebootPending]);
     bench.give(Input::SelfTest(checks(&[])));
     assert_eq!((bench.downloads(), bench.count(&Output::Reboot)), (0, 1));
+    let mut bench = Bench::installing(release(57, "2.4.0"));
+    bench.forget();
+    bench.desire(&release(58, "2.4.0"));
+    bench.give(Input::Installed(Ok(())));
+    assert_eq!((bench.phases(), bench.last().rev), (vec![Phase::RebootPending], 58));
+    assert_eq!((bench.downloads(), bench.count(&Output::Discard)), (0, 0));
 }
 
 #[test]

@@ -57,6 +57,21 @@ fn what_passes_is_resumed_and_given_up_after_a_day_without_a_byte() {
 }
 
 #[test]
+fn a_new_document_is_given_a_day_of_its_own() {
+    let passing = Input::DownloadFailed(DownloadFault::Passing { retry_after_ms: 0 });
+    let mut bench = Bench::wanting(release(57, "2.4.0"));
+    for hour in 0..40 {
+        if hour == 20 {
+            bench.desire(&release(58, "2.4.0"));
+        }
+        bench.give(passing.clone());
+        bench.pass(HOUR);
+    }
+    assert!(!bench.phases().contains(&Phase::Failed), "{:?}", bench.phases());
+    assert_eq!((bench.phase(), bench.last().rev), (Phase::Downloading, 58));
+}
+
+#[test]
 fn the_server_may_ask_for_time() {
     let mut bench = Bench::wanting(release(57, "2.4.0"));
     bench.forget();

@@ -1,7 +1,7 @@
 //! When a box may update itself.
 
 use fleet::contract::{Clock, Code, Phase};
-use fleet::update::{Input, Output, Room};
+use fleet::update::{DownloadFault, Input, Output, Room};
 use jiff::tz::TimeZone;
 
 use crate::bench::{Bench, HOUR, MINUTE, at_night, bundle, checks, release};
@@ -61,6 +61,20 @@ fn a_download_stops_in_the_morning_and_goes_on_in_the_evening() {
     assert_eq!(bench.count(&Output::Verify), 0, "it was stopped");
     bench.until("2026-11-22T22:00:00Z");
     assert_eq!((bench.downloads(), bench.phase()), (2, Phase::Downloading));
+}
+
+#[test]
+fn a_download_that_pauses_has_nothing_to_stop() {
+    let mut bench = Bench::new();
+    bench.until("2026-11-21T22:00:00Z");
+    bench.desire(&at_night(release(57, "2.4.0")));
+    bench.give(Input::DownloadFailed(DownloadFault::Passing {
+        retry_after_ms: 36_000_000,
+    }));
+    bench.until("2026-11-22T04:00:00Z");
+    assert_eq!((bench.count(&Output::StopDownload), bench.phase()), (0, Phase::Waiting));
+    bench.until("2026-11-22T22:00:00Z");
+    assert_eq!(bench.downloads(), 2);
 }
 
 #[test]

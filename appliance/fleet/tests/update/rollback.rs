@@ -69,6 +69,26 @@ fn going_back_is_on_disk_and_counted_before_it_happens() {
 }
 
 #[test]
+fn a_box_that_does_not_go_down_is_asked_again_to_go_back() {
+    let mut bench = on_trial();
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.pass(41 * MINUTE);
+    assert_eq!((bench.count(&Output::RollBack), bench.count(&Output::Reboot)), (2, 0));
+}
+
+#[test]
+fn after_a_fall_nothing_goes_on_before_the_document_has_come_again() {
+    let mut bench = on_trial();
+    bench.start("2.3.0", "A");
+    bench.give(Input::Room(Room::Idle));
+    bench.pass(48 * HOUR);
+    assert_eq!((bench.phase(), bench.downloads()), (Phase::RolledBack, 0));
+    bench.desire(&release(57, "2.4.0"));
+    bench.pass(2 * HOUR);
+    assert_eq!(bench.downloads(), 1);
+}
+
+#[test]
 fn when_the_slot_before_runs_again_that_is_said_with_its_cause_and_counted() {
     let update = release(57, "2.4.0");
     let mut bench = on_trial();
