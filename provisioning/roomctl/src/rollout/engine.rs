@@ -24,6 +24,8 @@ use super::verdict::judge;
 const MOMENT: SignedDuration = SignedDuration::from_mins(30);
 /// One that is told and does nothing so long makes room for others, and is asked again later.
 const IDLE: SignedDuration = SignedDuration::from_hours(1);
+/// One whose room was never free in its window for so long, too.
+const BUSY: SignedDuration = SignedDuration::from_hours(24);
 
 /// A rollout that goes on.
 #[derive(Debug)]
@@ -258,12 +260,13 @@ impl Engine {
     fn set_aside(&mut self, now: Timestamp) {
         let mut aside = Vec::new();
         for (place, member) in self.rollout.members.iter().enumerate() {
-            let Stage::Started { at, phase, .. } = member.stage else {
+            let Stage::Started { at, phase, since } = member.stage else {
                 continue;
             };
             let gone = !member.online && now.duration_since(member.changed) >= MOMENT;
             let idle = matches!(phase, Phase::Idle | Phase::Waiting) && now.duration_since(at) >= IDLE;
-            if member.only_waits() && (gone || idle) {
+            let busy = phase == Phase::RebootPending && now.duration_since(since) >= BUSY;
+            if member.only_waits() && (gone || idle) || busy {
                 aside.push(place);
             }
         }

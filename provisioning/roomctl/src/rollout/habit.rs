@@ -21,7 +21,7 @@ const DAY: u16 = 24 * 60;
 /// Minutes that an update takes, for the most part.
 const NEEDED: u16 = 45;
 /// Longest window of its own, hours.
-const OWN_HOURS: usize = 2;
+const OWN_HOURS: usize = 4;
 
 /// A moment on the clock of the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,9 +182,11 @@ impl Habit {
             return Some(wanted.clone());
         }
         let usual = |hour: &usize| self.chance(*hour) >= 0.5;
-        let end = (0..24).rev().find(usual)?;
-        let begin = (end.saturating_sub(OWN_HOURS - 1)..=end).find(usual).unwrap_or(end);
-        Some(Window([format!("{begin:02}:00"), format!("{:02}:00", (end + 1) % 24)]))
+        // Somewhere in its last hour it goes off.
+        let last = (0..24).rev().find(usual)?;
+        let first = (last.saturating_sub(OWN_HOURS)..=last).find(usual).unwrap_or(last);
+        let end = last.max(first + 1) % 24;
+        Some(Window([format!("{first:02}:00"), format!("{end:02}:00")]))
     }
 }
 
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_box_that_is_never_on_in_the_window_gets_the_last_hours_in_which_it_is() {
-        let own = Window(["17:00".into(), "19:00".into()]);
+        let own = Window(["14:00".into(), "18:00".into()]);
         assert_eq!(office(3).window(&night()), Some(own));
         assert_eq!(Habit::default().window(&night()), Some(night()), "not known yet");
         let mut never = Habit::default();

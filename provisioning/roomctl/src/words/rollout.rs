@@ -292,8 +292,8 @@ impl Words {
     #[must_use]
     pub fn how_far(self, started: usize, boxes: usize, on_their_way: usize, harmed: usize) -> String {
         self.line(
-            format!("{started} of {boxes} begun, {on_their_way} on their way, {harmed} harmed"),
-            format!("{started} sur {boxes} commencés, {on_their_way} en route, {harmed} en difficulté"),
+            format!("{started} of {boxes}, {on_their_way} on their way, {harmed} harmed"),
+            format!("{started} sur {boxes}, {on_their_way} en route, {harmed} en difficulté"),
         )
     }
 

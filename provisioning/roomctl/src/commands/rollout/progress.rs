@@ -10,7 +10,9 @@ use serde_json::json;
 use crate::arguments::Format;
 
 /// Cells of a wave.
-const CELLS: usize = 10;
+const CELLS: usize = 6;
+/// Of a terminal that does not say.
+const COLUMNS: u16 = 80;
 
 /// What is on the terminal.
 pub struct Progress {
@@ -52,7 +54,9 @@ impl Progress {
             println!("{line}");
         }
         if self.terminal {
+            // A line that does not fit cannot be wiped.
             let bar = format!("{}  {}", bar(rollout), self.figures(rollout));
+            let bar: String = bar.chars().take(columns().saturating_sub(1)).collect();
             if bar != self.bar {
                 self.wipe();
                 print!("{bar}");
@@ -91,7 +95,13 @@ impl Progress {
     }
 }
 
-/// `10 ██████████│1% ███▒░░░░░░│5% ░░░░░░░░░░│…`: through, on their way, to come.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(stdout());
+    let columns = size.map_or(0, |size| size.ws_col);
+    usize::from(if columns == 0 { COLUMNS } else { columns })
+}
+
+/// `10 ██████│1% ███▒░░│5% ░░░░░░│…`: through, on their way, to come.
 pub fn bar(rollout: &Rollout) -> String {
     let fleet = rollout.members.len();
     let on_their_way = rollout.members.iter().filter(|member| member.is_on_its_way()).count();
