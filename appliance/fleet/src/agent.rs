@@ -5,12 +5,25 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::contract::Clock;
 use crate::link::{self, Link, News, Reason, Target};
 use crate::session::{Connect, Input, Now, Output, Publication, Receipt, Received, Record, Session, Token, Will};
+use crate::trust::KeyUse;
+
+/// A way into the fleet.
+#[derive(Clone)]
+pub struct Way {
+    /// With which of its keys the box shows who it is.
+    pub shows: KeyUse,
+    /// The broker.
+    pub target: Target,
+}
+
+/// The ways of a box, in the order in which they are tried. Others count from the next attempt on, which takes the first.
+pub type Ways = watch::Receiver<Vec<Way>>;
 
 /// Keeps the records of a session where they survive a power cut.
 pub trait Keeper: Send + 'static {
@@ -77,10 +90,12 @@ type WriteEnd = (Box<dyn Keeper>, Token, io::Result<()>);
 pub struct Agent {
     session: Session,
     clock: Box<dyn Clockwork>,
-    targets: Vec<Target>,
-    /// Connection attempts so far: each goes to the next target.
+    ways: Ways,
+    /// Connection attempts with these ways: each takes the next one.
     attempts: usize,
     link: Option<Linked>,
+    /// As whom the broker knows the box now.
+    known: watch::Sender<Option<KeyUse>>,
     /// None while it writes.
     keeper: Option<Box<dyn Keeper>>,
     writing: Option<JoinHandle<WriteEnd>>,
@@ -94,6 +109,7 @@ const UNASKED: link::Token = link::Token(u64::MAX);
 /// The connection of the moment.
 struct Linked {
     link: Link,
+    shows: KeyUse,
     connected: bool,
     /// What the link has no room for yet.
     waiting: VecDeque<Order>,
@@ -109,19 +125,26 @@ enum Order {
 }
 
 impl Agent {
-    /// A session that will reach its broker at one of these targets, in turn.
+    /// A session that will reach its broker by these ways, in turn.
     #[must_use]
-    pub fn new(session: Session, keeper: Box<dyn Keeper>, clock: Box<dyn Clockwork>, targets: Vec<Target>) -> Self {
+    pub fn new(session: Session, keeper: Box<dyn Keeper>, clock: Box<dyn Clockwork>, ways: Ways) -> Self {
         Self {
             session,
             clock,
-            targets,
+            ways,
             attempts: 0,
             link: None,
+            known: watch::Sender::new(None),
             keeper: Some(keeper),
             writing: None,
             effects: VecDeque::new(),
         }
+    }
+
+    /// As whom the broker knows the box; none while there is no connection.
+    #[must_use]
+    pub fn known(&self) -> watch::Receiver<Option<KeyUse>> {
+        self.known.subscribe()
     }
 
     /// Lives until [`Output::Stopped`] was said, or the box is gone. `inputs` takes what the box says, `effects` gives what it
@@ -196,12 +219,17 @@ impl Agent {
     }
 
     fn connect(&mut self, connect: Connect) {
-        let Some(target) = self.targets.get(self.attempts % self.targets.len().max(1)) else {
+        if self.ways.has_changed().unwrap_or(false) {
+            self.attempts = 0;
+        }
+        let ways = self.ways.borrow_and_update();
+        let Some(Way { shows, target }) = ways.get(self.attempts % ways.len().max(1)).cloned() else {
             tracing::error!("no broker to connect to");
             return;
         };
+        drop(ways);
         self.attempts += 1;
-        tracing::info!(broker = %target.endpoint, attempt = self.attempts, "connecting to the fleet");
+        tracing::info!(broker = %target.endpoint, key = ?shows, attempt = self.attempts, "connecting to the fleet");
         let opening = link::Opening {
             client_id: connect.client,
             will: Some(link::Will {
@@ -213,7 +241,8 @@ impl Agent {
             session: link::Session::Kept(Connect::SESSION_EXPIRY),
         };
         self.link = Some(Linked {
-            link: Link::open(target.clone(), opening),
+            link: Link::open(target, opening),
+            shows,
             connected: false,
             waiting: VecDeque::new(),
             receipts: HashMap::new(),
@@ -242,6 +271,7 @@ impl Agent {
         match news.unwrap_or(News::Disconnected(Reason::Closed)) {
             News::Connected { session_present } => {
                 linked.connected = true;
+                self.known.send_replace(Some(linked.shows));
                 tracing::info!(session_present, "connected to the fleet");
                 Some(Input::Connected { session_present })
             }
@@ -264,6 +294,7 @@ impl Agent {
             News::Disconnected(reason) => {
                 let connected = linked.connected;
                 self.link = None;
+                self.known.send_replace(None);
                 tracing::info!(%reason, "not connected to the fleet");
                 Some(match reason {
                     _ if connected => Input::Disconnected,

@@ -132,6 +132,8 @@ pub struct WallPlan {
     /// One line of text over everything (connecting, password needed, the meeting has ended ...), already in the
     /// room's language.
     pub banner: Option<String>,
+    /// Shown as a QR code above that line; none: there is none.
+    pub code: Option<String>,
 }
 
 /// One person (or shared screen) on the wall.

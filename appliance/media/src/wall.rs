@@ -3,6 +3,7 @@
 
 mod board;
 mod canvas;
+mod code;
 pub mod layout;
 mod lettering;
 mod marks;

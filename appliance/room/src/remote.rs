@@ -36,6 +36,9 @@ pub struct Bulletin {
     pub text: String,
     /// Over everything, in a meeting too; else only while nothing else is to be said.
     pub emergency: bool,
+    /// Shown as a QR code while the room is idle and nothing else is to be said.
+    #[serde(skip)]
+    pub code: Option<String>,
 }
 
 impl std::fmt::Debug for Bulletin {

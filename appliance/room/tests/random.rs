@@ -259,6 +259,7 @@ impl Life {
             0 => RemoteCommand::ShowBulletins(vec![Bulletin {
                 text: "Travaux".into(),
                 emergency: self.chance.random(),
+                code: None,
             }]),
             1 => RemoteCommand::Locate(Duration::from_secs(self.chance.random_range(0..2000))),
             2 => RemoteCommand::Announce(RemoteAct::ALL[self.chance.random_range(0..RemoteAct::ALL.len())]),

@@ -17,6 +17,7 @@ fn bulletin(text: &str, emergency: bool) -> Bulletin {
     Bulletin {
         text: text.into(),
         emergency,
+        code: None,
     }
 }
 
@@ -58,6 +59,31 @@ fn a_line_of_maintenance_waits_until_nothing_else_is_to_be_said() {
     assert_ne!(banner(&story), Some("Travaux à 18 h"));
     story.pass_time(Duration::from_secs(11));
     assert_eq!(banner(&story), Some("Travaux à 18 h"));
+}
+
+#[test]
+fn a_code_is_only_shown_with_its_own_words_and_never_in_a_meeting() {
+    let mut story = Story::idle();
+    let code = |story: &Story| story.plan().wall.as_ref().and_then(|wall| wall.code.clone());
+    let with_code = Bulletin {
+        code: Some("hemicycle:claim?serial=HC24-000123".into()),
+        ..bulletin("Nouvel appareil", false)
+    };
+    let show = |story: &mut Story, all: &[Bulletin]| remote(story, RemoteCommand::ShowBulletins(all.to_vec()));
+    show(&mut story, std::slice::from_ref(&with_code));
+    assert_eq!(code(&story), with_code.code);
+    show(&mut story, &[bulletin("Évacuez", true), with_code.clone()]);
+    assert_eq!((banner(&story), code(&story)), (Some("Évacuez"), None));
+    show(&mut story, std::slice::from_ref(&with_code));
+    remote(&mut story, RemoteCommand::Locate(Duration::from_secs(30)));
+    assert_eq!(code(&story), None, "the box that is looked for says so");
+    story.pass_time(Duration::from_secs(31));
+    assert_eq!(code(&story), with_code.code);
+    story.command(join(Origin::InRoom, ALL_ON));
+    assert_eq!(code(&story), None);
+    let mut story = Story::in_meeting();
+    show(&mut story, std::slice::from_ref(&with_code));
+    assert_eq!(code(&story), None);
 }
 
 #[test]

@@ -73,7 +73,8 @@ pub struct FleetConfiguration {
     /// Folder with what the box was delivered with (`maker.key`, `maker.pem`, `root.pem`), with what enrolment leaves, and with
     /// the store of the box.
     pub directory: PathBuf,
-    /// `HOST:PORT` where boxes that nobody knows are heard; only needed until the box has enrolled.
+    /// `HOST:PORT` where boxes that nobody knows are heard: the box gets its first certificate there, and each
+    /// later one.
     pub enrolment: Option<String>,
     /// Model, as its maker calls it.
     #[serde(default = "unknown")]

@@ -73,6 +73,8 @@ enum Line {
     Refuse {
         who: String,
     },
+    /// Somebody in the room touches the box: it stays in the meeting, and asks at once for what it waits for.
+    Touch {},
     Stay {},
     People {},
     State {},
@@ -88,11 +90,22 @@ enum Answer {
     Refused { reason: String },
 }
 
+/// What is behind the socket.
+#[derive(Clone)]
+pub struct Behind {
+    /// Under which the box appears in meetings.
+    pub name: watch::Receiver<String>,
+    /// Told when somebody in the room touches the box.
+    pub touched: watch::Sender<()>,
+    /// Into the appliance.
+    pub requests: mpsc::Sender<Request>,
+}
+
 /// Serves the socket until the requests' receiver is gone.
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub fn serve(path: &Path, name: watch::Receiver<String>, requests: mpsc::Sender<Request>) -> std::io::Result<()> {
+pub fn serve(path: &Path, behind: Behind) -> std::io::Result<()> {
     // A socket that an earlier run left behind; anything else is not ours to remove.
     if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
         std::fs::remove_file(path)?;
@@ -103,9 +116,9 @@ pub fn serve(path: &Path, name: watch::Receiver<String>, requests: mpsc::Sender<
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let (name, requests) = (name.clone(), requests.clone());
+                    let behind = behind.clone();
                     tokio::spawn(async move {
-                        converse(stream, name, requests).await;
+                        converse(stream, &behind).await;
                         drop(place);
                     });
                 }
@@ -119,7 +132,7 @@ pub fn serve(path: &Path, name: watch::Receiver<String>, requests: mpsc::Sender<
     Ok(())
 }
 
-async fn converse(stream: UnixStream, name: watch::Receiver<String>, requests: mpsc::Sender<Request>) {
+async fn converse(stream: UnixStream, behind: &Behind) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut line = String::new();
@@ -129,8 +142,7 @@ async fn converse(stream: UnixStream, name: watch::Receiver<String>, requests: m
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        let current = name.borrow().clone();
-        let answer = answer(&line, &current, &requests).await;
+        let answer = answer(&line, behind).await;
         let Ok(mut bytes) = serde_json::to_vec(&answer) else {
             return;
         };
@@ -141,7 +153,8 @@ async fn converse(stream: UnixStream, name: watch::Receiver<String>, requests: m
     }
 }
 
-async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Answer {
+async fn answer(line: &str, behind: &Behind) -> Answer {
+    let requests = &behind.requests;
     let origin = Origin::InRoom;
     let command = match serde_json::from_str(line) {
         Err(error) => {
@@ -164,7 +177,7 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
             muted,
         }) => RoomCommand::Join(Box::new(JoinCommand {
             url,
-            name: wanted.unwrap_or_else(|| name.to_owned()),
+            name: wanted.unwrap_or_else(|| behind.name.borrow().clone()),
             password,
             token,
             muted: Muted {
@@ -187,8 +200,9 @@ async fn answer(line: &str, name: &str, requests: &mpsc::Sender<Request>) -> Ans
         Ok(Line::RoomPassword { password }) => RoomCommand::SetPassword(password),
         Ok(Line::Admit { who }) => admit(who, true),
         Ok(Line::Refuse { who }) => admit(who, false),
-        Ok(Line::Stay {}) => RoomCommand::Stay,
+        Ok(Line::Touch {} | Line::Stay {}) => RoomCommand::Stay,
     };
+    behind.touched.send_replace(());
     match requests.send(Request::Command(command)).await {
         Ok(()) => Answer::Accepted,
         Err(_) => Answer::Refused {
@@ -238,9 +252,23 @@ mod tests {
     use super::*;
 
     async fn told(line: &str) -> (serde_json::Value, Option<Request>) {
-        let (sender, mut receiver) = mpsc::channel(1);
-        let answer = answer(line, "Salle 4", &sender).await;
-        (serde_json::to_value(answer).unwrap(), receiver.try_recv().ok())
+        let (answer, request, _) = touched(line).await;
+        (answer, request)
+    }
+
+    /// With whether that was a touch.
+    async fn touched(line: &str) -> (serde_json::Value, Option<Request>, bool) {
+        let (requests, mut receiver) = mpsc::channel(1);
+        let touched = watch::Sender::new(());
+        let seen = touched.subscribe();
+        let behind = Behind {
+            name: watch::Sender::new("Salle 4".into()).subscribe(),
+            touched,
+            requests,
+        };
+        let answer = answer(line, &behind).await;
+        let touch = seen.has_changed().unwrap();
+        (serde_json::to_value(answer).unwrap(), receiver.try_recv().ok(), touch)
     }
 
     #[tokio::test]
@@ -271,6 +299,7 @@ mod tests {
             (r#"{"command":"roomPassword"}"#, RoomCommand::SetPassword(None)),
             (r#"{"command":"refuse","who":"k"}"#, admit("k".into(), false)),
             (r#"{"command":"stay"}"#, RoomCommand::Stay),
+            (r#"{"command":"touch"}"#, RoomCommand::Stay),
         ] {
             let (answer, request) = told(line).await;
             assert_eq!(answer, "accepted", "{line}");
@@ -279,6 +308,13 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn whatever_people_do_is_a_touch_and_a_question_is_none() {
+        assert!(touched(r#"{"command":"touch"}"#).await.2);
+        assert!(touched(r#"{"command":"leave"}"#).await.2);
+        assert!(!touched(r#"{"command":"microphone"}"#).await.2, "no command");
     }
 
     #[tokio::test]

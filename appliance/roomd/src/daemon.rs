@@ -12,7 +12,7 @@ use crate::{
     arguments::{Devices, Run},
     check,
     configuration::Configuration,
-    control,
+    control::{self, Behind},
     fleet::{self, Own, Surroundings},
     identity,
     journal::Journal,
@@ -69,6 +69,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
     let (states, statistics) = (watch::Sender::new(None), watch::Sender::new(None));
     let name = watch::Sender::new(configuration.name.clone());
+    let touched = watch::Sender::new(());
     let (requests, requests_receiver) = mpsc::channel(16);
     if let Some(of_fleet) = &configuration.fleet {
         let own = Own {
@@ -89,6 +90,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
             statistics: statistics.subscribe(),
             journal,
             media_worker: media_worker.clone(),
+            touched: touched.subscribe(),
             own,
             name: name.clone(),
         };
@@ -98,7 +100,12 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::Daemon);
     identity::leave_left_behind(state_directory, account).await;
     if let Some(path) = &configuration.control {
-        control::serve(path, name.subscribe(), requests)
+        let behind = Behind {
+            name: name.subscribe(),
+            touched,
+            requests,
+        };
+        control::serve(path, behind)
             .map_err(|error| format!("the control socket {} cannot be made: {error}", path.display()))?;
     }
     appliance.run(requests_receiver).await?;

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use fleet::agent::{Agent, Clockwork, SystemClock};
+use fleet::agent::{Agent, Clockwork, SystemClock, Way};
 use fleet::contract::{CommandName, DeviceId, EventClass, Metadata, OnlineReason, Tenant};
 use fleet::link::Target;
 use fleet::session::{Execution, Input, Output, Reply, Session, Settings, Verifier};
+use fleet::trust::KeyUse;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
 use serde_json::Map;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use ulid::Ulid;
 
@@ -75,12 +76,12 @@ impl Room {
             ledger: ledger.clone(),
         };
         let installer = Installer::new(birth.device.clone(), ledger.clone(), disk.clone(), clock.now())?;
-        let agent = Agent::new(
-            session,
-            Box::new(keeper),
-            Box::new(clock.clone()),
-            birth.targets.clone(),
-        );
+        let way = |target: &Target| Way {
+            shows: KeyUse::Device,
+            target: target.clone(),
+        };
+        let ways = watch::Sender::new(birth.targets.iter().map(way).collect());
+        let agent = Agent::new(session, Box::new(keeper), Box::new(clock.clone()), ways.subscribe());
         let (inputs, taken) = mpsc::channel(INPUTS);
         let (given, effects) = mpsc::channel(INPUTS);
         let agent = tokio::spawn(agent.run(taken, given));

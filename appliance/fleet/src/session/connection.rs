@@ -52,6 +52,8 @@ pub struct Connection {
     busy: u32,
     /// Network settings are on trial: no time to wait.
     trial: bool,
+    /// The next attempt waits for nothing.
+    at_once: bool,
 }
 
 impl Connection {
@@ -64,6 +66,7 @@ impl Connection {
             attempts: 0,
             busy: 0,
             trial: false,
+            at_once: false,
         };
         connection.wait(cx);
         connection
@@ -98,7 +101,11 @@ impl Connection {
     }
 
     fn wait(&mut self, cx: &mut Context) {
-        let wait_ms = cx.up_to(self.window_ms());
+        let wait_ms = if std::mem::take(&mut self.at_once) {
+            0
+        } else {
+            cx.up_to(self.window_ms())
+        };
         self.phase = Phase::Waiting {
             until_ms: cx.now.up_ms + wait_ms,
         };
@@ -191,6 +198,15 @@ impl Connection {
             Phase::Connected { .. } => self.close(cx),
             Phase::Waiting { .. } => self.wait(cx),
             _ => {}
+        }
+    }
+
+    /// The box has another certificate: what is connected ends, and begins anew at once, for boxes get their certificates at
+    /// different times.
+    pub fn anew(&mut self, cx: &mut Context) {
+        if matches!(self.phase, Phase::Connected { .. }) {
+            self.at_once = true;
+            self.close(cx);
         }
     }
 

@@ -88,6 +88,8 @@ pub enum Input {
     UpdateReport(UpdateReport),
     /// The box: a meeting goes on. None does at birth.
     Meeting(bool),
+    /// The box: it has another certificate. The next connection, which begins at once, is made with it.
+    Anew,
     /// [`super::Session::next_deadline`] has come, or the clock was set.
     Tick,
     /// The box: it is about to stop. Ends with [`super::Output::Stopped`], after five seconds at the latest.

@@ -215,6 +215,7 @@ impl Session {
                 self.documents.report(Document::UpdateReported, &report, connected);
             }
             Input::Meeting(meeting) => self.meeting = meeting,
+            Input::Anew => self.connection.anew(cx),
             Input::Tick => {}
             Input::Stop(reason) => self.stop.begin(reason, cx),
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
+use super::anchors::Anchors;
 use super::enrolling::EnrolmentError;
 use super::identity::BoxIdentity;
 use super::keys::{KeyError, KeyStore, KeyUse};
@@ -140,8 +141,11 @@ impl Identities {
     ///
     /// # Errors
     /// [`IdentityError`].
-    pub fn keep(&mut self, identity: &BoxIdentity) -> Result<(), IdentityError> {
-        self.save(KeyUse::Device, identity)
+    pub fn believe(&mut self, anchors: &Anchors) -> Result<(), IdentityError> {
+        match self.load(KeyUse::Device)? {
+            Some((identity, _)) => self.save(KeyUse::Device, &identity.believing(anchors)?),
+            None => Ok(()),
+        }
     }
 
     fn save(&self, of: KeyUse, identity: &BoxIdentity) -> Result<(), IdentityError> {

@@ -40,8 +40,17 @@ impl BoxIdentity {
         let age = epoch.diff(chain[0].not_before()).map_err(|_| broken.clone())?;
         let from =
             Timestamp::from_second(i64::from(age.days) * 86_400 + i64::from(age.secs)).map_err(|_| broken.clone())?;
-        let trust = TrustDocument::new(anchors.roots(), &[]).map_err(|_| broken)?;
+        let trust = document(anchors)?;
         Ok(Self { issued, from, trust })
+    }
+
+    /// The same, trusting these roots.
+    ///
+    /// # Errors
+    /// The cryptographic library cannot.
+    pub fn believing(self, anchors: &Anchors) -> Result<Self, EnrolmentError> {
+        let trust = document(anchors)?;
+        Ok(Self { trust, ..self })
     }
 
     /// When another certificate is due: at two thirds of its life, and up to a thirtieth later by `share` (0 to 1, of this box
@@ -101,4 +110,9 @@ impl BoxIdentity {
     pub fn save(&self, path: &Path) -> io::Result<()> {
         write_private(path, &serde_json::to_vec_pretty(self)?)
     }
+}
+
+fn document(anchors: &Anchors) -> Result<TrustDocument, EnrolmentError> {
+    TrustDocument::new(anchors.roots(), &[])
+        .map_err(|_| EnrolmentError::OtherCertificate("what it trusts cannot be written"))
 }

@@ -118,6 +118,36 @@ fn a_connection_that_breaks_at_once_does_not_count_as_stable() {
 }
 
 #[test]
+fn another_certificate_is_shown_at_once_and_the_next_loss_waits_as_ever() {
+    let mut bench = Bench::connected();
+    bench.give(Input::Anew);
+    bench.lose();
+    assert!(wait(&mut bench) <= 100, "at once");
+    bench.give(Input::Connected { session_present: true });
+    bench.pass(5 * MINUTE);
+    let mut longest = 0;
+    for _ in 0..20 {
+        bench.lose();
+        longest = longest.max(wait(&mut bench));
+        bench.give(Input::Connected { session_present: true });
+        bench.pass(5 * MINUTE);
+    }
+    assert!((3_000..=30_100).contains(&longest), "{longest}");
+    // Whoever waits goes on waiting: the certificate is no reason to hurry.
+    bench.lose();
+    bench.give(Input::Anew);
+    let mut waits = vec![wait(&mut bench)];
+    for _ in 0..20 {
+        bench.give(Input::Connected { session_present: true });
+        bench.pass(5 * MINUTE);
+        bench.lose();
+        bench.give(Input::Anew);
+        waits.push(wait(&mut bench));
+    }
+    assert!(waits.iter().any(|ms| *ms > 3_000), "{waits:?}");
+}
+
+#[test]
 fn a_busy_broker_doubles_the_spread() {
     let sum = |busy: bool| -> u64 {
         let mut bench = Bench::new();

@@ -21,6 +21,8 @@ pub const NAME: Colour = Colour(34, 130, 127);
 pub const OWN: Colour = Colour(52, 140, 120);
 /// Behind a banner.
 pub const BANNER: Colour = Colour(70, 150, 110);
+/// The dark of a code.
+pub const CODE: Colour = Colour(16, 128, 128);
 /// Text and marks.
 pub const INK: Colour = Colour(230, 128, 128);
 

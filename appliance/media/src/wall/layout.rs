@@ -103,6 +103,13 @@ pub fn own_line() -> Rectangle {
     Rectangle::even(0, HEIGHT - OWN_HEIGHT, WIDTH, OWN_HEIGHT)
 }
 
+/// The square above the banner that a code may fill.
+#[must_use]
+pub fn code() -> Rectangle {
+    let side = banner().y - 2 * GAP;
+    Rectangle::even((WIDTH - side) / 2, GAP, side, side)
+}
+
 /// The banner over everything.
 #[must_use]
 pub fn banner() -> Rectangle {

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::board::{Board, Picture};
 use super::canvas::{self, Canvas, Colour, Patch, Scaler};
+use super::code;
 use super::layout::{self, Place, Rectangle};
 use super::lettering::{Lettering, Style};
 use super::marks::{self, Mark};
@@ -118,6 +119,7 @@ impl Painter {
             self.banner = Some(self.text(text, at, 20, canvas::BANNER, true));
         }
         self.draw_banner();
+        self.draw_code(&plan);
     }
 
     fn name_line(&mut self, tile: &Tile, place: Place) {
@@ -176,6 +178,21 @@ impl Painter {
     fn draw_banner(&mut self) {
         if let Some(banner) = &self.banner {
             self.canvas.patch(layout::banner(), banner);
+        }
+    }
+
+    fn draw_code(&mut self, plan: &WallPlan) {
+        let at = layout::code();
+        let drawn = plan.code.as_deref().and_then(|text| code::draw(text, at.width));
+        if let Some(code) = drawn {
+            let margin = ((at.width - code.width) / 2) & !1;
+            let place = Rectangle {
+                x: at.x + margin,
+                y: at.y + margin,
+                width: code.width,
+                height: code.height,
+            };
+            self.canvas.patch(place, &code);
         }
     }
 

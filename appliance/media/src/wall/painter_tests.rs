@@ -27,6 +27,7 @@ fn plan(tiles: Vec<Tile>, banner: Option<&str>) -> Option<WallPlan> {
         tiles,
         own,
         banner: banner.map(Into::into),
+        code: None,
     })
 }
 
@@ -124,4 +125,26 @@ fn muted_is_a_mark_and_the_own_state_and_the_banner_are_on_top() {
     let banner = region(&painter, layout::banner());
     let background = banner.iter().filter(|luma| **luma == canvas::BANNER.0).count();
     assert!(background > banner.len() / 2, "no picture covers the banner");
+}
+
+#[test]
+fn a_code_stands_above_the_banner_and_goes_with_it() {
+    gst::init().unwrap();
+    let mut painter = Painter::new().unwrap();
+    let with = |code: Option<&str>| {
+        let code = code.map(Into::into);
+        plan(Vec::new(), Some("New device")).map(|plan| WallPlan { code, ..plan })
+    };
+    let read = |painter: &Painter| {
+        let at = layout::code();
+        let luma = region(painter, at);
+        let mut picture =
+            rqrr::PreparedImage::prepare_from_greyscale(at.width, at.height, |x, y| luma[y * at.width + x]);
+        let grids = picture.detect_grids();
+        grids.first().and_then(|grid| grid.decode().ok()).map(|(_, text)| text)
+    };
+    painter.set_plan(with(Some("hemicycle:claim?serial=HC24-000123")), 0);
+    assert_eq!(read(&painter).as_deref(), Some("hemicycle:claim?serial=HC24-000123"));
+    painter.set_plan(with(None), 1);
+    assert_eq!(read(&painter), None);
 }

@@ -168,6 +168,7 @@ pub fn wall(sources: &[&str]) -> WallPlan {
         tiles: sources.iter().map(tile).collect(),
         own: OwnState::default(),
         banner: None,
+        code: None,
     }
 }
 

@@ -55,6 +55,7 @@ impl Room {
                 tiles: Vec::new(),
                 own,
                 banner: Some(text),
+                code: self.code(),
             });
         };
         let tiles = if self.in_meeting() {
@@ -74,6 +75,7 @@ impl Room {
             tiles,
             own,
             banner,
+            code: None,
         })
     }
 
@@ -133,6 +135,14 @@ impl Room {
     fn banner(&self) -> Option<String> {
         let said = self.urgent_line().or_else(|| self.own_line());
         said.or_else(|| self.bulletin(false))
+    }
+
+    /// The code of what the banner says.
+    fn code(&self) -> Option<String> {
+        let covered = self.urgent_line().is_some() || self.own_line().is_some();
+        self.first_bulletin(false)
+            .filter(|_| !covered)
+            .and_then(|bulletin| bulletin.code.clone())
     }
 
     /// What the room itself has to say.

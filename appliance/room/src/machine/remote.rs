@@ -34,10 +34,15 @@ impl Room {
         self.bulletin(true).or_else(located)
     }
 
+    pub(super) fn first_bulletin(&self, emergency: bool) -> Option<&Bulletin> {
+        self.bulletins.iter().find(|bulletin| bulletin.emergency == emergency)
+    }
+
     /// The first bulletin of that urgency, as far as it fits.
     pub(super) fn bulletin(&self, emergency: bool) -> Option<String> {
-        let bulletin = self.bulletins.iter().find(|bulletin| bulletin.emergency == emergency);
         let shown = |bulletin: &Bulletin| bulletin.text.trim().chars().take(MAX_BULLETIN).collect::<String>();
-        bulletin.map(shown).filter(|text| !text.is_empty())
+        self.first_bulletin(emergency)
+            .map(shown)
+            .filter(|text| !text.is_empty())
     }
 }

@@ -10,9 +10,10 @@ use openssl::x509::X509;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use room::{Bulletin, Language, RemoteCommand, RoomCommand, words};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::{boot, endpoint};
+use super::boot;
+use super::ways::endpoint;
 use crate::Failure;
 use crate::appliance::Request;
 use crate::configuration::FleetConfiguration;
@@ -55,17 +56,17 @@ fn read(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
     std::fs::read(&path).map_err(|error| format!("{}: {error}; see roomctl deliver", path.display()))
 }
 
-/// Asks until the box is in.
+/// Asks until the box is in; at once when somebody touches it.
 pub async fn enrol(
     mut applicant: Applicant,
     configuration: &FleetConfiguration,
     mut clock: SystemClock,
     language: Language,
     requests: &mpsc::Sender<Request>,
+    mut room_touched: watch::Receiver<()>,
 ) -> Identities {
     let (shown, mut to_show) = mpsc::unbounded_channel();
-    // Nobody touches this box yet.
-    let (_touch, mut touched) = mpsc::unbounded_channel();
+    let (touch, mut touched) = mpsc::unbounded_channel();
     let chance = StdRng::from_rng(&mut rand::rng());
     {
         let asking = applicant.run(
@@ -81,6 +82,9 @@ pub async fn enrol(
             tokio::select! {
                 () = &mut asking => break,
                 Some(what) = to_show.recv() => show(&what, language, requests).await,
+                Ok(()) = room_touched.changed() => {
+                    let _ = touch.send(());
+                }
             }
         }
     }
@@ -92,13 +96,15 @@ pub async fn enrol(
 async fn show(what: &Shown, language: Language, requests: &mpsc::Sender<Request>) {
     let text = match what {
         Shown::Nothing => None,
-        Shown::Claim { serial, .. } => Some(words::unclaimed(language, serial.as_str())),
-        Shown::Denied { serial, .. } => Some(words::unwanted(language, serial.as_str())),
+        Shown::Claim { serial, code } => Some((words::unclaimed(language, serial.as_str()), Some(code.clone()))),
+        Shown::Denied { serial, .. } => Some((words::unwanted(language, serial.as_str()), None)),
     };
-    let bulletins = text
-        .into_iter()
-        .map(|text| Bulletin { text, emergency: false })
-        .collect();
+    let bulletin = |(text, code)| Bulletin {
+        text,
+        emergency: false,
+        code,
+    };
+    let bulletins = text.map(bulletin).into_iter().collect();
     let command = RoomCommand::Remote(RemoteCommand::ShowBulletins(bulletins));
     if requests.send(Request::Command(command)).await.is_err() {
         tracing::debug!("the box ends before it belongs to a fleet");

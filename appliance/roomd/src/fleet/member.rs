@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::agent::{Clockwork, SystemClock};
 use fleet::contract::{
-    Code, Configuration, ConfigurationError, EventClass, Id, Notice, OfflineReason, Order, Settings, Telemetry,
-    TelemetryStream, TrustDocument, Urgency,
+    Configuration, EventClass, Id, Metadata, Notice, OfflineReason, Order, Settings, Telemetry, TelemetryStream,
+    Urgency,
 };
 use fleet::session::{Execution, Input, Output, Reply, Scope};
-use fleet::trust::{BoxIdentity, DocumentVerifier, Identities};
 use media_protocol::Statistics;
 use room::{Bulletin, Language, RemoteCommand, RoomCommand, RoomState, State};
 use serde_json::json;
@@ -21,6 +18,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::STORE;
 use super::apply::{InForce, Own};
+use super::credentials::{Change, Credentials};
 use super::orders::{After, Hands, Progress};
 use super::states;
 use crate::appliance::Request;
@@ -53,26 +51,19 @@ pub struct Surroundings {
     pub media_worker: PathBuf,
     /// The settings of the file.
     pub own: Own,
+    /// Changes when somebody in the room touches the box.
+    pub touched: watch::Receiver<()>,
     /// Under which the box appears in meetings.
     pub name: watch::Sender<String>,
-}
-
-/// Whom the box believes, and where that is kept.
-pub(super) struct Believed {
-    /// Who checks what was signed.
-    pub verifier: Arc<DocumentVerifier>,
-    /// Who the box is.
-    pub identity: BoxIdentity,
-    /// Where that is kept.
-    pub identities: Identities,
 }
 
 /// The box as a member of its fleet.
 pub(super) struct Member {
     configuration: FleetConfiguration,
-    clock: SystemClock,
+    /// What the box is, as the fleet knows it.
+    metadata: Metadata,
     around: Surroundings,
-    believed: Believed,
+    credentials: Credentials,
     session: mpsc::Sender<Input>,
     in_force: InForce,
     http: reqwest::Client,
@@ -95,9 +86,9 @@ struct Over;
 impl Member {
     pub fn new(
         configuration: FleetConfiguration,
-        clock: SystemClock,
+        metadata: Metadata,
         around: Surroundings,
-        believed: Believed,
+        credentials: Credentials,
         session: mpsc::Sender<Input>,
     ) -> Result<Self, Failure> {
         let in_force =
@@ -106,9 +97,9 @@ impl Member {
         let (words, heard) = mpsc::channel(WORDS);
         Ok(Self {
             configuration,
-            clock,
+            metadata,
             around,
-            believed,
+            credentials,
             session,
             in_force,
             http,
@@ -139,6 +130,7 @@ impl Member {
                     Ok(()) => self.room_changed().await,
                     Err(_) => Err(Over),
                 },
+                change = self.credentials.changed() => self.credentials_changed(change).await,
                 Some((id, progress)) = self.heard.recv() => self.heard(id, progress).await,
                 _ = load.tick() => self.measured(TelemetryStream::Sys, states::load()).await,
                 _ = media.tick() => self.media().await,
@@ -290,7 +282,7 @@ impl Member {
         let read = Settings::parse(&configuration.cfg);
         let made = read.and_then(|settings| InForce::new(settings, &self.around.own));
         let rev = configuration.rev;
-        let trusted = made.and_then(|in_force| self.follow(configuration).map(|()| in_force));
+        let trusted = made.and_then(|in_force| self.credentials.follow(configuration).map(|()| in_force));
         let errors = match trusted {
             Ok(in_force) => {
                 self.put_in_force(in_force).await?;
@@ -302,35 +294,24 @@ impl Member {
         self.say(Input::Configured { rev, errors }).await
     }
 
-    /// Believes whom the configuration says, from now on and after a restart.
-    fn follow(&mut self, configuration: &Configuration) -> Result<(), Vec<ConfigurationError>> {
-        let Some(document) = configuration.cfg.get("trust") else {
-            return Ok(());
+    async fn credentials_changed(&mut self, change: Change) -> Result<(), Over> {
+        match self.with_credentials(change) {
+            Some(input) => self.say(input).await,
+            None => Ok(()),
+        }
+    }
+
+    fn with_credentials(&mut self, change: Change) -> Option<Input> {
+        let done = match change {
+            Change::Renewed => self.credentials.show_next().map(|()| Input::Anew),
+            Change::Proved => self.credentials.settle().map(|expires| {
+                tracing::info!(%expires, "this box has another certificate");
+                self.metadata.certificate_expires = expires;
+                Input::Metadata(self.metadata.clone())
+            }),
         };
-        let wrong = |code, msg: String| {
-            vec![ConfigurationError {
-                path: "/trust".into(),
-                code,
-                msg,
-                allowed: Vec::new(),
-            }]
-        };
-        let document: TrustDocument = serde::Deserialize::deserialize(document)
-            .map_err(|error: serde_json::Error| wrong(Code::InvalidParams, error.to_string()))?;
-        let now = self.clock.now();
-        let Believed {
-            verifier,
-            identity,
-            identities,
-        } = &mut self.believed;
-        let anchors = verifier
-            .follow(&document, &now)
-            .map_err(|error| wrong(Code::BadSignature, error.to_string()))?;
-        identity.trust =
-            TrustDocument::new(anchors.roots(), &[]).map_err(|error| wrong(Code::Internal, error.to_string()))?;
-        identities
-            .keep(identity)
-            .map_err(|error| wrong(Code::StorageFull, error.to_string()))
+        done.inspect_err(|error| tracing::error!(%error, "the next certificate cannot be used"))
+            .ok()
     }
 
     async fn put_in_force(&mut self, in_force: InForce) -> Result<(), Over> {
@@ -355,6 +336,7 @@ impl Member {
             (!text.is_empty()).then(|| Bulletin {
                 text: text.clone(),
                 emergency: notice.urgency == Some(Urgency::Emergency),
+                code: None,
             })
         };
         let bulletins = self.notices.values().filter_map(bulletin).collect();
@@ -414,7 +396,7 @@ impl Member {
 impl Member {
     /// As it was delivered: the maker's key stays, so that it can be claimed again.
     fn forget(&mut self) {
-        if let Err(error) = self.believed.identities.forget() {
+        if let Err(error) = self.credentials.forget() {
             tracing::error!(%error, "the box cannot forget who it was");
         }
         if let Err(error) = std::fs::remove_file(self.configuration.directory.join(STORE)) {

@@ -4,10 +4,13 @@
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use end_to_end::{Devices, Place, RoomBox, program, wait_for};
 use fleet_lab::broker::free_ports;
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp};
+use rustix::process::Signal;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::stage::PATIENCE;
@@ -69,15 +72,21 @@ fn answers(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
-#[test]
-fn a_list_of_serial_numbers_is_enough_and_the_box_does_the_rest() {
-    let files = TempDir::with_prefix("first-day").unwrap();
-    let folder = files.path();
-    let [boxes, claims, staff] = free_ports().unwrap();
-    let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
-    let ports = [boxes, claims, staff].map(|port| port.to_string());
-    let init = [
-        &[
+/// A fleet on its first day: broker and enrolment run, one box lies delivered in its folder.
+struct Day {
+    files: TempDir,
+    claims: u16,
+    _running: Running,
+}
+
+impl Day {
+    fn begins() -> Self {
+        let files = TempDir::with_prefix("first-day").unwrap();
+        let folder = files.path();
+        let [boxes, claims, staff] = free_ports().unwrap();
+        let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+        let ports = [boxes, claims, staff].map(|port| port.to_string());
+        let place = [
             "init",
             "etat",
             "--broker",
@@ -86,49 +95,134 @@ fn a_list_of_serial_numbers_is_enough_and_the_box_does_the_rest() {
             "127.0.0.1",
             "--broker-user",
             user.trim(),
-        ][..],
-        &[
+        ];
+        let doors = [
             "--boxes-port",
             &ports[0],
             "--claims-port",
             &ports[1],
             "--staff-port",
             &ports[2],
-        ],
-    ];
-    roomctl(folder, &init.concat());
-    let mut mosquitto = Command::new("/usr/sbin/mosquitto");
-    mosquitto.arg("-c").arg(folder.join("broker/mosquitto/mosquitto.conf"));
-    let mut running = Running(vec![in_background(mosquitto)]);
-    assert!(wait_for(PATIENCE, || answers(staff)), "Mosquitto does not start");
-    let mut enrolment = Command::new(program("enrolment").unwrap());
-    enrolment.arg("--config").arg(folder.join("enrolment.toml"));
-    running.0.push(in_background(enrolment));
-    roomctl(folder, &["deliver", SERIAL, "--to", "box"]);
-    std::fs::write(
-        folder.join("boxes.csv"),
-        format!("serial,site,room\n{SERIAL},lyon,lyon-412\n"),
-    )
-    .unwrap();
-    roomctl(folder, &["claim", "-f", "boxes.csv"]);
-    let place = Place {
-        configuration: format!(
-            "[fleet]\ndirectory = '{}'\nserial = '{SERIAL}'\nenrolment = 'localhost:{claims}'\nreconnect_spread_s = 0\n\
-             clock_is_trusted = true",
-            folder.join("box").display()
-        ),
-        ..Place::default()
-    };
-    let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
-    let online = || {
-        let rooms: Value = serde_json::from_str(&roomctl(folder, &["get", "-o", "json"])).unwrap();
+        ];
+        roomctl(folder, &[&place[..], &doors].concat());
+        let mut mosquitto = Command::new("/usr/sbin/mosquitto");
+        mosquitto.arg("-c").arg(folder.join("broker/mosquitto/mosquitto.conf"));
+        let mut running = Running(vec![in_background(mosquitto)]);
+        assert!(wait_for(PATIENCE, || answers(staff)), "Mosquitto does not start");
+        let mut enrolment = Command::new(program("enrolment").unwrap());
+        enrolment.arg("--config").arg(folder.join("enrolment.toml"));
+        running.0.push(in_background(enrolment));
+        roomctl(folder, &["deliver", SERIAL, "--to", "box"]);
+        Self {
+            files,
+            claims,
+            _running: running,
+        }
+    }
+
+    fn roomctl(&self, arguments: &[&str]) -> String {
+        roomctl(self.files.path(), arguments)
+    }
+
+    fn claim(&self) {
+        let list = format!("serial,site,room\n{SERIAL},lyon,lyon-412\n");
+        std::fs::write(self.files.path().join("boxes.csv"), list).unwrap();
+        self.roomctl(&["claim", "-f", "boxes.csv"]);
+    }
+
+    /// Somebody switches the box on.
+    fn room_box(&self) -> RoomBox {
+        let place = Place {
+            configuration: format!(
+                "[fleet]\ndirectory = '{}'\nserial = '{SERIAL}'\nenrolment = 'localhost:{}'\nreconnect_spread_s = 0\n\
+                 clock_is_trusted = true",
+                self.files.path().join("box").display(),
+                self.claims
+            ),
+            ..Place::default()
+        };
+        RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs")
+    }
+
+    fn online(&self) -> bool {
+        let rooms: Value = serde_json::from_str(&self.roomctl(&["get", "-o", "json"])).unwrap();
         rooms[0]["online"] == true
-    };
-    assert!(wait_for(PATIENCE * 3, online), "{}", room_box.words());
-    std::fs::write(folder.join("rooms.yaml"), ROOMS).unwrap();
-    roomctl(folder, &["apply", "-f", "rooms.yaml"]);
+    }
+
+    /// What the box keeps of its enrolment.
+    fn identity(&self) -> Value {
+        let file = std::fs::read(self.files.path().join("box/identity.json")).unwrap();
+        serde_json::from_slice(&file).unwrap()
+    }
+}
+
+#[test]
+fn a_list_of_serial_numbers_is_enough_and_the_box_does_the_rest() {
+    let day = Day::begins();
+    day.claim();
+    let room_box = day.room_box();
+    assert!(wait_for(PATIENCE * 3, || day.online()), "{}", room_box.words());
+    std::fs::write(day.files.path().join("rooms.yaml"), ROOMS).unwrap();
+    day.roomctl(&["apply", "-f", "rooms.yaml"]);
     assert_eq!(room_box.state("/volume"), 0.4);
-    roomctl(folder, &["command", "Lyon 4.12", "av.volume", "percent=55"]);
+    day.roomctl(&["command", "Lyon 4.12", "av.volume", "percent=55"]);
     assert_eq!(room_box.state("/volume"), 0.55);
-    assert!(roomctl(folder, &["doctor", "Lyon 4.12"]).contains("is well"));
+    assert!(day.roomctl(&["doctor", "Lyon 4.12"]).contains("is well"));
+}
+
+#[test]
+fn a_box_that_nobody_has_claimed_says_so_and_whoever_touches_it_need_not_wait() {
+    let day = Day::begins();
+    let room_box = day.room_box();
+    let shown = || room_box.state("/bulletins/0/text");
+    assert!(wait_for(PATIENCE, || shown().is_string()), "{}", room_box.words());
+    assert!(shown().as_str().unwrap().contains(SERIAL), "{}", shown());
+    day.claim();
+    let claimed = Instant::now();
+    assert_eq!(room_box.ask(r#"{"command":"touch"}"#).unwrap(), "accepted");
+    assert!(wait_for(PATIENCE * 3, || day.online()), "{}", room_box.words());
+    // Left alone it asks again after a minute.
+    assert!(claimed.elapsed() < Duration::from_secs(30), "{:?}", claimed.elapsed());
+    assert!(wait_for(PATIENCE, || shown().is_null()), "nothing more is to be said");
+}
+
+#[test]
+fn a_certificate_is_renewed_at_two_thirds_of_its_life_and_the_box_goes_on_under_it() {
+    let day = Day::begins();
+    day.claim();
+    let mut room_box = day.room_box();
+    assert!(wait_for(PATIENCE * 3, || day.online()), "{}", room_box.words());
+    room_box.signal(Signal::TERM);
+    assert!(room_box.wait(PATIENCE).is_some(), "it ends");
+    // The box believes that its certificate was made long ago.
+    let mut before = day.identity();
+    let (now, day_long) = (Timestamp::now(), SignedDuration::from_hours(24));
+    before["from"] = json!(now - day_long * 300);
+    before["issued"]["expires"] = json!(now + day_long * 65);
+    let folder = day.files.path().join("box");
+    std::fs::write(folder.join("identity.json"), before.to_string()).unwrap();
+    let key = std::fs::read(folder.join("device.key")).unwrap();
+
+    let room_box = day.room_box();
+    let renewed = || day.identity()["issued"]["chain"] != before["issued"]["chain"];
+    assert!(wait_for(PATIENCE * 2, renewed), "{}", room_box.words());
+    let settled = || !folder.join("next.key").exists() && !folder.join("identity-next.json").exists();
+    assert!(wait_for(PATIENCE, settled));
+    assert_ne!(std::fs::read(folder.join("device.key")).unwrap(), key, "another key");
+    assert!(wait_for(PATIENCE, || day.online()), "{}", room_box.words());
+    day.roomctl(&["command", "--all", "av.volume", "percent=55"]);
+    assert_eq!(room_box.state("/volume"), 0.55);
+    let expires = |value: &Value| {
+        value["issued"]["expires"]
+            .as_str()
+            .unwrap()
+            .parse::<Timestamp>()
+            .unwrap()
+    };
+    assert!(expires(&day.identity()) > now + day_long * 300);
+    let told = || {
+        let described = day.roomctl(&["describe", "--all", "-o", "json"]);
+        described.contains(day.identity()["issued"]["expires"].as_str().unwrap())
+    };
+    assert!(wait_for(PATIENCE, told), "the fleet knows until when");
 }

@@ -1,0 +1,70 @@
+//! The next certificate, asked for at two thirds of the life of the one in use.
+
+use std::time::Duration;
+
+use fleet::agent::{Clockwork, SystemClock};
+use fleet::enrolment::{Applicant, Purpose};
+use fleet::trust::{BoxIdentity, Identities, SoftwareKeys};
+use jiff::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::enrolling;
+use crate::Failure;
+use crate::configuration::FleetConfiguration;
+
+/// How often the clock is looked at; it may be set meanwhile.
+const LOOK_EVERY: Duration = Duration::from_secs(600);
+
+/// Waits until a certificate is due after this one, and asks until it is on disk.
+pub async fn renew(configuration: FleetConfiguration, clock: SystemClock, identity: BoxIdentity) {
+    let due = identity.renewal(rand::random());
+    while let Some(wait) = until(due, &clock) {
+        sleep(wait).await;
+    }
+    tracing::info!(expires = %identity.issued.expires, "the certificate of this box is to be renewed");
+    let asked = ask(&configuration, clock, &identity).await;
+    if let Err(error) = asked {
+        tracing::error!(error, expires = %identity.issued.expires, "the certificate of this box cannot be renewed");
+        // Nothing here can change that; a restart tries again.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// How long until the clock is looked at again; none: it is due.
+fn until(due: Timestamp, clock: &SystemClock) -> Option<Duration> {
+    let Some(now) = clock.now().time() else {
+        return Some(LOOK_EVERY);
+    };
+    let left = Duration::try_from(due.duration_since(now)).ok()?;
+    (!left.is_zero()).then(|| left.min(LOOK_EVERY))
+}
+
+async fn ask(configuration: &FleetConfiguration, mut clock: SystemClock, identity: &BoxIdentity) -> Result<(), String> {
+    let mut applicant = applicant(configuration, identity).map_err(|error| error.to_string())?;
+    let chance = StdRng::from_rng(&mut rand::rng());
+    // Nobody in the room sees a renewal, or hurries it.
+    let (shown, _) = mpsc::unbounded_channel();
+    let (_touch, mut touched) = mpsc::unbounded_channel();
+    applicant
+        .run(
+            Purpose::Renew,
+            configuration.spread(),
+            &mut clock,
+            chance,
+            &shown,
+            &mut touched,
+        )
+        .await;
+    Ok(())
+}
+
+fn applicant(configuration: &FleetConfiguration, identity: &BoxIdentity) -> Result<Applicant, Failure> {
+    let folder = &configuration.directory;
+    let identities = Identities::new(folder, Box::new(SoftwareKeys::new(folder)?));
+    let mut applicant = enrolling::applicant(configuration, identities)?;
+    applicant.anchors = identity.trusted()?.anchors;
+    Ok(applicant)
+}
