@@ -42,7 +42,7 @@ mod tests {
     fn what_is_drawn_can_be_read() {
         for text in ["hemicycle:claim?serial=HC24-000123", "x", "Größe, 会議"] {
             let patch = draw(text, 316).unwrap();
-            assert!(patch.width <= 316 && patch.width % 2 == 0, "{}", patch.width);
+            assert!(patch.width <= 316 && patch.width.is_multiple_of(2), "{}", patch.width);
             assert_eq!(read(&patch).as_deref(), Some(text));
         }
         assert_eq!(read(&Patch::filled(316, 316, CODE)), None, "the reader reads");

@@ -84,7 +84,7 @@ impl Core {
     /// Every 50 ms.
     pub(super) fn tick(&mut self, now: Instant) {
         self.departed
-            .retain(|(_, _, since)| now.duration_since(*since) < Duration::from_secs(5));
+            .retain(|(_, _, until)| now < *until + Duration::from_secs(5));
         let stopped = self
             .endpoints
             .values_mut()

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::core::{Core, PeerState};
+use super::core::{Core, HEARS, ON_THE_WAY, PeerState};
 use super::endpoint::Endpoint;
 use super::link::Direction;
 use super::{BridgeCommand, load_media};
@@ -78,9 +78,14 @@ impl Core {
                 self.forget(&endpoint);
                 self.reallocate_all(now);
             }
-            BridgeCommand::Left { endpoint } => {
+            BridgeCommand::Left { endpoint, put_out } => {
                 if let Some(remote) = self.endpoints.get(&endpoint).and_then(|e| e.remote) {
-                    self.departed.push((remote, endpoint.clone(), now));
+                    let may = if put_out {
+                        self.around.verdict.within(HEARS)
+                    } else {
+                        ON_THE_WAY
+                    };
+                    self.departed.push((remote, endpoint.clone(), now + may));
                 }
                 if let Some(mut far) = self.far.remove(&endpoint) {
                     far.end();

@@ -36,6 +36,7 @@ pub(super) struct Core {
     pub peers: Vec<PeerState>,
     pub media: HashMap<usize, Arc<Encoded>>,
     pub far: HashMap<String, FarSide>,
+    /// Who has left, and until when the last packet may come.
     pub departed: Vec<(SocketAddr, String, Instant)>,
     pub to_client: Wire,
     pub from_client: Wire,
@@ -51,7 +52,9 @@ pub(super) struct Core {
 }
 
 /// Packets of one who has left may be on the way for so long.
-const ON_THE_WAY: Duration = Duration::from_millis(150);
+pub const ON_THE_WAY: Duration = Duration::from_millis(150);
+/// Who is put out has to hear of it first.
+pub const HEARS: Duration = Duration::from_millis(500);
 /// How often timers of the bridge itself are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -167,14 +170,13 @@ impl Core {
     pub(super) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let header = rtp::read(datagram);
         if header.is_some()
-            && let Some((_, who, since)) = self.departed.iter().find(|(address, _, _)| *address == from)
+            && let Some((_, who, until)) = self.departed.iter().find(|(address, _, _)| *address == from)
         {
-            let late = now.duration_since(*since);
-            let verdict = &self.around.verdict;
-            if late > ON_THE_WAY {
-                verdict.broken(
+            if now > *until {
+                let late = now.duration_since(*until);
+                self.around.verdict.broken(
                     rule::LEAVE_ORDER,
-                    format!("{who}: RTP {late:?} after its unavailable presence"),
+                    format!("{who}: RTP {late:?} later than the last may come after its unavailable presence"),
                 );
             }
             return;

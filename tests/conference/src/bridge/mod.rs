@@ -85,6 +85,8 @@ pub enum BridgeCommand {
     Left {
         /// Endpoint id.
         endpoint: String,
+        /// Not of its own accord.
+        put_out: bool,
     },
     /// A peer is in.
     PeerJoined {

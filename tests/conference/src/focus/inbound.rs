@@ -45,7 +45,7 @@ impl Focus {
         }
         match kind {
             None => self.available(stanza, room, nick).await,
-            Some("unavailable") => self.gone(room, nick).await,
+            Some("unavailable") => self.gone(room, nick, put_out(stanza)).await,
             _ => {}
         }
     }
@@ -146,7 +146,7 @@ impl Focus {
         }
     }
 
-    async fn gone(&mut self, room: &str, nick: &str) {
+    async fn gone(&mut self, room: &str, nick: &str, put_out: bool) {
         self.around
             .participants
             .update(nick, |p| p.gone_ns = Some(monotonic_ns()));
@@ -161,7 +161,8 @@ impl Focus {
             self.around.registry.remove(nick);
             self.around.bridge.send(BridgeCommand::PeerLeft { nick: nick.into() });
         } else {
-            self.around.bridge.send(BridgeCommand::Left { endpoint: nick.into() });
+            let endpoint = nick.into();
+            self.around.bridge.send(BridgeCommand::Left { endpoint, put_out });
         }
         let Some(entry) = self.rooms.get_mut(room) else { return };
         if entry.moderator.as_deref() == Some(nick) {
@@ -379,4 +380,15 @@ impl Focus {
             _ => {}
         }
     }
+}
+
+/// Whoever was removed, or whose room is no more, hears of it by this very presence (XEP-0045 §8.2, §10.9).
+fn put_out(stanza: &Element) -> bool {
+    let Some(about) = stanza.get_child("x", ns::MUC_USER) else {
+        return false;
+    };
+    let removed = |child: &Element| child.name() == "status" && child.attr("code") == Some("307");
+    about
+        .children()
+        .any(|child| removed(child) || child.name() == "destroy")
 }

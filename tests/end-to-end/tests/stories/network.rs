@@ -8,7 +8,7 @@ use conference::Options;
 use end_to_end::closed_network::{Authority, Namespace, Services, secure_front};
 use end_to_end::{Devices, Place, RoomBox, wait_for};
 
-use crate::stage::{PATIENCE, Stage, conference, options, skipped};
+use crate::stage::{Stage, conference, options, skipped};
 
 /// The port of the deployment's front.
 const FRONT: u16 = 8443;
