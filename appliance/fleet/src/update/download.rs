@@ -66,7 +66,7 @@ mod tests {
             }
             assert_eq!(now_ms, 1_000 + PATIENCE_MS);
             assert!(waits[0] <= 30_000 && waits[1] <= 60_000 && waits.iter().all(|wait| *wait <= 3_600_000));
-            assert!(waits.len() > 24, "an hour at most: {}", waits.len());
+            assert!((25..120).contains(&waits.len()), "up to an hour: {}", waits.len());
             first.push(waits[0]);
         }
         assert!(first.iter().min() < Some(&2_000) && first.iter().max() > Some(&28_000));
