@@ -12,11 +12,22 @@ use crate::registry::Claim;
 const MOST: usize = 100_000;
 
 #[derive(Deserialize)]
-struct Line {
+struct Typed {
     serial: String,
     site: String,
     #[serde(default)]
     room: String,
+}
+
+/// A line of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Which box.
+    pub serial: Serial,
+    /// Where it stands.
+    pub site: Site,
+    /// In which room; none: a spare.
+    pub room: Option<Room>,
 }
 
 /// What is wrong with a list, and where.
@@ -34,17 +45,31 @@ pub struct ListError {
 /// # Errors
 /// The first line that is wrong.
 pub fn read(tenant: &Tenant, list: impl Read) -> Result<Vec<Claim>, ListError> {
+    let claim = |line: Line| Claim {
+        serial: line.serial,
+        tenant: tenant.clone(),
+        site: line.site,
+        room: line.room,
+    };
+    Ok(lines(list)?.into_iter().map(claim).collect())
+}
+
+/// Reads a list of boxes, whosever they are.
+///
+/// # Errors
+/// The first line that is wrong.
+pub fn lines(list: impl Read) -> Result<Vec<Line>, ListError> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
         .from_reader(list);
-    let mut claims: Vec<Claim> = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
     let mut seen = BTreeSet::new();
     let headers = reader.headers().cloned().map_err(|error| wrong(1, &error))?;
     for record in reader.records() {
         let record = record.map_err(|error| wrong(error.position().map_or(0, csv::Position::line), &error))?;
         let line = record.position().map_or(0, csv::Position::line);
-        let read: Line = record
+        let read: Typed = record
             .deserialize(Some(&headers))
             .map_err(|error| wrong(line, &error))?;
         let serial = Serial::try_from(read.serial).map_err(|error| wrong(line, &error))?;
@@ -56,18 +81,12 @@ pub fn read(tenant: &Tenant, list: impl Read) -> Result<Vec<Claim>, ListError> {
         if !seen.insert(serial.clone()) {
             return Err(wrong(line, &format!("{serial} stands twice")));
         }
-        if claims.len() == MOST {
+        if lines.len() == MOST {
             return Err(wrong(line, &format!("more than {MOST} boxes")));
         }
-        let tenant = tenant.clone();
-        claims.push(Claim {
-            serial,
-            tenant,
-            site,
-            room,
-        });
+        lines.push(Line { serial, site, room });
     }
-    Ok(claims)
+    Ok(lines)
 }
 
 fn wrong(line: u64, message: &impl ToString) -> ListError {

@@ -70,14 +70,15 @@ What is there already is never touched. Put root.key and maker.key into a safe; 
 
 Examples:
   roomctl init etat --broker broker.etat.example --name alice
-  roomctl --office lab/roomctl.toml init etat --broker localhost --also 127.0.0.1")]
+  roomctl --office lab/roomctl.toml init etat --broker localhost --listen 127.0.0.1")]
     Init(Init),
-    /// Gives a box that you have assembled its first key and certificate, and tells it whom to trust.
+    /// Gives boxes that you have assembled their first key and certificate, and tells them whom to trust.
     #[command(after_help = "\
-Needs maker.key. What it writes goes onto the box, and nowhere else.
+Needs maker.key. What it writes goes onto the box, and nowhere else. With a list, each box has a folder of its own.
 
-Example:
-  roomctl deliver HC24-000123 --to stick/")]
+Examples:
+  roomctl deliver HC24-000123 --to stick/
+  roomctl deliver -f boxes.csv --to sticks/")]
     Deliver(Deliver),
     /// Says whose boxes are and where they stand: one, or a list. A box does the rest.
     #[command(after_help = "\
@@ -106,6 +107,11 @@ Each document has a kind:
   site: lyon
   box: lyon-412
   settings: {av: {volume: 40}}
+  ---
+  kind: Rooms
+  list: boxes.csv
+The last names a list of serial numbers, as for `claim`, that lies beside it: each of its boxes is the room of its line, with what
+holds there, unless a document of its own says more.
 
 Examples:
   roomctl apply -f fleet/ --dry-run
@@ -119,12 +125,14 @@ Examples:
     Describe(Chosen),
     /// Tells a room to do something, and waits for its answer.
     #[command(after_help = "\
-Values are JSON where they can be, text otherwise.
+Values are JSON where they can be, text otherwise. @FILE is what stands in a file, @- what comes on standard input: a token
+belongs there, for everybody on this machine can read what is typed.
 
 Examples:
   roomctl command 'Lyon 4.12' av.mute
   roomctl command lyon-412 av.volume percent=40
-  roomctl command lyon-412 call.join room=standup")]
+  roomctl command lyon-412 call.join room=standup
+  roomctl command lyon-412 call.dial_url url=@address.txt")]
     Command(Command),
     /// Brings a release to the rooms, in waves that stop by themselves.
     #[command(subcommand)]
@@ -173,6 +181,9 @@ pub struct Init {
     /// Port for people and programs.
     #[arg(long, default_value_t = 8885)]
     pub staff_port: u16,
+    /// Address that the broker listens on, when not on all.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
     /// Whom Mosquitto runs as, when not as Debian's own user.
     #[arg(long, value_name = "USER")]
     pub broker_user: Option<String>,
@@ -182,7 +193,11 @@ pub struct Init {
 #[derive(Debug, Args)]
 pub struct Deliver {
     /// Serial number.
-    pub serial: String,
+    #[arg(required_unless_present = "file")]
+    pub serial: Option<String>,
+    /// A list, as for `claim`.
+    #[arg(short, long, value_name = "PATH", conflicts_with = "serial")]
+    pub file: Option<PathBuf>,
     /// Folder for the files.
     #[arg(long, value_name = "FOLDER")]
     pub to: PathBuf,
@@ -217,7 +232,7 @@ pub struct Forget {
     /// The room: its boxes are nobody's any more.
     #[arg(long, requires = "site", required_unless_present = "person")]
     pub room: Option<String>,
-    /// Somebody who claimed boxes.
+    /// Somebody who claimed boxes and issued configurations.
     #[arg(long, conflicts_with_all = ["site", "room"])]
     pub person: Option<String>,
 }

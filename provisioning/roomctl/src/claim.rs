@@ -122,7 +122,8 @@ pub async fn take_away(console: &mut Console, tenant: &Tenant, device: &DeviceId
     empty(console, kept.into_keys()).await
 }
 
-async fn empty(console: &mut Console, topics: impl Iterator<Item = String>) -> Result<(), ConsoleError> {
+/// Takes away what the broker keeps there.
+pub(crate) async fn empty(console: &mut Console, topics: impl Iterator<Item = String>) -> Result<(), ConsoleError> {
     for topic in topics {
         publish(console, topic, Vec::new()).await?;
     }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub also: Vec<String>,
     /// Its ports.
     pub ports: Ports,
+    /// Address that the broker listens on; none: all.
+    pub listen: Option<String>,
     /// Whom Mosquitto runs as; none: Debian's own user.
     pub broker_user: Option<String>,
     /// The administrator: stands in what is signed.
@@ -110,10 +112,12 @@ fn staff(tenant: &Tenant) -> Result<[User; 2], InitError> {
     ])
 }
 
-fn broker(plan: &Plan, folder: &Path) -> mosquitto::Broker {
+/// The broker of a plan, with its files in this folder.
+#[must_use]
+pub fn broker(plan: &Plan, folder: &Path) -> mosquitto::Broker {
     let listener = |port: u16, authority: &str| Listener {
         port,
-        address: None,
+        address: plan.listen.clone(),
         authority: folder.join(authority),
     };
     mosquitto::Broker {
@@ -200,9 +204,26 @@ mod tests {
                 claims: 8884,
                 staff: 8885,
             },
+            listen: None,
             broker_user: None,
             name: "alice".into(),
         }
+    }
+
+    #[test]
+    fn a_broker_for_this_machine_alone_listens_there_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let alone = Plan {
+            listen: Some("127.0.0.1".into()),
+            ..plan(folder.path())
+        };
+        init(&alone, Timestamp::now()).unwrap();
+        let written = fs::read_to_string(folder.path().join("broker/mosquitto/mosquitto.conf")).unwrap();
+        let listeners: Vec<&str> = written.lines().filter(|line| line.starts_with("listener ")).collect();
+        assert_eq!(
+            listeners,
+            [8883, 8884, 8885].map(|port| format!("listener {port} 127.0.0.1"))
+        );
     }
 
     #[test]

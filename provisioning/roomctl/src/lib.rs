@@ -5,6 +5,7 @@
 //! | `office` | what an administrator has at hand |
 //! | `init` | a new fleet: keys, signers, who may say what |
 //! | `claim` | boxes become somebody's, and take over rooms |
+//! | `forget` | a person's name goes from what the broker keeps |
 //! | `console` | the broker as an administrator sees it |
 //! | `author` | stamps and signatures |
 //! | `plan` | a folder of YAML, inheritance resolved |
@@ -23,6 +24,7 @@ pub mod author;
 pub mod claim;
 pub mod console;
 pub mod doctor;
+pub mod forget;
 pub mod init;
 pub mod notice;
 pub mod office;

@@ -33,7 +33,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     runtime.block_on(async {
         match &arguments.order {
             Order::Init(order) => commands::init::run(arguments, order, words),
-            Order::Deliver(order) => commands::deliver::run(arguments, order),
+            Order::Deliver(order) => commands::deliver::run(arguments, order, words),
             Order::Claim(order) => commands::claim::run(arguments, order, words).await,
             Order::Forget(order) => commands::forget::run(arguments, order, words).await,
             Order::Apply(order) => commands::apply::run(arguments, order, words).await,

@@ -1,6 +1,8 @@
 //! A folder of YAML: organisation, sites, rooms; and what each box shall be, inheritance resolved.
 
-use std::collections::BTreeMap;
+mod list;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +33,11 @@ enum Document {
         device: DeviceId,
         #[serde(default)]
         settings: Map<String, Value>,
+    },
+    /// Rooms of a list of serial numbers, for which no document of their own says more.
+    Rooms {
+        /// Beside this file.
+        list: PathBuf,
     },
 }
 
@@ -99,6 +106,14 @@ pub enum PlanError {
         /// What is wrong.
         error: Box<ConfigurationError>,
     },
+    /// A list of serial numbers cannot be read.
+    #[error("{path}: {message}")]
+    List {
+        /// The list.
+        path: PathBuf,
+        /// With its line.
+        message: String,
+    },
     /// There is nothing in it.
     #[error("{0}: no room is described there")]
     Empty(PathBuf),
@@ -136,6 +151,7 @@ impl Plan {
     /// All that is wrong.
     pub fn of(files: &[(PathBuf, String)]) -> Result<Self, Vec<PlanError>> {
         let (mut organisation, mut sites, mut rooms) = (None, BTreeMap::new(), Vec::new());
+        let mut listed = Vec::new();
         let mut errors = Vec::new();
         for (path, text) in files {
             let twice = |what: String| PlanError::Twice {
@@ -169,9 +185,16 @@ impl Plan {
                         device,
                         settings,
                     } => rooms.push((path, name, site, device, settings)),
+                    Document::Rooms { list } => match list::rooms(path, &list) {
+                        Ok(found) => listed.extend(found.into_iter().map(|room| (path, room))),
+                        Err(error) => errors.push(error),
+                    },
                 }
             }
         }
+        let described: BTreeSet<DeviceId> = rooms.iter().map(|(_, _, _, device, _)| device.clone()).collect();
+        let others = listed.into_iter().filter(|(_, room)| !described.contains(&room.device));
+        rooms.extend(others.map(|(path, room)| (path, room.name, room.site, room.device, Map::new())));
         let mut plan = Self::default();
         for (path, name, site, device, settings) in rooms {
             let Some(of_site) = sites.get(&site) else {
@@ -323,6 +346,31 @@ box: lyon-0001
             assert!(all.contains(part), "{part}: {all}");
         }
         assert!(said.iter().all(|line| line.starts_with("fleet.yaml: ")), "{all}");
+    }
+
+    #[test]
+    fn a_list_of_serial_numbers_is_as_good_as_a_document_for_each_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = "serial,site,room\nHC24-000123,lyon,lyon-412\nHC24-000124,lyon,lyon-413\nHC24-000125,lyon,\n";
+        fs::write(folder.path().join("boxes.csv"), list).unwrap();
+        let text = "kind: Site\nname: lyon\nsettings: {av: {volume: 30}}\n---\nkind: Rooms\nlist: ../boxes.csv\n---\n\
+                    kind: Room\nname: Salle Rhône\nsite: lyon\nbox: box-hc24-000124\n";
+        fs::create_dir(folder.path().join("fleet")).unwrap();
+        let read = |text: &str| {
+            let files = [(folder.path().join("fleet/lyon.yaml"), text.to_owned())];
+            Plan::of(&files).map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())
+        };
+        let plan = read(text).unwrap();
+        let pair = |(device, room): (&DeviceId, &Room)| (device.to_string(), room.name.clone());
+        let rooms: Vec<(String, String)> = plan.rooms.iter().map(pair).collect();
+        let wanted = [("box-hc24-000123", "lyon-412"), ("box-hc24-000124", "Salle Rhône")];
+        assert_eq!(rooms, wanted.map(|(device, name)| (device.to_owned(), name.to_owned())));
+        assert!(plan.rooms.values().all(|room| room.cfg["av"]["volume"] == 30));
+        let said = read("kind: Rooms\nlist: boxes.csv\n").unwrap_err();
+        assert!(said.contains("boxes.csv"), "a list that is not there: {said}");
+        fs::write(folder.path().join("fleet/boxes.csv"), "serial,site\n1,lyon\n").unwrap();
+        let said = read("kind: Rooms\nlist: boxes.csv\n").unwrap_err();
+        assert!(said.contains("boxes.csv: line 2"), "{said}");
     }
 
     #[test]

@@ -235,6 +235,15 @@ impl Words {
         )
     }
 
+    /// What `apply --dry-run` would do.
+    #[must_use]
+    pub fn proposed(self, changed: usize, same: usize) -> String {
+        self.line(
+            format!("{changed} would be published, {same} unchanged"),
+            format!("{changed} seraient publiées, {same} inchangées"),
+        )
+    }
+
     /// What `apply` did.
     #[must_use]
     pub fn published(self, published: usize, same: usize) -> String {
@@ -313,6 +322,21 @@ impl Words {
         )
     }
 
+    /// Boxes have their first key.
+    #[must_use]
+    pub fn delivered(self, boxes: usize, folder: &str) -> String {
+        match boxes {
+            1 => self.line(
+                format!("1 box: what {folder} has goes onto it, and nowhere else"),
+                format!("1 boîtier : ce que contient {folder} va sur lui, et nulle part ailleurs"),
+            ),
+            _ => self.line(
+                format!("{boxes} boxes: each folder in {folder} goes onto its box, and nowhere else"),
+                format!("{boxes} boîtiers : chaque dossier de {folder} va sur le sien, et nulle part ailleurs"),
+            ),
+        }
+    }
+
     /// What a claim changed.
     #[must_use]
     pub fn claimed(self, claimed: &Claimed) -> String {
@@ -370,6 +394,15 @@ impl Words {
                 ),
             ),
         }
+    }
+
+    /// What nobody trusted was not signed again.
+    #[must_use]
+    pub fn not_signed_again(self, device: &str) -> String {
+        self.line(
+            format!("{device}: its configuration was signed by nobody whom it believes; apply it again"),
+            format!("{device} : sa configuration n'est signée par personne qu'il reconnaisse ; à appliquer de nouveau"),
+        )
     }
 
     /// Nothing is left.

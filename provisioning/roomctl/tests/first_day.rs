@@ -71,6 +71,7 @@ impl Fleet {
             host: "localhost".into(),
             also: vec!["127.0.0.1".into()],
             ports,
+            listen: Some("127.0.0.1".into()),
             broker_user: Some(String::from_utf8(user).unwrap().trim().to_owned()),
             name: "alice".into(),
         };

@@ -35,8 +35,14 @@ pub async fn run(arguments: &Arguments, order: &arguments::Apply, words: Words) 
     let (office, mut console) = enter(arguments).await?;
     let anchors = office.anchors()?;
     let proposal = apply::compare(&mut console, &anchors, &plan).await?;
+    let changed = proposal
+        .changes
+        .values()
+        .filter(|(change, _)| *change != Change::Same)
+        .count();
     if order.dry_run {
         console.close().await;
+        eprintln!("{}", words.proposed(changed, proposal.changes.len() - changed));
         return show(arguments, &plan, &proposal);
     }
     let mut author = office.author()?;
@@ -45,11 +51,6 @@ pub async fn run(arguments: &Arguments, order: &arguments::Apply, words: Words) 
         When::Idle => ApplyWhen::Idle,
     };
     let outcome = apply::publish(&mut console, &mut author, &anchors, &plan, &proposal, when).await?;
-    let changed = proposal
-        .changes
-        .values()
-        .filter(|(change, _)| *change != Change::Same)
-        .count();
     eprintln!(
         "{}",
         words.published(outcome.published.len(), proposal.changes.len() - changed)

@@ -1,10 +1,11 @@
 //! `roomctl claim`.
 
 use std::fs::File;
+use std::path::Path;
 
 use enrolment::claims;
 use enrolment::registry::{Claim, Claimed, RegistryError};
-use fleet::contract::{Room, Site};
+use fleet::contract::{Room, Site, Tenant};
 use jiff::Timestamp;
 use roomctl::claim::{TakeOver, serial};
 use roomctl::office::Office;
@@ -63,9 +64,7 @@ pub async fn run(arguments: &Arguments, order: &arguments::Claim, words: Words) 
 fn claims(office: &Office, order: &arguments::Claim) -> Result<Vec<Claim>, Failure> {
     let wrong = |error: &dyn std::fmt::Display| Failure::Wrong(error.to_string());
     if let Some(path) = &order.file {
-        let named = |error: &dyn std::fmt::Display| Failure::Wrong(format!("{}: {error}", path.display()));
-        let list = File::open(path).map_err(|error| named(&error))?;
-        return claims::read(office.tenant(), list).map_err(|error| named(&error));
+        return list(office.tenant(), path);
     }
     let site = order.site.as_deref().unwrap_or_default();
     let room = order.room.as_deref().map(Room::try_from).transpose();
@@ -75,6 +74,13 @@ fn claims(office: &Office, order: &arguments::Claim) -> Result<Vec<Claim>, Failu
         site: Site::try_from(site).map_err(|error| wrong(&error))?,
         room: room.map_err(|error| wrong(&error))?,
     }])
+}
+
+/// A list of boxes.
+pub fn list(tenant: &Tenant, path: &Path) -> Result<Vec<Claim>, Failure> {
+    let named = |error: &dyn std::fmt::Display| Failure::Wrong(format!("{}: {error}", path.display()));
+    let list = File::open(path).map_err(|error| named(&error))?;
+    claims::read(tenant, list).map_err(|error| named(&error))
 }
 
 fn failure(index: usize, claims: &[Claim], error: &RegistryError, words: Words) -> Failure {

@@ -35,7 +35,8 @@ pub async fn run(arguments: &Arguments, order: &Command, words: Words) -> Result
             .progress
             .map(|percent| format!(" {percent} %"))
             .unwrap_or_default();
-        eprintln!("{}{percent} {}", word(&answer.status), answer.msg);
+        let line = format!("{}{percent} {}", word(&answer.status), answer.msg);
+        eprintln!("{}", line.trim_end());
     };
     let answer = order::ask(&mut console, &mut author, device, name, params, order.wait, progress).await?;
     console.close().await;
@@ -54,14 +55,27 @@ pub async fn run(arguments: &Arguments, order: &Command, words: Words) -> Result
     }
 }
 
-/// `key=value`; a value is JSON where it can be.
+/// `key=value`; a value is JSON where it can be. `key=@FILE`: the text in it; `key=@-`: on standard input.
 fn params(typed: &[String]) -> Result<Map<String, Value>, Failure> {
     let pair = |text: &String| {
         let (key, value) = text
             .split_once('=')
             .ok_or_else(|| Failure::Wrong(format!("{text}: KEY=VALUE")))?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        let value = match value.strip_prefix('@') {
+            Some(file) => Value::from(read(file)?),
+            None => serde_json::from_str(value).unwrap_or_else(|_| value.into()),
+        };
         Ok((key.to_owned(), value))
     };
     typed.iter().map(pair).collect()
+}
+
+/// What no command line shall show. The box has its own limits.
+fn read(file: &str) -> Result<String, Failure> {
+    let text = match file {
+        "-" => std::io::read_to_string(std::io::stdin().lock()),
+        file => std::fs::read_to_string(file),
+    };
+    let text = text.map_err(|error| Failure::Wrong(format!("{file}: {error}")))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

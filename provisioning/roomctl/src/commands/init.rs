@@ -26,6 +26,7 @@ pub fn run(arguments: &Arguments, order: &arguments::Init, words: Words) -> Resu
             claims: order.claims_port,
             staff: order.staff_port,
         },
+        listen: order.listen.clone(),
         broker_user: order.broker_user.clone(),
         name: order.name.clone(),
     };
