@@ -20,6 +20,12 @@ fn days((from, until): (i64, i64)) -> Result<Validity, Error> {
     })
 }
 
+impl From<Issuer> for Authority {
+    fn from(issuer: Issuer) -> Self {
+        Self(issuer)
+    }
+}
+
 impl Authority {
     /// A new one.
     ///

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Error;
 use crate::authority::Authority;
+use crate::office::Office;
 
 /// Where Debian puts it.
 const PROGRAM: &str = "/usr/sbin/mosquitto";
@@ -36,7 +37,8 @@ pub enum Door {
 
 /// A broker with authorities for each of its doors.
 pub struct Broker {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    _files: Option<tempfile::TempDir>,
     process: Option<Child>,
     settings: mosquitto::Broker,
     servers: Authority,
@@ -57,7 +59,11 @@ pub fn free_ports() -> Result<[u16; 3], Error> {
     Ok([port(&held[0])?, port(&held[1])?, port(&held[2])?])
 }
 
-fn own_user() -> Result<String, Error> {
+/// Whom this process runs as.
+///
+/// # Errors
+/// None on Debian.
+pub fn own_user() -> Result<String, Error> {
     let id = Command::new("id").arg("-un").output()?;
     Ok(String::from_utf8(id.stdout)?.trim().to_owned())
 }
@@ -68,18 +74,11 @@ impl Broker {
     /// # Errors
     /// Mosquitto is not installed or does not start; what it said is in the sentence.
     pub fn start(users: &[User]) -> Result<Self, Error> {
-        Self::start_for(users, None)
-    }
-
-    /// The same, with authorities from elsewhere for boxes and for boxes that nobody knows yet.
-    ///
-    /// # Errors
-    /// As [`Broker::start`].
-    pub fn start_for(users: &[User], others: Option<(&X509Ref, &X509Ref)>) -> Result<Self, Error> {
-        let folder = tempfile::tempdir()?;
+        let files = tempfile::tempdir()?;
+        let folder = files.path().to_owned();
         let [servers, boxes, claims, staff] = ["servers", "boxes", "claims", "staff"].map(Authority::new);
         let (servers, boxes, claims, staff) = (servers?, boxes?, claims?, staff?);
-        let at = |name: &str| folder.path().join(name);
+        let at = |name: &str| folder.join(name);
         let server = servers.server(HOST, (-1, 1))?;
         fs::write(at("server.pem"), pem(&server)?)?;
         fs::write(at("server.key"), server.key.private_key_to_pem_pkcs8()?)?;
@@ -92,20 +91,19 @@ impl Broker {
                 authority: at(name),
             })
         };
-        let own: (&X509Ref, &X509Ref) = (boxes.certificate(), claims.certificate());
-        let (for_boxes, for_claims) = others.unwrap_or(own);
         let settings = mosquitto::Broker {
-            folder: folder.path().into(),
-            data: folder.path().into(),
+            folder: folder.clone(),
+            data: folder.clone(),
             certificate: at("server.pem"),
             key: at("server.key"),
-            boxes: listener(for_boxes, "boxes.pem", ports[0])?,
-            claims: Some(listener(for_claims, "claims.pem", ports[1])?),
+            boxes: listener(boxes.certificate(), "boxes.pem", ports[0])?,
+            claims: Some(listener(claims.certificate(), "claims.pem", ports[1])?),
             staff: listener(staff.certificate(), "staff.pem", ports[2])?,
             user: Some(own_user()?),
         };
         let mut broker = Self {
             folder,
+            _files: Some(files),
             process: None,
             settings,
             servers,
@@ -119,14 +117,37 @@ impl Broker {
         Ok(broker)
     }
 
+    /// Starts the one that `roomctl init` wrote for an office, for these people and programs besides its own.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn of(office: &Office, users: &[User]) -> Result<Self, Error> {
+        let authority = |name: &str| office.folder.authority(name).map(Authority::from);
+        let folder = office.folder.path("broker/mosquitto");
+        let mut broker = Self {
+            settings: roomctl::init::broker(&office.plan, &folder),
+            folder,
+            _files: None,
+            process: None,
+            servers: authority("root")?,
+            boxes: authority("boxes")?,
+            claims: authority("maker")?,
+            staff: authority("people")?,
+        };
+        let own = fs::read_to_string(broker.at(STAFF))?;
+        fs::write(broker.at(STAFF), own + &mosquitto::list(users))?;
+        broker.run()?;
+        Ok(broker)
+    }
+
     fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// Where its files are.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// The authority of a door.
@@ -263,10 +284,28 @@ impl Broker {
     /// # Errors
     /// Files.
     pub fn forget(&self) -> Result<(), Error> {
-        match fs::remove_file(self.at("mosquitto.db")) {
+        match fs::remove_file(self.database()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Where it saves what it keeps.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.settings.data.join("mosquitto.db")
+    }
+
+    /// Processor time that it has used, seconds.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn processor(&self) -> Result<f64, Error> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()?))?;
+        let (_, fields) = stat.rsplit_once(')').ok_or("no stat")?;
+        // Fields 14 and 15 of proc(5), in ticks of 10 ms on every Linux that Debian ships.
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
+        Ok(f64::from(ticks.sum::<Result<u32, _>>()?) / 100.0)
     }
 
     /// Resident memory, bytes.

@@ -4,26 +4,36 @@
 //! |---|---|
 //! | `authority` | certificates, made here |
 //! | `broker` | Debian's Mosquitto as `provisioning/access` configures it |
+//! | `figures` | what `cargo lab fleet --report` writes |
 //! | `impostor` | a broker with a certificate of ours that says whatever it is told |
 //! | `installer` | the update of a simulated box: the core of the real one, and nothing that takes time |
 //! | `ledger` | what simulated boxes and their broker owe each other |
 //! | `line` | TCP between both that can be cut, frozen and counted |
-//! | `measure` | the figures of `cargo lab fleet` |
+//! | `measure` | a fleet is measured |
 //! | `office` | signing keys, boxes' certificates, an administrator's console |
+//! | `progress` | how far something is |
+//! | `room_box` | one real `roomd` |
 //! | `rooms` | simulated boxes: the session, the agent and the link of the real one |
+//! | `running` | broker, service, boxes and a consumer together |
+//! | `try_it` | what to type in front of a fleet that runs |
 //! | `workshop` | boxes as their maker delivers them, and their way through the enrolment service |
 //! | `client` | a [`fleet::link::Link`] that is waited for |
 
 pub mod authority;
 pub mod broker;
 pub mod client;
+pub mod figures;
 pub mod impostor;
 pub mod installer;
 pub mod ledger;
 pub mod line;
 pub mod measure;
 pub mod office;
+pub mod progress;
+pub mod room_box;
 pub mod rooms;
+pub mod running;
+pub mod try_it;
 pub mod workshop;
 
 /// What goes wrong in a test bench: a sentence.

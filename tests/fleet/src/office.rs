@@ -12,18 +12,21 @@ use jiff::Timestamp;
 use openssl::x509::X509Ref;
 use roomctl::author::Author;
 use roomctl::console::Console;
+use roomctl::init::{Plan, Ports, init};
 use tempfile::TempDir;
 
 use crate::Error;
-use crate::broker::{Broker, Door};
+use crate::broker::{Broker, Door, free_ports, own_user};
 
 /// An organisation on the bench.
 pub struct Office {
     /// Its name.
     pub tenant: Tenant,
-    _files: TempDir,
+    _files: Option<TempDir>,
     /// What `roomctl init` makes.
     pub folder: Folder,
+    /// As it was told.
+    pub plan: Plan,
     root: Authority,
     /// Where its boxes stand.
     pub site: Site,
@@ -33,16 +36,40 @@ impl Office {
     /// Of this tenant, with a root of its own.
     ///
     /// # Errors
-    /// OpenSSL's.
+    /// What `roomctl init` says.
     pub fn new(tenant: &Tenant) -> Result<Self, Error> {
         let files = tempfile::tempdir()?;
-        let folder = Folder::new(&files.path().join("pki"));
-        folder.create(tenant, &["localhost"], Timestamp::now())?;
+        let office = Self::in_folder(tenant, &files.path().join("office"))?;
+        Ok(Self {
+            _files: Some(files),
+            ..office
+        })
+    }
+
+    /// The same in a folder that stays.
+    ///
+    /// # Errors
+    /// As [`Office::new`].
+    pub fn in_folder(tenant: &Tenant, folder: &Path) -> Result<Self, Error> {
+        let [boxes, claims, staff] = free_ports()?;
+        let plan = Plan {
+            tenant: tenant.clone(),
+            folder: folder.to_owned(),
+            host: "localhost".into(),
+            also: vec!["127.0.0.1".into()],
+            ports: Ports { boxes, claims, staff },
+            listen: Some("127.0.0.1".into()),
+            broker_user: Some(own_user()?),
+            name: "alice".into(),
+        };
+        init(&plan, Timestamp::now())?;
+        let folder = Folder::new(folder);
         Ok(Self {
             tenant: tenant.clone(),
             root: folder.authority("root")?,
             folder,
-            _files: files,
+            plan,
+            _files: None,
             site: Site::try_from("lyon")?,
         })
     }

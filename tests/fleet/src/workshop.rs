@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use enrolment::registry::{Claim, Registry};
+use enrolment::claims;
+use enrolment::registry::Registry;
 use enrolment::service::{Offer, Powers, Service};
+use enrolment::settings::Settings;
 use fleet::contract::{Decision, EnrolmentRequest, EnrolmentTopic, Serial, Signer};
 use fleet::link::{Identity, Limits, Publication};
 use fleet::session::Verifier;
@@ -32,7 +34,36 @@ pub fn serial(number: usize) -> Result<Serial, Error> {
     Ok(Serial::try_from(format!("ROOM-{number:06}"))?)
 }
 
-/// The enrolment service of an office, with a registry in memory of these boxes, all of them claimed.
+/// Name of the list of boxes in an office.
+pub const LIST: &str = "boxes.csv";
+
+/// A box of a list.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its serial number.
+    pub serial: Serial,
+    /// Where it stands.
+    pub room: String,
+}
+
+/// The list that IT has of these boxes, in the office, and the claim: all of them are the office's.
+///
+/// # Errors
+/// The list is none, or the registry does not take it.
+pub fn claim(office: &Office, boxes: &[Listed]) -> Result<(), Error> {
+    let line = |listed: &Listed| format!("{},{},{}\n", listed.serial, office.site, listed.room);
+    let path = office.folder.path(LIST);
+    std::fs::write(
+        &path,
+        format!("serial,site,room\n{}", boxes.iter().map(line).collect::<String>()),
+    )?;
+    let claims = claims::read(&office.tenant, std::fs::File::open(path)?)?;
+    let settings = Settings::load(&office.folder.path("enrolment.toml"))?;
+    let claimed = Registry::open(&settings.registry)?.claim_all(&claims, "alice", false, Timestamp::now());
+    claimed.map(|_| ()).map_err(|(_, error)| error.into())
+}
+
+/// The enrolment service of an office, as its `enrolment.toml` says.
 pub struct Desk {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -43,46 +74,26 @@ impl Desk {
     ///
     /// # Errors
     /// The registry, or OpenSSL.
-    pub fn open(office: &Office, broker: &Broker, boxes: &[Serial]) -> Result<Self, Error> {
+    pub fn open(office: &Office, broker: &Broker) -> Result<Self, Error> {
         let now = Timestamp::now();
         let folder = &office.folder;
+        let settings = Settings::load(&folder.path("enrolment.toml"))?;
         let powers = Powers {
             makers: folder.anchors("makers.pem")?,
             boxes: folder.authority("boxes")?,
             signer: folder.signing("enrolment")?,
         };
         let offer = Offer {
-            endpoints: vec![format!("localhost:{}", broker.port(Door::Boxes))],
+            endpoints: settings.endpoints.clone(),
             trust: folder.trust()?,
-            days: 365,
+            days: settings.certificate_days,
         };
-        let registry = folder.path("registry.db").display().to_string();
-        let mut service = Service::new(
-            powers,
-            offer,
-            Registry::open(&registry)?,
-            StdRng::try_from_rng(&mut SysRng)?,
-            now,
-        );
-        let claim = |serial: &Serial| -> Result<Claim, Error> {
-            Ok(Claim {
-                serial: serial.clone(),
-                tenant: office.tenant.clone(),
-                site: office.site.clone(),
-                room: None,
-            })
-        };
-        let claims: Vec<Claim> = boxes.iter().map(claim).collect::<Result<_, _>>()?;
-        service
-            .registry()
-            .claim_all(&claims, "alice", false, now)
-            .map_err(|(_, error)| error)?;
-        let identity = broker
-            .authority(Door::Staff)
-            .client("enrolment", office.tenant.as_str())?;
-        let target = broker.target(Door::Staff, &identity, Limits::default())?;
+        let registry = Registry::open(&settings.registry)?;
+        let service = Service::new(powers, offer, registry, StdRng::try_from_rng(&mut SysRng)?, now);
+        let (key, chain) = folder.identity("people/enrolment")?;
+        let target = broker.target(Door::Staff, &Identity { chain, key }, Limits::default())?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(async move { enrolment::driver::run(service, target, "enrolment", stopped).await });
+        let task = tokio::spawn(enrolment::driver::run(service, target, "enrolment", stopped));
         Ok(Self { stop: Some(stop), task })
     }
 }

@@ -8,6 +8,7 @@ use fleet::contract::{ApplyWhen, Channel};
 use fleet::link::Publication;
 use fleet_lab::ledger::locked;
 use fleet_lab::measure::{Fleet, Order, measure, peak_over_mean, until};
+use fleet_lab::progress::Progress;
 use jiff::{SignedDuration, Timestamp};
 use roomctl::apply::{self, Change, Verdict};
 
@@ -29,8 +30,9 @@ async fn fleet_of(boxes: usize) -> Fleet {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_boxes_are_configured_and_commanded_and_lose_nothing_when_the_broker_is_killed() {
-    let figures = measure(of(20), |_| {}).await.unwrap();
-    assert_eq!((figures.applied, figures.reconnected), (20, 20));
+    let figures = measure(of(20), None, &Progress::silent()).await.unwrap();
+    assert_eq!((figures.enrolled, figures.applied, figures.reconnected), (20, 20, 20));
+    assert!(figures.registry_mb > 0.0 && figures.broker_disk_mb > 0.0, "{figures:?}");
     assert!(figures.events_accepted >= 60, "{figures:?}");
     assert_eq!(figures.events_delivered_once, figures.events_accepted);
     assert_eq!((figures.events_lost, figures.commands_executed_twice), (0, 0));

@@ -2,6 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use crate::{packages, tools, workspace};
 
@@ -21,14 +22,16 @@ fn prepare(no_install: bool) -> Result<(), String> {
     if !no_install {
         packages::install()?;
     }
+    println!("build: release binaries");
+    let begun = Instant::now();
     let status = tools::cargo()
-        .args(["build", "--package", "fleet-lab", "--release", "--locked", "--bins"])
+        .args(["build", "--workspace", "--release", "--locked", "--bins"])
         .stdin(Stdio::null())
         .status()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err("the release build failed; the reason stands above".into())
+    if !status.success() {
+        return Err("the release build failed; the reason stands above".into());
     }
+    println!("build: done in {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(())
 }
