@@ -59,6 +59,8 @@ pub struct Place {
     pub namespace: Option<String>,
     /// Further lines of its configuration, TOML without a table.
     pub configuration: String,
+    /// Further variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running `roomd`; killed when dropped.
@@ -67,6 +69,7 @@ pub struct RoomBox {
     child: Child,
     folder: TempDir,
     namespace: Option<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl RoomBox {
@@ -91,8 +94,8 @@ impl RoomBox {
             .arg(format!("simulated:{}", folder.path().join("wall.jpg").display()));
         command.env("ROOMD_STATE_DIRECTORY", folder.path().join("state"));
         command.args(&join.arguments);
-        command.envs(join.environment.iter().map(|(name, value)| (name, value)));
-        Self::start(command, folder, join.namespace.clone(), join.verbose)
+        let environment = join.environment.clone();
+        Self::start(command, folder, join.namespace.clone(), environment, join.verbose)
     }
 
     /// Starts `roomd run` with a control socket; it is ready when this returns.
@@ -124,7 +127,8 @@ impl RoomBox {
         std::fs::write(path("roomd.toml"), configuration)?;
         let mut command = roomd(place.namespace.as_deref())?;
         command.arg("run").arg("--config").arg(path("roomd.toml"));
-        Self::start(command, folder, place.namespace.clone(), false)?.until_ready()
+        let environment = place.environment.clone();
+        Self::start(command, folder, place.namespace.clone(), environment, false)?.until_ready()
     }
 
     /// Starts the same daemon once more, in the same place, after it has ended.
@@ -139,6 +143,7 @@ impl RoomBox {
             .arg("run")
             .arg("--config")
             .arg(self.folder.path().join("roomd.toml"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.child = spawn(&mut command, &self.folder, false)?;
         let ready = wait_for(Duration::from_secs(20), || self.ask(r#"{"command":"state"}"#).is_ok());
         ready
@@ -179,11 +184,19 @@ impl RoomBox {
         ))
     }
 
-    fn start(mut command: Command, folder: TempDir, namespace: Option<String>, verbose: bool) -> std::io::Result<Self> {
+    fn start(
+        mut command: Command,
+        folder: TempDir,
+        namespace: Option<String>,
+        environment: Vec<(String, String)>,
+        verbose: bool,
+    ) -> std::io::Result<Self> {
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         Ok(Self {
             child: spawn(&mut command, &folder, verbose)?,
             folder,
             namespace,
+            environment,
         })
     }
 

@@ -41,6 +41,7 @@ impl Cabled {
         let place = Place {
             namespace: Some(namespace.name().to_owned()),
             configuration: format!("network.ca_file = '{}'", authority.file().display()),
+            ..Place::default()
         };
         let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
         let stage = Stage { conference, room_box };
