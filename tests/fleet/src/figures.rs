@@ -41,7 +41,11 @@ pub struct Figures {
     pub boxes_rss_mb: f64,
     /// Boxes that came back after the broker was killed.
     pub reconnected: usize,
-    /// The busiest five seconds over the mean of the spread.
+    /// Between the first and the last of them. Whoever was connected for less than five minutes spreads over twice the time.
+    pub reconnect_seconds: f64,
+    /// In the busiest five seconds.
+    pub reconnect_busiest_5s: usize,
+    /// The same over the mean of the whole time, or of the spread if that is longer.
     pub reconnect_peak_over_mean: f64,
     /// Processor time of the broker for each, with all that comes again.
     pub broker_cpu_ms_per_reconnect: f64,

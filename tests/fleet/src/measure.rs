@@ -26,22 +26,28 @@ const BIN: Duration = Duration::from_secs(5);
 /// Commands that are timed.
 const COMMANDS: usize = 100;
 
-/// The busiest bin over the mean rate: of the time that it took, and of `spread` at least.
-#[must_use]
-pub fn peak_over_mean(births: &[Timestamp], spread: Duration) -> f64 {
+/// From the first to the last, seconds, and the busiest bin.
+fn course(births: &[Timestamp]) -> (f64, usize) {
     let (Some(first), Some(last)) = (births.iter().min(), births.iter().max()) else {
-        return 0.0;
+        return (0.0, 0);
     };
-    let took = last.duration_since(*first).as_secs_f64().max(spread.as_secs_f64());
     let mut bins = BTreeMap::<i64, usize>::new();
     let width = i64::try_from(BIN.as_millis()).unwrap_or(i64::MAX);
     for birth in births {
         let after = birth.as_millisecond() - first.as_millisecond();
         *bins.entry(after / width).or_default() += 1;
     }
-    let peak = bins.values().max().copied().unwrap_or(0) as f64;
-    let mean = births.len() as f64 / (took / BIN.as_secs_f64()).max(1.0);
-    peak / mean
+    let busiest = bins.values().max().copied().unwrap_or(0);
+    (last.duration_since(*first).as_secs_f64(), busiest)
+}
+
+/// The busiest bin over the mean rate: of the time that it took, and of `spread` at least.
+#[must_use]
+pub fn peak_over_mean(births: &[Timestamp], spread: Duration) -> f64 {
+    let (took, busiest) = course(births);
+    let bins = (took.max(spread.as_secs_f64()) / BIN.as_secs_f64()).max(1.0);
+    let mean = births.len() as f64 / bins;
+    if births.is_empty() { 0.0 } else { busiest as f64 / mean }
 }
 
 /// Resident memory of this process, bytes.
@@ -213,6 +219,7 @@ async fn lose_the_broker(mut fleet: Fleet, figures: &mut Figures, progress: &Pro
         .filter_map(|(device, birth)| simulated.contains(device).then_some(*birth))
         .collect();
     figures.reconnected = births.iter().filter(|birth| **birth > killed).count();
+    (figures.reconnect_seconds, figures.reconnect_busiest_5s) = course(&births);
     figures.reconnect_peak_over_mean = peak_over_mean(&births, fleet.spread());
     progress.say(&format!("{} are back", figures.reconnected));
     // Whatever is still missing then is lost.
