@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fleet::agent::Keeper;
@@ -47,6 +48,8 @@ pub struct MemoryKeeper {
     pub disk: Disk,
     /// Where events are noted.
     pub ledger: Shared,
+    /// The box has been killed: what it was still writing does not reach the disk. Set while the disk is locked.
+    pub killed: Arc<AtomicBool>,
 }
 
 /// As the session writes it.
@@ -58,6 +61,9 @@ struct EventOnDisk {
 impl Keeper for MemoryKeeper {
     fn write(&mut self, records: &[Record]) -> io::Result<()> {
         let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.killed.load(Ordering::Acquire) {
+            return Err(io::Error::other("the box is dead"));
+        }
         for record in records {
             let Some(value) = &record.value else {
                 disk.remove(&record.key);

@@ -2,6 +2,7 @@
 //! told.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ pub struct Room {
     disk: Disk,
     ledger: Shared,
     inputs: mpsc::Sender<Input>,
+    killed: Arc<AtomicBool>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -71,9 +73,11 @@ impl Room {
         };
         let chance = StdRng::try_from_rng(&mut SysRng)?;
         let session = Session::new(settings, birth.verifier.clone(), chance, stored, clock.now());
+        let killed = Arc::<AtomicBool>::default();
         let keeper = MemoryKeeper {
             disk: disk.clone(),
             ledger: ledger.clone(),
+            killed: killed.clone(),
         };
         let installer = Installer::new(birth.device.clone(), ledger.clone(), disk.clone(), clock.now())?;
         let way = |target: &Target| Way {
@@ -98,6 +102,7 @@ impl Room {
             disk,
             ledger: ledger.clone(),
             inputs,
+            killed,
             tasks: [agent, player],
         })
     }
@@ -121,6 +126,11 @@ impl Room {
 
     /// `kill -9`: whatever it was doing; its disk stays.
     pub async fn kill(&mut self) {
+        {
+            // A write has a thread of its own, which outlives the task that began it.
+            let _disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+            self.killed.store(true, Ordering::Release);
+        }
         for task in &mut self.tasks {
             task.abort();
             let _ = task.await;
