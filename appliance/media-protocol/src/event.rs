@@ -35,6 +35,9 @@ pub enum FromWorker {
     },
     /// Counters, every two seconds while a session exists.
     Statistics(Statistics),
+    /// How a self-test ended: once for each that a plan began ([`crate::CapturePurpose::SelfTest`]), after five seconds at the
+    /// latest. Its devices stay open until a plan says otherwise.
+    SelfTest(SelfTestReport),
     /// The loudspeaker or the display failed; the meeting goes on.
     PlaybackFault {
         /// The device as named in the plan.
@@ -47,6 +50,18 @@ pub enum FromWorker {
         /// The device as named in the fault.
         device: String,
     },
+}
+
+/// What a self-test has seen.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SelfTestReport {
+    /// Pictures of the camera; none: it was not tested.
+    pub frames: Option<u64>,
+    /// Height of the picture in the first key frame that left the encoder, lines; none: no key frame came.
+    pub key_frame: Option<u32>,
+    /// Loudest level of the microphone, dBov (-127: digital silence); none: it was not tested.
+    pub level: Option<f64>,
 }
 
 /// Who the worker is.

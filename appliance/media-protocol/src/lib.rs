@@ -12,7 +12,7 @@ pub mod session;
 
 pub use event::{
     BridgeChannelState, CaptureState, DeviceFault, DeviceState, FromWorker, LayerStatistics, LocalDescription,
-    ReceivedStatistics, SessionEvent, Statistics, WallState, WorkerHello,
+    ReceivedStatistics, SelfTestReport, SessionEvent, Statistics, WallState, WorkerHello,
 };
 pub use network::{NetworkSettings, Proxy};
 pub use plan::{

@@ -19,6 +19,7 @@ mod owner;
 mod pipeline;
 pub mod process;
 mod sdp;
+mod self_test;
 mod session;
 mod tunnel;
 pub mod wall;

@@ -22,6 +22,8 @@ pub enum PipelineId {
     Loudspeaker(u64),
     /// The screen.
     Display(u64),
+    /// A self-test.
+    SelfTest,
 }
 
 /// What the owner thread is told.

@@ -15,6 +15,7 @@ use crate::clock::now_ns;
 use crate::elements::{BuildError, version};
 use crate::mailbox::{Inbox, Mailbox, Message, PipelineId};
 use crate::output::{DisplayPlace, LoudspeakerPlace};
+use crate::self_test::SelfTest;
 use crate::session::transport::TransportEvent;
 use crate::session::{Session, Surroundings};
 use crate::wall::{Board, Wall};
@@ -38,6 +39,7 @@ pub struct Owner {
     camera: Capture,
     microphone: Capture,
     told_capture: Option<CaptureState>,
+    self_test: Option<SelfTest>,
     session: Option<Session>,
     /// The session of the plan, also when it could not be built.
     session_id: Option<SessionId>,
@@ -62,6 +64,7 @@ impl Owner {
             camera: Capture::new("camera", camera.clone(), mailbox.clone()),
             microphone: Capture::new("microphone", microphone.clone(), mailbox.clone()),
             told_capture: None,
+            self_test: None,
             session: None,
             session_id: None,
             wall: Wall::start(board.clone(), mailbox.clone())?,
@@ -191,8 +194,23 @@ impl Owner {
         self.display
             .set(self.plan.wall.as_ref().map(|wall| &wall.display), &self.wall);
         self.update_session();
+        self.begin_self_test();
         self.tell(FromWorker::Applied { revision });
         self.tell_faults();
+    }
+
+    /// As long as the plan says so; the test itself ends earlier.
+    fn begin_self_test(&mut self) {
+        let camera = self.plan.camera.as_ref().map(|plan| plan.purpose);
+        let microphone = self.plan.microphone.as_ref().map(|plan| plan.purpose);
+        let tested = |purpose| purpose == Some(CapturePurpose::SelfTest);
+        if !tested(camera) && !tested(microphone) {
+            self.self_test = None;
+        } else if self.self_test.is_none() {
+            let camera = tested(camera).then_some(&self.around.camera);
+            let microphone = tested(microphone).then_some(&self.around.microphone);
+            self.self_test = Some(SelfTest::begin(camera, microphone, &self.around.mailbox));
+        }
     }
 
     /// Ends sending of a session that is about to be dropped.
@@ -267,6 +285,7 @@ impl Owner {
             PipelineId::Camera(_) => self.camera.on_bus(id, message),
             PipelineId::Microphone(_) => self.microphone.on_bus(id, message),
             PipelineId::Loudspeaker(_) => self.loudspeaker.on_bus(id, message),
+            PipelineId::SelfTest => self.self_test.iter().for_each(|test| test.on_bus(message)),
             PipelineId::Display(_) => self.display.on_bus(id, message, &self.wall),
             PipelineId::Session(session_id) => {
                 let session = self.session.as_mut().filter(|session| session.id() == session_id);
@@ -284,6 +303,9 @@ impl Owner {
         self.display.tick(now, &self.wall);
         self.loudspeaker.tick(now);
         self.tell_faults();
+        if let Some(report) = self.self_test.as_mut().and_then(|test| test.tick(now)) {
+            self.tell(FromWorker::SelfTest(report));
+        }
         let Some(session) = &mut self.session else { return };
         let id = session.id();
         let event = session.tick();

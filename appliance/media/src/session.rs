@@ -34,6 +34,7 @@ use key_frames::KeyFrames;
 use receiver::Receiver;
 use transport::{Transport, TransportEvent};
 use video_sender::VideoSender;
+pub use video_sender::encoder;
 use watchdog::Watchdog;
 
 /// Most events of the bridge channel kept until the connection is told; a bridge greets with one or two.

@@ -1,6 +1,6 @@
 //! What comes out of a room.
 
-use media_protocol::{MediaKind, MediaPlan, SessionId, Statistics};
+use media_protocol::{MediaKind, MediaPlan, SelfTestReport, SessionId, Statistics};
 
 use crate::conference::{ConferenceCommand, Device, JoinStep, WaitReason};
 use crate::outcome::Outcome;
@@ -81,6 +81,8 @@ pub enum Milestone {
     LeaveSent,
     /// The try or the meeting is over.
     Ended(Outcome),
+    /// A self-test has ended; none: it saw nothing, because the room was in use or the worker gone.
+    SelfTested(Option<SelfTestReport>),
     /// The worker's counters, passed through.
     Statistics(Box<Statistics>),
 }

@@ -12,6 +12,8 @@ use crate::words::Language;
 pub const MAX_BULLETIN: usize = 500;
 /// Longest time that the box shows itself for.
 pub const MAX_LOCATE: Duration = Duration::from_secs(600);
+/// Longest self-test.
+pub const MAX_SELF_TEST: Duration = Duration::from_secs(10);
 
 /// What somebody outside wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,9 @@ pub enum RemoteCommand {
     Announce(RemoteAct),
     /// Volume of the loudspeaker, 0.0 to 1.0, linear; other values are brought into the range, NaN is ignored.
     SetVolume(f64),
+    /// Look whether camera, microphone and encoder work: short, announced on the wall, only while the room is idle. Ends with
+    /// [`crate::Milestone::SelfTested`].
+    SelfTest,
     /// Live by these settings from now on.
     Settings(Settings),
 }
@@ -60,11 +65,13 @@ pub enum RemoteAct {
     Restart,
     /// The box forgets its settings.
     FactoryReset,
+    /// The box restarts into another release.
+    Update,
 }
 
 impl RemoteAct {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ScreenCapture, Self::Restart, Self::FactoryReset];
+    pub const ALL: [Self; 4] = [Self::ScreenCapture, Self::Restart, Self::FactoryReset, Self::Update];
 }
 
 /// What may be changed while the room lives.

@@ -162,6 +162,8 @@ pub enum Notice {
     JoinedFromOutside,
     /// Something else is done from outside.
     FromOutside(RemoteAct),
+    /// The box looks whether its devices work; they are open for a few seconds.
+    SelfTest,
     /// The meeting was entered anew; microphone and camera are off.
     DevicesOffAfterRejoin,
     /// There is no such device to switch on.

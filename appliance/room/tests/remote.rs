@@ -6,8 +6,12 @@ mod common;
 use std::time::Duration;
 
 use common::*;
+use media_protocol::{FromWorker, SelfTestReport};
 use room::remote::MAX_LOCATE;
-use room::{Bulletin, ChatPolicy, Language, Notice, Origin, RemoteAct, RemoteCommand, RoomCommand, Settings};
+use room::{
+    Bulletin, ChatPolicy, Effect, Language, Milestone, Notice, Origin, RemoteAct, RemoteCommand, RoomCommand, Settings,
+    WorkerInput,
+};
 
 fn remote(story: &mut Story, command: RemoteCommand) {
     story.command(RoomCommand::Remote(command));
@@ -154,4 +158,74 @@ fn settings_are_lived_by_at_once() {
     assert!(banner(&story).unwrap().contains("alone"), "{:?}", banner(&story));
     story.pass_time(Duration::from_secs(61));
     assert_ne!(story.state().state, room::State::InMeeting);
+}
+
+/// Camera and microphone stand in the plan, for that purpose.
+fn tests_itself(story: &Story) -> bool {
+    let purpose = media_protocol::CapturePurpose::SelfTest;
+    let plan = story.plan();
+    let camera = plan.camera.as_ref().is_some_and(|camera| camera.purpose == purpose);
+    camera
+        && plan
+            .microphone
+            .as_ref()
+            .is_some_and(|microphone| microphone.purpose == purpose)
+}
+
+/// How a self-test ended, if one just did.
+fn tested(story: &Story) -> Option<Option<SelfTestReport>> {
+    story.last.iter().find_map(|effect| match effect {
+        Effect::Milestone(Milestone::SelfTested(report)) => Some(report.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_self_test_opens_the_devices_of_an_idle_room_says_so_and_closes_them_with_its_report() {
+    let mut story = Story::idle();
+    remote(&mut story, RemoteCommand::SelfTest);
+    assert!(tests_itself(&story));
+    assert_eq!(story.state().notice, Some(Notice::SelfTest));
+    assert!(banner(&story).unwrap().starts_with("L’appareil se teste"));
+    story.capture(true, true);
+    assert!(story.state().camera.open && story.state().microphone.open);
+    let own = &story.plan().wall.as_ref().unwrap().own;
+    assert!(!own.camera.is_empty() && !own.microphone.is_empty(), "{own:?}");
+    let report = SelfTestReport {
+        frames: Some(15),
+        ..SelfTestReport::default()
+    };
+    story.message(FromWorker::SelfTest(report.clone()));
+    assert_eq!(tested(&story), Some(Some(report)));
+    assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
+    assert_eq!(story.state().notice, None);
+}
+
+#[test]
+fn a_self_test_never_disturbs_a_meeting_and_whoever_wants_one_goes_first() {
+    let mut story = Story::in_meeting();
+    remote(&mut story, RemoteCommand::SelfTest);
+    assert_eq!(tested(&story), Some(None));
+    assert!(!tests_itself(&story));
+    let mut story = Story::idle();
+    remote(&mut story, RemoteCommand::SelfTest);
+    story.command(join(Origin::InRoom, ALL_ON));
+    assert_eq!(tested(&story), Some(None));
+    assert!(!tests_itself(&story) && story.plan().camera.is_none());
+}
+
+#[test]
+fn a_self_test_ends_by_itself_and_with_its_worker() {
+    let mut story = Story::idle();
+    remote(&mut story, RemoteCommand::SelfTest);
+    story.pass_time(room::remote::MAX_SELF_TEST + Duration::from_secs(1));
+    assert!(!tests_itself(&story));
+    remote(&mut story, RemoteCommand::SelfTest);
+    assert!(tests_itself(&story));
+    story.worker(WorkerInput::Gone);
+    assert_eq!(tested(&story), Some(None));
+    remote(&mut story, RemoteCommand::SelfTest);
+    assert_eq!(tested(&story), Some(None), "there is nobody to test with");
+    story.worker(WorkerInput::Started);
+    assert!(story.plan().camera.is_none());
 }

@@ -4,10 +4,10 @@
 use std::{path::PathBuf, time::Instant};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use media_protocol::{FromWorker, NetworkSettings};
+use media_protocol::{FromWorker, NetworkSettings, SelfTestReport};
 use room::{
-    Effect, Equipment, Milestone, People, Room, RoomCommand, RoomInput, RoomOptions, RoomState, Transition,
-    WorkerInput,
+    Effect, Equipment, Milestone, People, RemoteCommand, Room, RoomCommand, RoomInput, RoomOptions, RoomState,
+    Transition, WorkerInput,
     conference::{ConferenceCommand, ConferenceEvent},
 };
 use tokio::{
@@ -46,6 +46,9 @@ pub enum Request {
     Stop,
     /// A JPEG of what the wall shows; the sender falls when there is none.
     CopyWall(oneshot::Sender<Vec<u8>>),
+    /// Look whether camera, microphone and encoder work. None: nothing was seen, because the room is in use or the worker is
+    /// gone.
+    SelfTest(oneshot::Sender<Option<SelfTestReport>>),
     /// The state of the room, now.
     State(oneshot::Sender<RoomState>),
     /// Who is there, by name.
@@ -86,6 +89,8 @@ pub struct Appliance<O> {
     meeting_over: bool,
     /// Who waits for a copy of the wall.
     copies: Vec<oneshot::Sender<Vec<u8>>>,
+    /// Who waits for the end of a self-test.
+    tests: Vec<oneshot::Sender<Option<SelfTestReport>>>,
 }
 
 impl<O: Observer> Appliance<O> {
@@ -111,6 +116,7 @@ impl<O: Observer> Appliance<O> {
             stopping: false,
             meeting_over: false,
             copies: Vec::new(),
+            tests: Vec::new(),
         }
     }
 
@@ -221,6 +227,10 @@ impl<O: Observer> Appliance<O> {
                 }
                 None
             }
+            Request::SelfTest(reply) => {
+                self.tests.push(reply);
+                Some(RoomInput::Command(RoomCommand::Remote(RemoteCommand::SelfTest)))
+            }
             Request::State(reply) => {
                 if reply.send(self.room.snapshot()).is_err() {
                     tracing::debug!("whoever asked for the state is gone");
@@ -274,6 +284,12 @@ impl<O: Observer> Appliance<O> {
             Effect::Moved(transition) => self.observer.moved(&transition),
             Effect::Milestone(milestone) => {
                 self.meeting_over |= matches!(milestone, Milestone::Ended(_));
+                if let Milestone::SelfTested(report) = &milestone {
+                    for waiting in self.tests.drain(..) {
+                        // Who asked may be gone.
+                        let _ = waiting.send(report.clone());
+                    }
+                }
                 self.observer.milestone(&milestone);
             }
             Effect::Media(plan) => self.worker.plan(*plan),

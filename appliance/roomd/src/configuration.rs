@@ -86,12 +86,35 @@ pub struct FleetConfiguration {
     /// The clock is set by something else than systemd-timesyncd.
     #[serde(default)]
     pub clock_is_trusted: bool,
+    /// What the image says of itself (`os-release(5)`).
+    #[serde(default = "os_release")]
+    pub os_release: PathBuf,
+    /// D-Bus that RAUC is on; none: the system's.
+    pub dbus: Option<String>,
+    /// How many seconds a release on trial stays up before it is confirmed; none: 600.
+    pub update_proof_s: Option<u32>,
     /// Restarts the machine: the program and its arguments.
     #[serde(default = "systemctl_reboot")]
     pub reboot: Vec<String>,
 }
 
 impl FleetConfiguration {
+    /// How long the steps of an update take.
+    pub fn pace(&self) -> fleet::update::Pace {
+        let whole = fleet::update::Pace::ROOM;
+        let Some(seconds) = self.update_proof_s else {
+            return whole;
+        };
+        let proof = Duration::from_secs(seconds.into());
+        fleet::update::Pace {
+            spread: proof.min(whole.spread),
+            quiet: proof.min(whole.quiet),
+            proof,
+            contact: (3 * proof).max(Duration::from_secs(60)),
+            ..whole
+        }
+    }
+
     /// Over how long connections are spread while the fleet has said nothing.
     pub fn spread(&self) -> Duration {
         self.reconnect_spread_s
@@ -115,6 +138,10 @@ pub struct AccountConfiguration {
 
 fn unknown() -> String {
     "unknown".into()
+}
+
+fn os_release() -> PathBuf {
+    "/etc/os-release".into()
 }
 
 fn systemctl_reboot() -> Vec<String> {

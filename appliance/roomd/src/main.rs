@@ -16,6 +16,7 @@ mod journal;
 mod pages;
 mod report;
 mod terminal;
+mod update;
 mod way_out;
 mod worker;
 

@@ -133,6 +133,7 @@ impl Report {
             Milestone::Statistics(statistics) => self.statistics(statistics),
             Milestone::Waiting(_)
             | Milestone::Explained(_)
+            | Milestone::SelfTested(_)
             | Milestone::CaptureOpened { .. }
             | Milestone::CaptureClosed { .. }
             | Milestone::LeaveSent => {}

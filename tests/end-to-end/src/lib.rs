@@ -2,6 +2,8 @@
 //! its exit code, its processes, its wall).
 
 pub mod closed_network;
+pub mod files;
+pub mod machine;
 pub mod processes;
 mod room_box;
 

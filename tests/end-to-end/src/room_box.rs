@@ -137,7 +137,11 @@ impl RoomBox {
     /// As [`RoomBox::daemon`].
     pub fn start_again(&mut self) -> std::io::Result<()> {
         let _reaped = self.child.wait();
-        std::fs::remove_file(self.folder.path().join("control"))?;
+        match std::fs::remove_file(self.folder.path().join("control")) {
+            // It has ended as it should.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
         let mut command = roomd(self.namespace.as_deref())?;
         command
             .arg("run")

@@ -71,6 +71,7 @@ pub const TABLE: &[Package] = &[
     program("npm", "brings the web client's library"),
     package("mosquitto", "the MQTT broker of the fleet"),
     package("postgresql", "the other database of the enrolment registry"),
+    package("dbus-daemon", "the system's bus of a machine that is updated"),
     package("coturn", "the TURN server of the closed networks"),
     package("iproute2", "the closed networks: namespaces, addresses, routes"),
     package("nftables", "the closed networks: no UDP"),

@@ -252,7 +252,11 @@ fn layer_caps(height: u32) -> gst::Caps {
         .build()
 }
 
-fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildError> {
+/// The encoder of a layer.
+///
+/// # Errors
+/// It is not there.
+pub fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildError> {
     let encoder = match codec {
         VideoCodec::Vp8 => {
             let encoder = make("vp8enc")?;

@@ -366,3 +366,67 @@ fn a_copy_of_the_wall_is_a_jpeg_and_there_is_none_of_a_dark_wall() {
     assert_eq!(ask(&mut rig), None);
     rig.worker.stop().unwrap();
 }
+
+/// What the self-tests so far have seen.
+fn tested(rig: &mut Rig) -> Vec<SelfTestReport> {
+    rig.take_in();
+    let reports = rig.told.iter().filter_map(|report| match report {
+        FromWorker::SelfTest(report) => Some(report.clone()),
+        _ => None,
+    });
+    reports.collect()
+}
+
+#[test]
+fn a_self_test_counts_pictures_makes_a_key_frame_and_hears_the_room_once_for_each() {
+    let _alone = alone();
+    let mut rig = Rig::start();
+    let purpose = CapturePurpose::SelfTest;
+    for count in 1..=2 {
+        rig.plan.camera = Some(CameraPlan {
+            device: CameraDevice::Simulated,
+            purpose,
+        });
+        rig.plan.microphone = Some(MicrophonePlan {
+            device: MicrophoneDevice::Simulated,
+            purpose,
+        });
+        rig.apply();
+        wait("a report", Duration::from_secs(20), || {
+            (tested(&mut rig).len() == count).then_some(())
+        });
+        let report = tested(&mut rig).remove(count - 1);
+        assert!(report.frames.is_some_and(|frames| frames >= 15), "{report:?}");
+        assert_eq!(report.key_frame, Some(720));
+        assert!(report.level.is_some_and(|level| level > -60.0), "{report:?}");
+        // Another plan during the test begins none.
+        rig.plan.loudspeaker = None;
+        rig.apply();
+        (rig.plan.camera, rig.plan.microphone) = (None, None);
+        rig.apply();
+        assert_eq!(rig.capture().camera, DeviceState::Closed);
+    }
+    assert_eq!(tested(&mut rig).len(), 2);
+}
+
+#[test]
+fn a_self_test_of_a_camera_that_is_not_there_ends_and_says_that_nothing_came() {
+    let _alone = alone();
+    let mut rig = Rig::start();
+    rig.plan.camera = Some(CameraPlan {
+        device: CameraDevice::V4l2 {
+            path: "/dev/video-that-nobody-has".into(),
+        },
+        purpose: CapturePurpose::SelfTest,
+    });
+    rig.apply();
+    wait("a report", Duration::from_secs(20), || {
+        (tested(&mut rig).len() == 1).then_some(())
+    });
+    let nothing = SelfTestReport {
+        frames: Some(0),
+        key_frame: None,
+        level: None,
+    };
+    assert_eq!(tested(&mut rig), [nothing]);
+}

@@ -12,7 +12,7 @@ use crate::state::{State, Trigger};
 
 impl Room {
     /// Everything that may fall due.
-    pub(super) fn deadlines(&self) -> [Option<Instant>; 9] {
+    pub(super) fn deadlines(&self) -> [Option<Instant>; 10] {
         [
             self.state_limit().map(|(at, _)| at),
             self.carried_limit(),
@@ -22,6 +22,7 @@ impl Room {
             self.notice.as_ref().map(|(_, until)| *until),
             self.farewell_until,
             self.located_until,
+            self.self_test_until,
             self.talk_limit(),
         ]
     }
@@ -35,6 +36,9 @@ impl Room {
         }
         if self.located_until.is_some_and(|until| until <= now) {
             self.located_until = None;
+        }
+        if self.self_test_until.is_some_and(|until| until <= now) {
+            self.end_self_test(None);
         }
         if let Some(meeting) = &mut self.meeting {
             meeting

@@ -58,6 +58,8 @@ pub struct Room {
     bulletins: Vec<Bulletin>,
     /// Until when the box shows itself.
     located_until: Option<Instant>,
+    /// Until when a self-test may last.
+    self_test_until: Option<Instant>,
     shown: Option<RoomState>,
     out: Outbox,
 }
@@ -81,6 +83,7 @@ impl Room {
             countdown: None,
             bulletins: Vec::new(),
             located_until: None,
+            self_test_until: None,
             shown: None,
             out: Outbox::default(),
         }
@@ -120,6 +123,8 @@ impl Room {
             return false;
         };
         self.state = transition.to;
+        // Whoever wants a meeting goes first.
+        self.end_self_test(None);
         self.out.events.push(Effect::Moved(transition));
         true
     }
@@ -168,10 +173,11 @@ impl Room {
         }
     }
 
-    /// The room wants the device on, has it, and is in a meeting that can receive it: then, and only then, it stands in
-    /// the plan (invariant 1).
+    /// The room has the device, and either wants it on and is in a meeting that can receive it, or tests itself: then, and only
+    /// then, it stands in the plan (invariant 1).
     fn live(&self, device: Device) -> bool {
-        self.may_capture() && self.has(device) && self.switch(device).wanted()
+        let in_meeting = self.may_capture() && self.switch(device).wanted();
+        self.has(device) && (in_meeting || self.is_testing())
     }
 
     fn say(&mut self, notice: Notice, now: Instant) {

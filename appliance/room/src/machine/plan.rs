@@ -18,7 +18,11 @@ impl Room {
     /// The whole plan, with revision 0.
     pub(super) fn plan(&self) -> MediaPlan {
         let equipment = &self.options.equipment;
-        let purpose = CapturePurpose::Meeting;
+        let purpose = if self.is_testing() {
+            CapturePurpose::SelfTest
+        } else {
+            CapturePurpose::Meeting
+        };
         let camera = equipment.camera.clone().filter(|_| self.live(Device::Camera));
         let microphone = equipment.microphone.clone().filter(|_| self.live(Device::Microphone));
         let loudspeaker = equipment.loudspeaker.clone().filter(|_| self.in_meeting());
@@ -49,7 +53,11 @@ impl Room {
         let display = self.options.equipment.display.clone()?;
         let banner = self.banner();
         let Some(meeting) = &self.meeting else {
-            let own = OwnState::default();
+            let own = if self.is_testing() {
+                self.own_state(String::new())
+            } else {
+                OwnState::default()
+            };
             return banner.map(|text| WallPlan {
                 display,
                 tiles: Vec::new(),
@@ -63,13 +71,7 @@ impl Room {
         } else {
             Vec::new()
         };
-        let language = self.options.language;
-        let own = OwnState {
-            name: meeting.name.clone(),
-            microphone: words::device_state(language, Device::Microphone, self.device_word(Device::Microphone)).into(),
-            camera: words::device_state(language, Device::Camera, self.device_word(Device::Camera)).into(),
-            marks: self.marks(),
-        };
+        let own = self.own_state(meeting.name.clone());
         Some(WallPlan {
             display,
             tiles,
@@ -77,6 +79,16 @@ impl Room {
             banner,
             code: None,
         })
+    }
+
+    fn own_state(&self, name: String) -> OwnState {
+        let language = self.options.language;
+        OwnState {
+            name,
+            microphone: words::device_state(language, Device::Microphone, self.device_word(Device::Microphone)).into(),
+            camera: words::device_state(language, Device::Camera, self.device_word(Device::Camera)).into(),
+            marks: self.marks(),
+        }
     }
 
     fn tiles(&self, meeting: &Meeting) -> Vec<Tile> {

@@ -2,9 +2,13 @@
 
 use std::time::Instant;
 
+use media_protocol::SelfTestReport;
+
 use super::Room;
-use crate::remote::{Bulletin, MAX_BULLETIN, MAX_LOCATE, RemoteCommand, Settings};
+use crate::effect::Milestone;
+use crate::remote::{Bulletin, MAX_BULLETIN, MAX_LOCATE, MAX_SELF_TEST, RemoteCommand, Settings};
 use crate::snapshot::Notice;
+use crate::state::State;
 use crate::words;
 
 impl Room {
@@ -13,12 +17,30 @@ impl Room {
             RemoteCommand::ShowBulletins(bulletins) => self.bulletins = bulletins,
             RemoteCommand::Locate(time) => self.located_until = Some(now + time.min(MAX_LOCATE)),
             RemoteCommand::Announce(act) => self.say(Notice::FromOutside(act), now),
+            RemoteCommand::SelfTest if self.may_test() => self.self_test_until = Some(now + MAX_SELF_TEST),
+            RemoteCommand::SelfTest => self.milestone(Milestone::SelfTested(None)),
             RemoteCommand::SetVolume(volume) => self.set_volume(volume),
             RemoteCommand::Settings(Settings { language, chat, alone }) => {
                 self.options.language = language;
                 self.options.chat = chat;
                 self.options.timing.alone = alone;
             }
+        }
+    }
+
+    fn may_test(&self) -> bool {
+        self.state == State::Idle && self.worker.running() && self.self_test_until.is_none()
+    }
+
+    /// A self-test runs: its devices are open.
+    pub(super) fn is_testing(&self) -> bool {
+        self.self_test_until.is_some()
+    }
+
+    /// The self-test, if one runs, is over.
+    pub(super) fn end_self_test(&mut self, report: Option<SelfTestReport>) {
+        if self.self_test_until.take().is_some() {
+            self.milestone(Milestone::SelfTested(report));
         }
     }
 

@@ -83,6 +83,7 @@ impl Room {
         if !self.worker.running() {
             return;
         }
+        self.end_self_test(None);
         for device in Self::DEVICES {
             if self.switch_mut(device).learn(DeviceState::Closed) {
                 self.milestone(Milestone::CaptureClosed { device, at_ns: None });
@@ -110,6 +111,7 @@ impl Room {
                 }
                 self.milestone(Milestone::Statistics(statistics));
             }
+            FromWorker::SelfTest(report) => self.end_self_test(Some(report)),
             FromWorker::PlaybackFault { fault, .. } => self.playback_fault = Some(fault),
             FromWorker::PlaybackRecovered { .. } => self.playback_fault = None,
         }

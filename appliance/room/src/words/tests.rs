@@ -33,6 +33,7 @@ fn catalogue(language: Language) -> Vec<Words> {
     ];
     let mut notices = vec![
         Notice::DevicesOffAfterRejoin,
+        Notice::SelfTest,
         Notice::JoinedFromOutside,
         Notice::NoMeeting,
         Notice::Occupied,

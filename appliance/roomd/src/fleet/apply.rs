@@ -7,6 +7,7 @@ use media_protocol::NetworkSettings;
 use room::{ChatPolicy, Language, RemoteCommand, RoomCommand};
 
 use crate::appliance::{Participation, Request};
+use crate::{Failure, way_out};
 
 /// The settings of the file, which hold where the fleet says nothing.
 #[derive(Debug, Clone)]
@@ -63,6 +64,14 @@ impl InForce {
             room,
             participation,
         })
+    }
+
+    /// For files that come and go.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn files(&self) -> Result<reqwest::Client, Failure> {
+        way_out::client(&self.participation.network)
     }
 
     /// What the appliance has to be told.

@@ -11,7 +11,7 @@ use fleet::contract::{
 };
 use fleet::session::{Execution, Input, Output, Reply, Scope};
 use media_protocol::Statistics;
-use room::{Bulletin, Language, RemoteCommand, RoomCommand, RoomState, State};
+use room::{Bulletin, Language, RemoteAct, RemoteCommand, RoomCommand, RoomState, State};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -21,10 +21,12 @@ use super::apply::{InForce, Own};
 use super::credentials::{Change, Credentials};
 use super::orders::{After, Hands, Progress};
 use super::states;
+use super::updates::Updates;
+use crate::Failure;
 use crate::appliance::Request;
 use crate::configuration::FleetConfiguration;
 use crate::journal::Journal;
-use crate::{Failure, way_out};
+use crate::update::{self, Wish};
 
 /// Words of commands that wait.
 const WORDS: usize = 32;
@@ -64,6 +66,7 @@ pub(super) struct Member {
     metadata: Metadata,
     around: Surroundings,
     credentials: Credentials,
+    updates: Updates,
     session: mpsc::Sender<Input>,
     in_force: InForce,
     http: reqwest::Client,
@@ -89,17 +92,19 @@ impl Member {
         metadata: Metadata,
         around: Surroundings,
         credentials: Credentials,
+        updates: Updates,
         session: mpsc::Sender<Input>,
     ) -> Result<Self, Failure> {
         let in_force =
             InForce::new(Settings::default(), &around.own).map_err(|_| "the settings of the file are wrong")?;
-        let http = way_out::client(&around.own.participation.network)?;
+        let http = in_force.files()?;
         let (words, heard) = mpsc::channel(WORDS);
         Ok(Self {
             configuration,
             metadata,
             around,
             credentials,
+            updates,
             session,
             in_force,
             http,
@@ -131,6 +136,7 @@ impl Member {
                     Err(_) => Err(Over),
                 },
                 change = self.credentials.changed() => self.credentials_changed(change).await,
+                wish = self.updates.next() => self.for_the_update(wish).await,
                 Some((id, progress)) = self.heard.recv() => self.heard(id, progress).await,
                 _ = load.tick() => self.measured(TelemetryStream::Sys, states::load()).await,
                 _ = media.tick() => self.media().await,
@@ -171,6 +177,7 @@ impl Member {
         for event in states::happened(self.shown.as_ref(), &state) {
             self.say(event).await?;
         }
+        self.updates.room(&state);
         let told = self.shown.as_ref().map(states::of_room);
         let parts = states::of_room(&state);
         for (index, part) in parts.into_iter().enumerate() {
@@ -204,11 +211,27 @@ impl Member {
                 Ok(())
             }
             Output::Update(update) => {
-                tracing::info!(rev = update.rev, "this machine takes no updates");
+                self.updates.desired(update);
                 Ok(())
             }
             // The agent keeps the others for itself.
             _ => Ok(()),
+        }
+    }
+
+    async fn for_the_update(&mut self, wish: Wish) -> Result<(), Over> {
+        match wish {
+            Wish::Report(report) => self.say(Input::UpdateReport(report)).await,
+            Wish::SelfTest { announce } => {
+                let service = self.in_force.settings.jitsi.url.clone();
+                self.updates.test(announce, self.around.requests.clone(), service);
+                Ok(())
+            }
+            Wish::Restart => {
+                self.after = Some(After::Reboot);
+                self.remote(RemoteCommand::Announce(RemoteAct::Update)).await?;
+                self.say(Input::Stop(OfflineReason::Update)).await
+            }
         }
     }
 
@@ -319,6 +342,13 @@ impl Member {
             self.ask(request).await?;
         }
         self.around.name.send_replace(in_force.name.clone());
+        match in_force.files() {
+            Ok(client) => {
+                self.updates.http(&client);
+                self.http = client;
+            }
+            Err(error) => tracing::error!(%error, "files go the way of before"),
+        }
         self.in_force = in_force;
         self.bulletins().await
     }
@@ -399,8 +429,12 @@ impl Member {
         if let Err(error) = self.credentials.forget() {
             tracing::error!(%error, "the box cannot forget who it was");
         }
-        if let Err(error) = std::fs::remove_file(self.configuration.directory.join(STORE)) {
-            tracing::error!(%error, "the box cannot forget its fleet");
+        for name in [STORE, update::STATE, update::BUNDLE] {
+            if let Err(error) = std::fs::remove_file(self.configuration.directory.join(name))
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::error!(%error, name, "the box cannot forget its fleet");
+            }
         }
     }
 }

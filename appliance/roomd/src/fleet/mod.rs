@@ -11,6 +11,7 @@
 //! | `member` | the loop between session and room |
 //! | `orders` | commands, carried out |
 //! | `apply` | settings, applied |
+//! | `updates` | the update of the machine |
 //! | `states` | the room, told |
 
 mod apply;
@@ -20,6 +21,7 @@ mod member;
 mod orders;
 mod renewal;
 mod states;
+mod updates;
 mod ways;
 
 pub use apply::Own;
@@ -38,8 +40,11 @@ use tokio::sync::mpsc;
 
 use crate::Failure;
 use crate::configuration::FleetConfiguration;
+use crate::update::Release;
+use crate::way_out;
 use credentials::Credentials;
 use member::Member;
+use updates::Updates;
 
 /// Name of the store's file.
 const STORE: &str = "fleet.redb";
@@ -113,13 +118,14 @@ fn join(
     let (store, stored) =
         Store::open(&folder.join(STORE)).map_err(|error| format!("{}: {error}", folder.join(STORE).display()))?;
     let verifier = Arc::new(DocumentVerifier::new(identity.trusted()?));
+    let release = Release::of_image(&configuration.os_release);
     let metadata = Metadata {
         model: configuration.model.clone(),
         serial: configuration
             .serial
             .clone()
             .unwrap_or_else(|| identity.issued.device.to_string()),
-        fw: env!("CARGO_PKG_VERSION").into(),
+        fw: release.version.clone(),
         commands: Order::COMMANDS.to_vec(),
         schemas: vec!["cfg/1.0".into()],
         certificate_expires: identity.issued.expires,
@@ -137,12 +143,15 @@ fn join(
     let session = Session::new(settings, verifier.clone(), chance, stored, now);
     let kept = session.configuration().cloned();
     let mut credentials = Credentials::new(configuration.clone(), clock.clone(), verifier, identities)?;
-    let agent = Agent::new(session, Box::new(store), Box::new(clock), credentials.ways());
+    let agent = Agent::new(session, Box::new(store), Box::new(clock.clone()), credentials.ways());
     credentials.watch(&agent, &identity);
+    let known = agent.known();
     let (inputs, said) = mpsc::channel(64);
     let (effects, asked) = mpsc::channel(64);
     let agent = tokio::spawn(agent.run(said, effects));
-    let member = Member::new(configuration, metadata, surroundings, credentials, inputs)?;
+    let http = way_out::client(&surroundings.own.participation.network)?;
+    let updates = Updates::start(&configuration, release, clock, http, known);
+    let member = Member::new(configuration, metadata, surroundings, credentials, updates, inputs)?;
     tokio::spawn(async move {
         member.live(asked, kept).await;
         agent.abort();

@@ -31,14 +31,14 @@ use crate::stage::{PATIENCE, ROOM, Stage, options};
 const ADMINISTRATOR: &str = "ops@etat.example";
 
 /// A box that belongs to a fleet, and its administrator.
-struct Fleet {
-    stage: Stage,
+pub struct Fleet {
+    pub stage: Stage,
     runtime: Runtime,
     broker: Broker,
     console: Console,
     author: Author,
     device: DeviceId,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// What enrolment leaves.
@@ -64,6 +64,11 @@ fn enrolled(folder: &Path, broker: &Broker, office: &Office, device: &DeviceId) 
 impl Fleet {
     /// A box that is on, and online.
     fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With more in the box's file.
+    pub fn with(more: &str) -> Self {
         let (tenant, device) = (etat().unwrap(), DeviceId::try_from("lyon-412").unwrap());
         let office = Office::new(&tenant).unwrap();
         let users = [room(device.as_str()).unwrap(), office.user(ADMINISTRATOR).unwrap()];
@@ -73,7 +78,7 @@ impl Fleet {
         let place = Place {
             configuration: format!(
                 "[fleet]\ndirectory = '{0}'\nreconnect_spread_s = 0\nclock_is_trusted = true\nreboot = ['touch', \
-                 '{0}/rebooted']",
+                 '{0}/rebooted']\n{more}",
                 folder.path().display()
             ),
             ..Place::default()
@@ -102,7 +107,7 @@ impl Fleet {
     }
 
     /// Asks until there is an answer.
-    fn until<T>(&mut self, what: &str, ask: impl Fn(&mut Self) -> Option<T>) -> T {
+    pub fn until<T>(&mut self, what: &str, ask: impl Fn(&mut Self) -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(answer) = ask(self) {
@@ -131,7 +136,7 @@ impl Fleet {
         Presence::parse(&self.kept(&Channel::Online)?, 1024).ok()
     }
 
-    fn document<T: DeserializeOwned>(&mut self, channel: &Channel) -> Option<T> {
+    pub fn document<T: DeserializeOwned>(&mut self, channel: &Channel) -> Option<T> {
         let payload = self.kept(channel)?;
         Message::<T>::parse(&payload, channel.rules().max_bytes)
             .ok()
@@ -166,7 +171,7 @@ impl Fleet {
     }
 
     /// Publishes a signed document, to be kept.
-    fn publish<T: Serialize>(&mut self, channel: &Channel, document: T) {
+    pub fn publish<T: Serialize>(&mut self, channel: &Channel, document: T) {
         let topic = self.topic(channel);
         let message = self.author.stamp(document);
         let payload = self.author.signed(&topic, &message).unwrap();

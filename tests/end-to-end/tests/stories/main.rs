@@ -31,3 +31,4 @@ mod secrets;
 mod signalling;
 mod stage;
 mod survival;
+mod update;

@@ -81,6 +81,14 @@ pub(in crate::words) const fn notice(notice: &Notice) -> Words {
             "The device forgets its settings",
             "Support has asked for it; the device starts again as new.",
         ),
+        Notice::FromOutside(RemoteAct::Update) => Words::new(
+            "The device restarts",
+            "It has been updated and is back in about a minute.",
+        ),
+        Notice::SelfTest => Words::new(
+            "The device tests itself",
+            "Camera and microphone are on for a few seconds; nothing leaves the room.",
+        ),
         Notice::DevicesOffAfterRejoin => Words::new(
             "Microphone and camera off",
             "The meeting was joined again; switch them on in the room.",

@@ -81,6 +81,14 @@ pub(in crate::words) const fn notice(notice: &Notice) -> Words {
             "L’appareil oublie ses réglages",
             "L’assistance l’a demandé\u{a0}; l’appareil repart comme neuf.",
         ),
+        Notice::FromOutside(RemoteAct::Update) => Words::new(
+            "L’appareil redémarre",
+            "Il a été mis à jour et revient dans une minute environ.",
+        ),
+        Notice::SelfTest => Words::new(
+            "L’appareil se teste",
+            "Caméra et micro sont allumés quelques secondes\u{a0}; rien ne sort de la salle.",
+        ),
         Notice::DevicesOffAfterRejoin => Words::new(
             "Micro et caméra éteints",
             "La réunion a été rejointe de nouveau\u{a0}; rallumez-les dans la salle.",
