@@ -73,8 +73,9 @@ impl Credentials {
     fn ask_in_time(&mut self, identity: &BoxIdentity) {
         if !self.ways.borrow().iter().any(|way| way.shows == KeyUse::Next) {
             let (configuration, clock) = (self.configuration.clone(), self.clock.clone());
+            let believed = self.verifier.clone();
             self.renewals
-                .spawn(renewal::renew(configuration, clock, identity.clone()));
+                .spawn(renewal::renew(configuration, clock, identity.clone(), believed));
         }
     }
 

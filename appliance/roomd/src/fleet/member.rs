@@ -227,6 +227,8 @@ impl Member {
                 self.updates.test(announce, self.around.requests.clone(), service);
                 Ok(())
             }
+            // It restarts anyway.
+            Wish::Restart if self.after.is_some() => Ok(()),
             Wish::Restart => {
                 self.after = Some(After::Reboot);
                 self.remote(RemoteCommand::Announce(RemoteAct::Update)).await?;
@@ -407,6 +409,8 @@ impl Member {
     async fn end(&mut self) {
         let Some(after) = self.after else { return };
         if after == After::Reset {
+            // What still runs would write down again what is forgotten.
+            self.updates.end().await;
             self.forget();
         }
         if after == After::Reboot

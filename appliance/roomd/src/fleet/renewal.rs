@@ -1,10 +1,11 @@
 //! The next certificate, asked for at two thirds of the life of the one in use.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fleet::agent::{Clockwork, SystemClock};
 use fleet::enrolment::{Applicant, Purpose};
-use fleet::trust::{BoxIdentity, Identities, SoftwareKeys};
+use fleet::trust::{BoxIdentity, DocumentVerifier, Identities, SoftwareKeys};
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -19,13 +20,19 @@ use crate::configuration::FleetConfiguration;
 const LOOK_EVERY: Duration = Duration::from_secs(600);
 
 /// Waits until a certificate is due after this one, and asks until it is on disk.
-pub async fn renew(configuration: FleetConfiguration, clock: SystemClock, identity: BoxIdentity) {
+/// `believed`: whom the box believes by then.
+pub async fn renew(
+    configuration: FleetConfiguration,
+    clock: SystemClock,
+    identity: BoxIdentity,
+    believed: Arc<DocumentVerifier>,
+) {
     let due = identity.renewal(rand::random());
     while let Some(wait) = until(due, &clock) {
         sleep(wait).await;
     }
     tracing::info!(expires = %identity.issued.expires, "the certificate of this box is to be renewed");
-    let asked = ask(&configuration, clock, &identity).await;
+    let asked = ask(&configuration, clock, &believed).await;
     if let Err(error) = asked {
         tracing::error!(error, expires = %identity.issued.expires, "the certificate of this box cannot be renewed");
         // Nothing here can change that; a restart tries again.
@@ -42,8 +49,12 @@ fn until(due: Timestamp, clock: &SystemClock) -> Option<Duration> {
     (!left.is_zero()).then(|| left.min(LOOK_EVERY))
 }
 
-async fn ask(configuration: &FleetConfiguration, mut clock: SystemClock, identity: &BoxIdentity) -> Result<(), String> {
-    let mut applicant = applicant(configuration, identity).map_err(|error| error.to_string())?;
+async fn ask(
+    configuration: &FleetConfiguration,
+    mut clock: SystemClock,
+    believed: &DocumentVerifier,
+) -> Result<(), String> {
+    let mut applicant = applicant(configuration, believed).map_err(|error| error.to_string())?;
     let chance = StdRng::from_rng(&mut rand::rng());
     // Nobody in the room sees a renewal, or hurries it.
     let (shown, _) = mpsc::unbounded_channel();
@@ -61,10 +72,10 @@ async fn ask(configuration: &FleetConfiguration, mut clock: SystemClock, identit
     Ok(())
 }
 
-fn applicant(configuration: &FleetConfiguration, identity: &BoxIdentity) -> Result<Applicant, Failure> {
+fn applicant(configuration: &FleetConfiguration, believed: &DocumentVerifier) -> Result<Applicant, Failure> {
     let folder = &configuration.directory;
     let identities = Identities::new(folder, Box::new(SoftwareKeys::new(folder)?));
     let mut applicant = enrolling::applicant(configuration, identities)?;
-    applicant.anchors = identity.trusted()?.anchors;
+    applicant.anchors = believed.anchors();
     Ok(applicant)
 }

@@ -86,6 +86,11 @@ impl Updates {
         }
     }
 
+    /// Nothing of it runs any more when this returns.
+    pub async fn end(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
     /// The fleet: the release to reach.
     pub fn desired(&self, update: Box<Update>) {
         if self.told.send(Told::Desired(update)).is_err() {

@@ -66,7 +66,14 @@ pub async fn download(client: &Client, wanted: &Wanted, file: &Path, told: mpsc:
                 return Err(DownloadFault::WrongSize);
             }
             hash.update(&piece);
-            disk.write_all(&piece).await.map_err(|error| of_disk(&error))?;
+            if let Err(error) = disk.write_all(&piece).await {
+                let fault = of_disk(&error);
+                if fault == DownloadFault::NoSpace {
+                    // What is there takes the room that the state of the update needs.
+                    disk.set_len(0).await.map_err(|error| of_disk(&error))?;
+                }
+                return Err(fault);
+            }
             if told_at.elapsed() >= TOLD_EVERY {
                 told_at = Instant::now();
                 // Who does not listen any more stops this as well.
@@ -124,7 +131,7 @@ async fn ask(client: &Client, url: &str, there: u64) -> Result<Response, Downloa
     let response = match timeout(SILENCE, request.send()).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
-            tracing::info!(%error, "the update server is not reached");
+            tracing::info!(error = %error.without_url(), "the update server is not reached");
             return Err(PASSING);
         }
         Err(_) => return Err(PASSING),
@@ -171,7 +178,7 @@ async fn next(
     match timeout(SILENCE, response.chunk()).await {
         Ok(Ok(piece)) => Ok(piece),
         Ok(Err(error)) => {
-            tracing::info!(%error, "the download breaks off");
+            tracing::info!(error = %error.without_url(), "the download breaks off");
             Err(PASSING)
         }
         Err(_) => Err(PASSING),

@@ -262,7 +262,7 @@ impl Driver {
                 {
                     tracing::warn!(%error, "the bundle cannot be removed");
                 }
-                self.mark(Mark::BootedActive).await;
+                let _told = self.mark(Mark::BootedActive).await;
             }
             Output::Verify => {
                 let (rauc, bundle, say) = (self.rauc.clone(), self.bundle(), self.next_job());
@@ -272,14 +272,19 @@ impl Driver {
                 });
             }
             Output::Install => self.install(),
-            Output::MarkGood => self.mark(Mark::BootedGood).await,
+            Output::MarkGood => {
+                let _told = self.mark(Mark::BootedGood).await;
+            }
+            // Without the mark this slot would start again, and be taken for a release that failed: it is asked for again later.
             Output::Reboot => {
-                self.mark(Mark::OtherActive).await;
-                self.wish(Wish::Restart).await?;
+                if self.mark(Mark::OtherActive).await {
+                    self.wish(Wish::Restart).await?;
+                }
             }
             Output::RollBack => {
-                self.mark(Mark::BootedBad).await;
-                self.wish(Wish::Restart).await?;
+                if self.mark(Mark::BootedBad).await {
+                    self.wish(Wish::Restart).await?;
+                }
             }
             Output::Reach { url } => {
                 let client = self.around.http.borrow().clone();
@@ -308,15 +313,16 @@ impl Driver {
         self.wishes.send(wish).await.map_err(|_| Over)
     }
 
-    /// RAUC may have died; without its word the machine starts from the wrong slot.
-    async fn mark(&self, mark: Mark) {
+    /// RAUC may have died. False: it was not to be had for a minute.
+    async fn mark(&self, mark: Mark) -> bool {
         for _ in 0..6 {
             match self.rauc.mark(mark).await {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(error) => tracing::warn!(error, ?mark, "RAUC does not mark the slot"),
             }
             sleep(AGAIN).await;
         }
+        false
     }
 
     fn next_job(&mut self) -> Voice {

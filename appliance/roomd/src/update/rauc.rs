@@ -8,11 +8,13 @@ use std::time::Duration;
 use fleet::update::BundleFacts;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zbus::{OwnedVariant, Variant};
 
 /// RAUC may be busy so long with what it did before.
 const BUSY: Duration = Duration::from_secs(1_800);
+/// How often it is asked whether it still is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A bundle is written in this time; slow storage, half a gigabyte.
 const WRITTEN: Duration = Duration::from_secs(3_600);
 /// Everything that RAUC answers from memory, and looking at a bundle.
@@ -33,7 +35,7 @@ trait Installer {
     fn mark(&self, state: &str, slot_identifier: &str) -> zbus::Result<(String, String)>;
     #[zbus(signal)]
     fn completed(&self, result: i32) -> zbus::Result<()>;
-    #[zbus(property)]
+    #[zbus(property(emits_changed_signal = "false"))]
     fn operation(&self) -> zbus::Result<String>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn last_error(&self) -> zbus::Result<String>;
@@ -91,6 +93,7 @@ impl Rauc {
     /// # Errors
     /// What RAUC says, or what of it is missing.
     pub async fn inspect(&self, bundle: &Path) -> Result<BundleFacts, String> {
+        self.until_idle().await?;
         let info = self.0.inspect_bundle(&bundle.to_string_lossy(), HashMap::new()).await;
         let info = info.map_err(said)?;
         let own = self.0.compatible().await.map_err(said)?;
@@ -117,14 +120,7 @@ impl Rauc {
     /// # Errors
     /// What RAUC says.
     pub async fn install(&self, bundle: &Path, told: mpsc::Sender<u8>) -> Result<(), String> {
-        let mut operations = self.0.receive_operation_changed().await;
-        let idle = async {
-            while self.0.operation().await? != "idle" {
-                operations.next().await;
-            }
-            Ok::<(), zbus::Error>(())
-        };
-        timeout(BUSY, idle).await.map_err(|_| "RAUC is busy")?.map_err(said)?;
+        self.until_idle().await?;
         let mut ends = self.0.receive_completed().await.map_err(said)?;
         let mut steps = self.0.receive_progress_changed().await;
         let mut owners = self.0.inner().receive_owner_changed().await.map_err(said)?;
@@ -161,6 +157,17 @@ impl Rauc {
                 Err(format!("RAUC ended with {code}: {error}"))
             }
         }
+    }
+
+    /// It may still be busy with what an earlier start of the box had asked for.
+    async fn until_idle(&self) -> Result<(), String> {
+        let idle = async {
+            while self.0.operation().await? != "idle" {
+                sleep(LOOK_EVERY).await;
+            }
+            Ok::<(), zbus::Error>(())
+        };
+        timeout(BUSY, idle).await.map_err(|_| "RAUC is busy")?.map_err(said)
     }
 
     /// Marks a slot.

@@ -257,7 +257,21 @@ impl Registry {
         Ok(read.revision + 1)
     }
 
-    /// Takes the conductor's seat, or keeps it: when it is free, when its lease has run out, when it is one's own.
+    /// Keeps the conductor's seat. A lease that has run out is no matter, as long as nobody else sat there: whoever did may have
+    /// changed everything.
+    ///
+    /// # Errors
+    /// [`RolloutError::Changed`]: it is not one's own any more.
+    pub fn keep_seat(&mut self, id: &str, seat: &Seat) -> Result<(), RolloutError> {
+        let values = [seat.until.as_second().into(), id.into(), seat.holder.as_str().into()];
+        self.change(
+            id,
+            "UPDATE rollouts SET lease_until = $1 WHERE id = $2 AND holder = $3",
+            &values,
+        )
+    }
+
+    /// Takes the conductor's seat: when it is free, when its lease has run out, when it is one's own.
     ///
     /// # Errors
     /// [`RolloutError::Held`], [`RolloutError::Unknown`].

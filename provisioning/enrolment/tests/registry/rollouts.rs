@@ -134,6 +134,13 @@ fn a_conductor_who_lost_the_seat_writes_nothing_more(url: &str) {
     let refused = registry.save_rollout(&read, "first");
     assert_eq!(refused, Err(RolloutError::Changed("lost-1".into())));
     assert_eq!(registry.save_rollout(&read, "second"), Ok(2));
+    // Whoever slept meanwhile does not sit down again, not even when the other one has gone: much may have changed.
+    let alice = seat("first", "alice", later + SignedDuration::from_secs(90));
+    let lost = Err(RolloutError::Changed("lost-1".into()));
+    assert_eq!(registry.keep_seat("lost-1", &alice), lost);
+    assert_eq!(registry.keep_seat("lost-1", &bob), Ok(()));
+    registry.leave_seat("lost-1", "second").unwrap();
+    assert_eq!(registry.keep_seat("lost-1", &alice), lost);
 }
 
 fn a_forgotten_box_and_a_forgotten_person_are_in_no_rollout(url: &str) {

@@ -222,7 +222,10 @@ impl Conductor {
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => self.renew().await?,
-                () = &mut leave => {}
+                () = &mut leave => {
+                    self.put_down().await?;
+                    return Ok(End::Left);
+                }
             }
         }
     }
@@ -238,9 +241,7 @@ impl Conductor {
     async fn renew(&mut self) -> Result<(), ConductError> {
         self.seat.until = lease();
         let (id, seat) = (self.record.id.clone(), self.seat.clone());
-        let taken = self
-            .archive
-            .with(move |registry| registry.take_seat(&id, &seat, Timestamp::now()));
+        let taken = self.archive.with(move |registry| registry.keep_seat(&id, &seat));
         Ok(taken.await?)
     }
 
