@@ -136,6 +136,8 @@ pub struct Enrolment {
     nonce: String,
     request: Option<(Id, Vec<u8>)>,
     failures: u32,
+    /// Somebody touched the box while it was asking: it asks again right after.
+    touched: bool,
     shown: Shown,
     outputs: VecDeque<Output>,
 }
@@ -154,6 +156,7 @@ impl Enrolment {
             nonce: String::new(),
             request: None,
             failures: 0,
+            touched: false,
             shown: Shown::Nothing,
             outputs: VecDeque::new(),
         };
@@ -176,6 +179,7 @@ impl Enrolment {
                 let until_ms = (*until_ms).min(now_ms + TOUCH_MS);
                 self.state = State::Waiting { until_ms };
             }
+            (Input::Touched, _) => self.touched = true,
             (Input::Prepared { id, request }, State::Preparing) => {
                 self.request = Some((id, request));
                 self.state = State::Connecting;
@@ -204,12 +208,10 @@ impl Enrolment {
                 self.close(Some(wait_ms));
             }
             (Input::Disconnected, State::Closing { wait_ms }) => {
-                self.state = match *wait_ms {
-                    Some(wait_ms) => State::Waiting {
-                        until_ms: now_ms + wait_ms,
-                    },
-                    None => State::Done,
-                }
+                match *wait_ms {
+                    Some(wait_ms) => self.wait(wait_ms, now_ms),
+                    None => self.state = State::Done,
+                };
             }
             (Input::Disconnected, State::Connecting | State::Subscribing | State::Asked { .. }) => {
                 self.wait_longer(now_ms)
@@ -275,6 +277,16 @@ impl Enrolment {
 
     fn wait_longer(&mut self, now_ms: u64) {
         let wait_ms = self.longer();
+        self.wait(wait_ms, now_ms);
+    }
+
+    /// Less when somebody touched the box meanwhile: what it was told may be out of date by now.
+    fn wait(&mut self, wait_ms: u64, now_ms: u64) {
+        let wait_ms = if std::mem::take(&mut self.touched) {
+            wait_ms.min(TOUCH_MS)
+        } else {
+            wait_ms
+        };
         self.state = State::Waiting {
             until_ms: now_ms + wait_ms,
         };

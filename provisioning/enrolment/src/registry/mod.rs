@@ -6,17 +6,23 @@ mod rollouts;
 mod sql;
 mod sqlite;
 
+use std::ops::RangeInclusive;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use fleet::contract::{Room, Serial, Site, Tenant};
 use jiff::Timestamp;
+use rand::RngExt;
 
 pub use record::{BoxRecord, BoxState, Replacement, Stranger};
 pub use rollouts::{RolloutError, RolloutRecord, Seat, Wish};
 use sql::{Sql, SqlError, Value};
 
-/// Attempts of a transaction that others get in the way of.
-const ATTEMPTS: usize = 20;
+/// How long a transaction that others get in the way of is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause before it is tried again is left to chance: who stepped on each other's feet once would do so again otherwise.
+const PAUSE_MS: RangeInclusive<u64> = 1..=40;
 
 /// Both databases take it; `BIGINT` are seconds since 1970.
 const TABLES: [&str; 5] = [
@@ -130,13 +136,7 @@ impl Registry {
             Box::new(sqlite::Sqlite::open(Path::new(url))?)
         };
         // Two that open an empty database at once may get in each other's way.
-        let mut attempt = 0;
-        while let Err(error) = TABLES.iter().try_for_each(|table| sql.execute(table, &[]).map(|_| ())) {
-            attempt += 1;
-            if error != SqlError::Again || attempt == ATTEMPTS {
-                return Err(error.into());
-            }
-        }
+        persistently(|| TABLES.iter().try_for_each(|table| sql.execute(table, &[]).map(|_| ())))?;
         Ok(Self { sql })
     }
 
@@ -145,27 +145,19 @@ impl Registry {
         &mut self,
         mut work: impl FnMut(&mut dyn Sql) -> Result<Result<T, RegistryError>, SqlError>,
     ) -> Result<T, RegistryError> {
-        for _ in 0..ATTEMPTS {
-            let mut run = || -> Result<Result<T, RegistryError>, SqlError> {
-                self.sql.begin()?;
-                let result = work(&mut *self.sql)?;
+        let sql = &mut *self.sql;
+        persistently(|| {
+            let begun = sql.begin().and_then(|()| work(&mut *sql));
+            let done = begun.and_then(|result| {
                 if result.is_ok() {
-                    self.sql.commit()?;
+                    sql.commit()?;
                 } else {
-                    self.sql.rollback();
+                    sql.rollback();
                 }
                 Ok(result)
-            };
-            match run() {
-                Ok(result) => return result,
-                Err(SqlError::Again) => self.sql.rollback(),
-                Err(error) => {
-                    self.sql.rollback();
-                    return Err(error.into());
-                }
-            }
-        }
-        Err(SqlError::Again.into())
+            });
+            done.inspect_err(|_| sql.rollback())
+        })?
     }
 
     /// Somebody says that a box is theirs. `force`: also when it stands elsewhere, or another stands there.
@@ -443,4 +435,17 @@ fn occupant(sql: &mut dyn Sql, claim: &Claim, room: &Room) -> Result<Option<Seri
         ],
     )?;
     Ok(rows.first().and_then(|row| row.first()?.text()?.try_into().ok()))
+}
+
+/// Tries again while others get in the way, but not for ever.
+fn persistently<T>(mut attempt: impl FnMut() -> Result<T, SqlError>) -> Result<T, SqlError> {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Err(SqlError::Again) if begun.elapsed() < PATIENCE => {
+                sleep(Duration::from_millis(rand::rng().random_range(PAUSE_MS)));
+            }
+            result => return result,
+        }
+    }
 }
