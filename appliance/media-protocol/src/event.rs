@@ -64,6 +64,13 @@ pub struct SelfTestReport {
     pub level: Option<f64>,
 }
 
+impl SelfTestReport {
+    /// So many pictures are enough: half a second.
+    pub const ENOUGH_FRAMES: u64 = 15;
+    /// Louder than this, dBov, is louder than the quietest that 16 bits can say: the microphone is not digitally silent.
+    pub const NOT_SILENT: f64 = -100.0;
+}
+
 /// Who the worker is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,6 +13,7 @@ pub use hardware::with_common_time;
 pub use tap::Tap;
 
 use gstreamer as gst;
+use gstreamer_app::{AppLeakyType, AppSrc};
 
 /// Width of what a camera gives, in pixels.
 pub const WIDTH: usize = 1280;
@@ -36,6 +37,18 @@ pub fn picture_caps() -> gst::Caps {
         .field("framerate", gst::Fraction::new(30, 1))
         .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
         .field("colorimetry", COLORIMETRY)
+        .build()
+}
+
+/// Where a camera's pictures go into a pipeline. One that is slow loses pictures, and never delays the camera.
+#[must_use]
+pub fn picture_source() -> AppSrc {
+    AppSrc::builder()
+        .caps(&picture_caps())
+        .format(gst::Format::Time)
+        .is_live(true)
+        .max_buffers(2)
+        .leaky_type(AppLeakyType::Downstream)
         .build()
 }
 

@@ -3,13 +3,13 @@
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::{AppLeakyType, AppSink, AppSinkCallbacks, AppSrc};
+use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
 use media_protocol::{LayerPlan, SelfTestReport, VideoCodec};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::capture::{HEIGHT, Tap, picture_caps};
+use crate::capture::{HEIGHT, Tap, picture_source};
 use crate::elements::{BuildError, chain};
 use crate::mailbox::{Mailbox, PipelineId};
 use crate::pipeline::Pipeline;
@@ -17,10 +17,6 @@ use crate::session::encoder;
 
 /// A test ends with what it has seen then.
 const LONGEST: Duration = Duration::from_secs(5);
-/// So many pictures are enough: half a second.
-const ENOUGH: u64 = 15;
-/// Louder than the quietest that 16 bits can say: the microphone is not digitally silent.
-const NOT_SILENT: f64 = -100.0;
 
 /// A test that runs, or has ended.
 #[derive(Debug)]
@@ -62,9 +58,11 @@ impl SelfTest {
             key_frame: self.camera.as_ref().and_then(|test| test.seen.key_frame()),
             level: self.microphone.as_ref().map(|_| self.loudest),
         };
-        let camera = report.frames.is_none_or(|frames| frames >= ENOUGH)
+        let camera = report
+            .frames
+            .is_none_or(|frames| frames >= SelfTestReport::ENOUGH_FRAMES)
             && (report.key_frame.is_some() || self.camera.is_none());
-        let all = camera && report.level.is_none_or(|level| level > NOT_SILENT);
+        let all = camera && report.level.is_none_or(|level| level > SelfTestReport::NOT_SILENT);
         let over = now.saturating_duration_since(self.begun) >= LONGEST;
         ((all || over) && !std::mem::replace(&mut self.told, all || over)).then_some(report)
     }
@@ -107,13 +105,7 @@ struct CameraTest {
 impl CameraTest {
     fn build(tap: &Tap, mailbox: &Mailbox) -> Result<Self, BuildError> {
         let pipeline = Pipeline::live(PipelineId::SelfTest, mailbox)?;
-        let source = AppSrc::builder()
-            .caps(&picture_caps())
-            .format(gst::Format::Time)
-            .is_live(true)
-            .max_buffers(2)
-            .leaky_type(AppLeakyType::Downstream)
-            .build();
+        let source = picture_source();
         let layer = LayerPlan {
             ssrc: 0,
             rtx_ssrc: 0,

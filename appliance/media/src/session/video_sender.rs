@@ -3,7 +3,7 @@
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::{AppLeakyType, AppSrc};
+use gstreamer_app::AppSrc;
 use media_protocol::{LayerPlan, LayerStatistics, MediaKind, PayloadType, SessionPlan, VideoCodec};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::key_frames::{self, KeyFrames};
 use super::payload::{add_extension, section_caps};
 use super::temporal_layers;
 use super::transport::Transport;
-use crate::capture::{COLORIMETRY, Tap, picture_caps};
+use crate::capture::{COLORIMETRY, Tap, picture_source};
 use crate::elements::{BuildError, chain, filter, make};
 use crate::mailbox::Mailbox;
 use crate::sdp::TRANSPORT_CC;
@@ -62,13 +62,7 @@ impl VideoSender {
             .find(|payload| payload.encoding_name.eq_ignore_ascii_case(name));
         let payload = payload.ok_or_else(|| BuildError::GStreamer(format!("the offer has no {name}")))?;
         let bin = transport.pipeline().bin();
-        let source = AppSrc::builder()
-            .caps(&picture_caps())
-            .format(gst::Format::Time)
-            .is_live(true)
-            .max_buffers(2)
-            .leaky_type(AppLeakyType::Downstream)
-            .build();
+        let source = picture_source();
         let (tee, funnel) = (make("tee")?, make("rtpfunnel")?);
         tee.set_property("allow-not-linked", true);
         chain(bin, &[source.upcast_ref(), &tee])?;

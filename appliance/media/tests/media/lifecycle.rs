@@ -381,16 +381,8 @@ fn tested(rig: &mut Rig) -> Vec<SelfTestReport> {
 fn a_self_test_counts_pictures_makes_a_key_frame_and_hears_the_room_once_for_each() {
     let _alone = alone();
     let mut rig = Rig::start();
-    let purpose = CapturePurpose::SelfTest;
     for count in 1..=2 {
-        rig.plan.camera = Some(CameraPlan {
-            device: CameraDevice::Simulated,
-            purpose,
-        });
-        rig.plan.microphone = Some(MicrophonePlan {
-            device: MicrophoneDevice::Simulated,
-            purpose,
-        });
+        rig.simulate(CapturePurpose::SelfTest);
         rig.apply();
         wait("a report", Duration::from_secs(20), || {
             (tested(&mut rig).len() == count).then_some(())

@@ -84,7 +84,11 @@ impl Rig {
 
     /// Simulated camera and microphone, for the meeting.
     pub fn simulate_capture(&mut self) {
-        let purpose = CapturePurpose::Meeting;
+        self.simulate(CapturePurpose::Meeting);
+    }
+
+    /// Simulated camera and microphone.
+    pub fn simulate(&mut self, purpose: CapturePurpose) {
         self.plan.camera = Some(CameraPlan {
             device: CameraDevice::Simulated,
             purpose,

@@ -79,7 +79,11 @@ impl Credentials {
         }
     }
 
-    fn open_ways(&mut self) -> Result<(), Failure> {
+    /// What the next connection shows, and whom it believes.
+    ///
+    /// # Errors
+    /// What of the files of the fleet cannot be used.
+    pub fn open_ways(&mut self) -> Result<(), Failure> {
         let clock_is_set = self.clock.now().clock == Clock::Sync;
         let ways = ways::ways(&mut self.identities, &self.verifier.anchors(), clock_is_set)?;
         self.ways.send_replace(ways);
@@ -105,14 +109,6 @@ impl Credentials {
                 }
             }
         }
-    }
-
-    /// Shows the next certificate from the next connection on.
-    ///
-    /// # Errors
-    /// What of the files of the fleet cannot be used.
-    pub fn show_next(&mut self) -> Result<(), Failure> {
-        self.open_ways()
     }
 
     /// The broker has taken the next certificate: from now on it is the one in use. Until when it holds.

@@ -328,7 +328,7 @@ impl Member {
 
     fn with_credentials(&mut self, change: Change) -> Option<Input> {
         let done = match change {
-            Change::Renewed => self.credentials.show_next().map(|()| Input::Anew),
+            Change::Renewed => self.credentials.open_ways().map(|()| Input::Anew),
             Change::Proved => self.credentials.settle().map(|expires| {
                 tracing::info!(%expires, "this box has another certificate");
                 self.metadata.certificate_expires = expires;

@@ -23,10 +23,6 @@ const ANSWERS: Duration = Duration::from_secs(20);
 const TESTED: Duration = Duration::from_secs(30);
 /// A test that saw nothing is repeated after this.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Half a second of pictures.
-const ENOUGH_FRAMES: u64 = 15;
-/// Louder than digital silence, dBov.
-const NOT_SILENT: f64 = -100.0;
 
 /// The update as the member of a fleet sees it.
 pub struct Updates {
@@ -175,8 +171,8 @@ fn judged(report: Option<&SelfTestReport>) -> [Check; 3] {
         return [CheckName::Camera, CheckName::Microphone, CheckName::Encoder].map(|name| check(name, nothing()));
     };
     let none = || (false, "there is none".to_owned());
-    let frames = |frames: u64| (frames >= ENOUGH_FRAMES, format!("{frames} pictures"));
-    let level = |level: f64| (level > NOT_SILENT, format!("{level:.0} dBov"));
+    let frames = |frames: u64| (frames >= SelfTestReport::ENOUGH_FRAMES, format!("{frames} pictures"));
+    let level = |level: f64| (level > SelfTestReport::NOT_SILENT, format!("{level:.0} dBov"));
     let key_frame = match report.key_frame {
         Some(height) => (true, format!("a key frame of {height} lines")),
         None => (false, "no key frame".to_owned()),

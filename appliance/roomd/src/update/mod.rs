@@ -340,12 +340,8 @@ impl Driver {
         let client = self.around.http.borrow().clone();
         let (file, voice) = (self.bundle(), self.next_job());
         self.downloads.spawn(async move {
-            let (told, mut heard) = mpsc::channel(4);
-            let teller = async {
-                while let Some(bytes) = heard.recv().await {
-                    voice.say(Input::Received { bytes }).await;
-                }
-            };
+            let (told, heard) = mpsc::channel(4);
+            let teller = voice.pass_on(heard, |bytes| Input::Received { bytes });
             let (ended, ()) = tokio::join!(download(&client, &wanted, &file, told), teller);
             voice
                 .say(match ended {
@@ -359,12 +355,8 @@ impl Driver {
     fn install(&mut self) {
         let (rauc, bundle, voice) = (self.rauc.clone(), self.bundle(), self.next_job());
         self.work.spawn(async move {
-            let (told, mut heard) = mpsc::channel(4);
-            let teller = async {
-                while let Some(percent) = heard.recv().await {
-                    voice.say(Input::Installing { percent }).await;
-                }
-            };
+            let (told, heard) = mpsc::channel(4);
+            let teller = voice.pass_on(heard, |percent| Input::Installing { percent });
             let (ended, ()) = tokio::join!(rauc.install(&bundle, told), teller);
             voice.say(Input::Installed(ended)).await;
         });
@@ -378,5 +370,12 @@ impl Voice {
     async fn say(&self, input: Input) {
         // The box may be gone.
         let _ = self.1.send((self.0, input)).await;
+    }
+
+    /// How far it is, as long as it goes on.
+    async fn pass_on<T>(&self, mut heard: mpsc::Receiver<T>, as_input: impl Fn(T) -> Input) {
+        while let Some(far) = heard.recv().await {
+            self.say(as_input(far)).await;
+        }
     }
 }

@@ -19,6 +19,25 @@ struct Updatable {
     rev: u64,
 }
 
+/// At once, for everybody; of a bundle that nobody has.
+fn update(rev: u64, release: &str) -> Update {
+    Update {
+        rev,
+        release: release.into(),
+        url: "https://releases.example/2.0.0".into(),
+        size: 1,
+        sha256: "0".repeat(64),
+        manifest_hash: String::new(),
+        min_from: None,
+        security_version: 1,
+        not_before: None,
+        window: None,
+        deadline: None,
+        wave: None,
+        allow_in_call: false,
+    }
+}
+
 impl Updatable {
     fn start() -> Self {
         let machine = Machine::start("1.0.0", 3).unwrap();
@@ -44,19 +63,12 @@ impl Updatable {
         let sha256 = sha256(&bundle.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         self.files.put(bundle.bytes.clone());
         let update = Update {
-            rev: self.rev,
-            release: release.into(),
             url: self.files.url(),
             size: bundle.bytes.len() as u64,
             sha256,
             manifest_hash: bundle.manifest_hash.clone(),
-            min_from: None,
             security_version,
-            not_before: None,
-            window: None,
-            deadline: None,
-            wave: None,
-            allow_in_call: false,
+            ..update(self.rev, release)
         };
         self.fleet.publish(&Channel::UpdateDesired, update);
     }
@@ -144,22 +156,7 @@ fn a_bundle_that_somebody_else_signed_is_not_installed() {
 fn a_machine_without_rauc_says_so_to_every_release_and_lives_on() {
     let mut fleet = Fleet::with("dbus = 'unix:path=/nobody/is/here'\n");
     for rev in 1..=40 {
-        let update = Update {
-            rev,
-            release: "2.0.0".into(),
-            url: "https://releases.example/2.0.0".into(),
-            size: 1,
-            sha256: "0".repeat(64),
-            manifest_hash: String::new(),
-            min_from: None,
-            security_version: 1,
-            not_before: None,
-            window: None,
-            deadline: None,
-            wave: None,
-            allow_in_call: false,
-        };
-        fleet.publish(&Channel::UpdateDesired, update);
+        fleet.publish(&Channel::UpdateDesired, update(rev, "2.0.0"));
     }
     let report = fleet.until("the last one is refused", |fleet| {
         let report = fleet.document::<UpdateReport>(&Channel::UpdateReported)?;
