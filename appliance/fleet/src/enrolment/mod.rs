@@ -23,6 +23,8 @@ const FIRST_MS: u64 = 30_000;
 const LONGEST_MS: u64 = 6 * 3_600_000;
 /// So long the service may take to answer.
 const PATIENCE_MS: u64 = 60_000;
+/// The service of somebody who stands before the box has so long.
+const HURRIED_MS: u64 = 5_000;
 /// After a touch in the room the box asks at once, but not more often than this.
 const TOUCH_MS: u64 = 2_000;
 
@@ -178,6 +180,11 @@ impl Enrolment {
             (Input::Touched, State::Waiting { until_ms }) => {
                 let until_ms = (*until_ms).min(now_ms + TOUCH_MS);
                 self.state = State::Waiting { until_ms };
+            }
+            (Input::Touched, State::Asked { until_ms }) => {
+                let until_ms = (*until_ms).min(now_ms + HURRIED_MS);
+                self.state = State::Asked { until_ms };
+                self.touched = true;
             }
             (Input::Touched, _) => self.touched = true,
             (Input::Prepared { id, request }, State::Preparing) => {

@@ -114,6 +114,11 @@ impl Day {
         enrolment.arg("--config").arg(folder.join("enrolment.toml"));
         running.0.push(in_background(enrolment));
         roomctl(folder, &["deliver", SERIAL, "--to", "box"]);
+        let registry = folder.join("registry.db");
+        assert!(
+            wait_for(PATIENCE, || registry.exists()),
+            "the enrolment service does not start"
+        );
         Self {
             files,
             claims,
