@@ -81,8 +81,19 @@ pub enum Milestone {
     LeaveSent,
     /// The try or the meeting is over.
     Ended(Outcome),
-    /// A self-test has ended; none: it saw nothing, because the room was in use or the worker gone.
-    SelfTested(Option<SelfTestReport>),
+    /// A self-test has ended.
+    SelfTested(SelfTestEnd),
     /// The worker's counters, passed through.
     Statistics(Box<Statistics>),
+}
+
+/// How a self-test ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SelfTestEnd {
+    /// With what was seen.
+    Seen(SelfTestReport),
+    /// It saw nothing: the room was in use, the worker gone, or the wall had something more urgent to say.
+    Hindered,
+    /// Somebody switched a device off.
+    Stopped,
 }

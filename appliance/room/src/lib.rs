@@ -25,7 +25,7 @@ pub mod snapshot;
 pub mod state;
 pub mod words;
 
-pub use effect::{Effect, Milestone};
+pub use effect::{Effect, Milestone, SelfTestEnd};
 pub use input::{JoinCommand, Origin, RoomCommand, RoomInput, WorkerInput};
 pub use machine::Room;
 pub use options::{ChatPolicy, Equipment, RECONNECTING, RoomOptions, Timing};

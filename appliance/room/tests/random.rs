@@ -255,7 +255,8 @@ impl Life {
     }
 
     fn some_remote(&mut self) -> RemoteCommand {
-        match self.chance.random_range(0..5) {
+        match self.chance.random_range(0..6) {
+            5 => RemoteCommand::SelfTest,
             0 => RemoteCommand::ShowBulletins(vec![Bulletin {
                 text: "Travaux".into(),
                 emergency: self.chance.random(),

@@ -9,8 +9,8 @@ use common::*;
 use media_protocol::{FromWorker, SelfTestReport};
 use room::remote::MAX_LOCATE;
 use room::{
-    Bulletin, ChatPolicy, Effect, Language, Milestone, Notice, Origin, RemoteAct, RemoteCommand, RoomCommand, Settings,
-    WorkerInput,
+    Bulletin, ChatPolicy, Effect, Language, Milestone, Notice, Origin, RemoteAct, RemoteCommand, RoomCommand,
+    SelfTestEnd, Settings, WorkerInput,
 };
 
 fn remote(story: &mut Story, command: RemoteCommand) {
@@ -173,9 +173,9 @@ fn tests_itself(story: &Story) -> bool {
 }
 
 /// How a self-test ended, if one just did.
-fn tested(story: &Story) -> Option<Option<SelfTestReport>> {
+fn tested(story: &Story) -> Option<SelfTestEnd> {
     story.last.iter().find_map(|effect| match effect {
-        Effect::Milestone(Milestone::SelfTested(report)) => Some(report.clone()),
+        Effect::Milestone(Milestone::SelfTested(end)) => Some(end.clone()),
         _ => None,
     })
 }
@@ -196,7 +196,7 @@ fn a_self_test_opens_the_devices_of_an_idle_room_says_so_and_closes_them_with_it
         ..SelfTestReport::default()
     };
     story.message(FromWorker::SelfTest(report.clone()));
-    assert_eq!(tested(&story), Some(Some(report)));
+    assert_eq!(tested(&story), Some(SelfTestEnd::Seen(report)));
     assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
     assert_eq!(story.state().notice, None);
 }
@@ -205,13 +205,59 @@ fn a_self_test_opens_the_devices_of_an_idle_room_says_so_and_closes_them_with_it
 fn a_self_test_never_disturbs_a_meeting_and_whoever_wants_one_goes_first() {
     let mut story = Story::in_meeting();
     remote(&mut story, RemoteCommand::SelfTest);
-    assert_eq!(tested(&story), Some(None));
+    assert_eq!(tested(&story), Some(SelfTestEnd::Hindered));
     assert!(!tests_itself(&story));
     let mut story = Story::idle();
     remote(&mut story, RemoteCommand::SelfTest);
     story.command(join(Origin::InRoom, ALL_ON));
-    assert_eq!(tested(&story), Some(None));
+    assert_eq!(tested(&story), Some(SelfTestEnd::Hindered));
     assert!(!tests_itself(&story) && story.plan().camera.is_none());
+}
+
+#[test]
+fn a_self_test_makes_way_for_what_is_urgent_on_the_wall_and_waits_until_it_is_over() {
+    let emergency = || RemoteCommand::ShowBulletins(vec![bulletin("Évacuez par le nord", true)]);
+    for urgent in [emergency(), RemoteCommand::Locate(Duration::from_secs(60))] {
+        let mut story = Story::idle();
+        remote(&mut story, RemoteCommand::SelfTest);
+        remote(
+            &mut story,
+            RemoteCommand::ShowBulletins(vec![bulletin("Réseau coupé à 18 h", false)]),
+        );
+        assert!(tests_itself(&story), "that can wait");
+        remote(&mut story, urgent);
+        assert_eq!(tested(&story), Some(SelfTestEnd::Hindered));
+        assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
+        remote(&mut story, RemoteCommand::SelfTest);
+        assert_eq!(tested(&story), Some(SelfTestEnd::Hindered));
+        assert!(!tests_itself(&story));
+        remote(&mut story, RemoteCommand::ShowBulletins(vec![]));
+        story.pass_time(Duration::from_secs(61));
+        remote(&mut story, RemoteCommand::SelfTest);
+        assert!(tests_itself(&story));
+    }
+}
+
+#[test]
+fn whoever_switches_a_device_off_ends_the_self_test() {
+    let off = [
+        RoomCommand::SetCamera {
+            on: false,
+            origin: Origin::InRoom,
+        },
+        RoomCommand::SetMicrophone {
+            on: false,
+            origin: Origin::Remote,
+        },
+    ];
+    for off in off {
+        let mut story = Story::idle();
+        remote(&mut story, RemoteCommand::SelfTest);
+        story.command(off);
+        assert_eq!(tested(&story), Some(SelfTestEnd::Stopped));
+        assert!(story.plan().camera.is_none() && story.plan().microphone.is_none());
+        assert_eq!(story.state().notice, None);
+    }
 }
 
 #[test]
@@ -223,9 +269,13 @@ fn a_self_test_ends_by_itself_and_with_its_worker() {
     remote(&mut story, RemoteCommand::SelfTest);
     assert!(tests_itself(&story));
     story.worker(WorkerInput::Gone);
-    assert_eq!(tested(&story), Some(None));
+    assert_eq!(tested(&story), Some(SelfTestEnd::Hindered));
     remote(&mut story, RemoteCommand::SelfTest);
-    assert_eq!(tested(&story), Some(None), "there is nobody to test with");
+    assert_eq!(
+        tested(&story),
+        Some(SelfTestEnd::Hindered),
+        "there is nobody to test with"
+    );
     story.worker(WorkerInput::Started);
     assert!(story.plan().camera.is_none());
 }

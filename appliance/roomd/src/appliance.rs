@@ -4,10 +4,10 @@
 use std::{path::PathBuf, time::Instant};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use media_protocol::{FromWorker, NetworkSettings, SelfTestReport};
+use media_protocol::{FromWorker, NetworkSettings};
 use room::{
     Effect, Equipment, Milestone, People, RemoteCommand, Room, RoomCommand, RoomInput, RoomOptions, RoomState,
-    Transition, WorkerInput,
+    SelfTestEnd, Transition, WorkerInput,
     conference::{ConferenceCommand, ConferenceEvent},
 };
 use tokio::{
@@ -46,9 +46,8 @@ pub enum Request {
     Stop,
     /// A JPEG of what the wall shows; the sender falls when there is none.
     CopyWall(oneshot::Sender<Vec<u8>>),
-    /// Look whether camera, microphone and encoder work. None: nothing was seen, because the room is in use or the worker is
-    /// gone.
-    SelfTest(oneshot::Sender<Option<SelfTestReport>>),
+    /// Look whether camera, microphone and encoder work.
+    SelfTest(oneshot::Sender<SelfTestEnd>),
     /// The state of the room, now.
     State(oneshot::Sender<RoomState>),
     /// Who is there, by name.
@@ -90,7 +89,7 @@ pub struct Appliance<O> {
     /// Who waits for a copy of the wall.
     copies: Vec<oneshot::Sender<Vec<u8>>>,
     /// Who waits for the end of a self-test.
-    tests: Vec<oneshot::Sender<Option<SelfTestReport>>>,
+    tests: Vec<oneshot::Sender<SelfTestEnd>>,
 }
 
 impl<O: Observer> Appliance<O> {
@@ -284,10 +283,10 @@ impl<O: Observer> Appliance<O> {
             Effect::Moved(transition) => self.observer.moved(&transition),
             Effect::Milestone(milestone) => {
                 self.meeting_over |= matches!(milestone, Milestone::Ended(_));
-                if let Milestone::SelfTested(report) = &milestone {
+                if let Milestone::SelfTested(end) = &milestone {
                     for waiting in self.tests.drain(..) {
                         // Who asked may be gone.
-                        let _ = waiting.send(report.clone());
+                        let _ = waiting.send(end.clone());
                     }
                 }
                 self.observer.milestone(&milestone);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Room;
 use super::meeting::Meeting;
 use crate::conference::WaitReason;
-use crate::effect::Milestone;
+use crate::effect::{Milestone, SelfTestEnd};
 use crate::outcome::Outcome;
 use crate::snapshot::WaitingFor;
 use crate::state::{State, Trigger};
@@ -38,7 +38,7 @@ impl Room {
             self.located_until = None;
         }
         if self.self_test_until.is_some_and(|until| until <= now) {
-            self.end_self_test(None);
+            self.end_self_test(SelfTestEnd::Hindered);
         }
         if let Some(meeting) = &mut self.meeting {
             meeting

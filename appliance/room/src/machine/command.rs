@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Room;
 use super::meeting::Meeting;
 use crate::conference::{ConferenceCommand, Device, JoinRequest, Muted};
+use crate::effect::SelfTestEnd;
 use crate::input::{JoinCommand, Origin, RoomCommand};
 use crate::outcome::Outcome;
 use crate::snapshot::{Notice, OffReason, WaitingFor};
@@ -97,6 +98,8 @@ impl Room {
         if self.meeting.as_ref().is_none_or(|meeting| meeting.departure.is_some()) {
             if on {
                 self.say(Notice::NoMeeting, now);
+            } else {
+                self.end_self_test(SelfTestEnd::Stopped);
             }
             return;
         }

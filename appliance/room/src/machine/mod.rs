@@ -22,7 +22,7 @@ use std::time::Instant;
 use media_protocol::DeviceFault;
 
 use crate::conference::{ConferenceCommand, Device, Sources};
-use crate::effect::{Effect, Milestone};
+use crate::effect::{Effect, Milestone, SelfTestEnd};
 use crate::input::RoomInput;
 use crate::options::RoomOptions;
 use crate::outcome::Outcome;
@@ -124,7 +124,7 @@ impl Room {
         };
         self.state = transition.to;
         // Whoever wants a meeting goes first.
-        self.end_self_test(None);
+        self.end_self_test(SelfTestEnd::Hindered);
         self.out.events.push(Effect::Moved(transition));
         true
     }

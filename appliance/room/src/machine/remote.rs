@@ -2,10 +2,8 @@
 
 use std::time::Instant;
 
-use media_protocol::SelfTestReport;
-
 use super::Room;
-use crate::effect::Milestone;
+use crate::effect::{Milestone, SelfTestEnd};
 use crate::remote::{Bulletin, MAX_BULLETIN, MAX_LOCATE, MAX_SELF_TEST, RemoteCommand, Settings};
 use crate::snapshot::Notice;
 use crate::state::State;
@@ -14,11 +12,17 @@ use crate::words;
 impl Room {
     pub(super) fn on_remote(&mut self, command: RemoteCommand, now: Instant) {
         match command {
-            RemoteCommand::ShowBulletins(bulletins) => self.bulletins = bulletins,
-            RemoteCommand::Locate(time) => self.located_until = Some(now + time.min(MAX_LOCATE)),
+            RemoteCommand::ShowBulletins(bulletins) => {
+                self.bulletins = bulletins;
+                self.make_way_on_the_wall();
+            }
+            RemoteCommand::Locate(time) => {
+                self.located_until = Some(now + time.min(MAX_LOCATE));
+                self.make_way_on_the_wall();
+            }
             RemoteCommand::Announce(act) => self.say(Notice::FromOutside(act), now),
             RemoteCommand::SelfTest if self.may_test() => self.self_test_until = Some(now + MAX_SELF_TEST),
-            RemoteCommand::SelfTest => self.milestone(Milestone::SelfTested(None)),
+            RemoteCommand::SelfTest => self.milestone(Milestone::SelfTested(SelfTestEnd::Hindered)),
             RemoteCommand::SetVolume(volume) => self.set_volume(volume),
             RemoteCommand::Settings(Settings { language, chat, alone }) => {
                 self.options.language = language;
@@ -29,7 +33,15 @@ impl Room {
     }
 
     fn may_test(&self) -> bool {
-        self.state == State::Idle && self.worker.running() && self.self_test_until.is_none()
+        let free = self.state == State::Idle && self.urgent_line().is_none();
+        free && self.worker.running() && !self.is_testing()
+    }
+
+    /// Devices are open only while the wall says why.
+    fn make_way_on_the_wall(&mut self) {
+        if self.urgent_line().is_some() {
+            self.end_self_test(SelfTestEnd::Hindered);
+        }
     }
 
     /// A self-test runs: its devices are open.
@@ -38,9 +50,9 @@ impl Room {
     }
 
     /// The self-test, if one runs, is over.
-    pub(super) fn end_self_test(&mut self, report: Option<SelfTestReport>) {
+    pub(super) fn end_self_test(&mut self, end: SelfTestEnd) {
         if self.self_test_until.take().is_some() {
-            self.milestone(Milestone::SelfTested(report));
+            self.milestone(Milestone::SelfTested(end));
         }
     }
 

@@ -6,7 +6,7 @@ use media_protocol::{CaptureState, DeviceState, FromWorker, MediaPlan, SessionEv
 
 use super::Room;
 use crate::conference::{ConferenceCommand, Device};
-use crate::effect::Milestone;
+use crate::effect::{Milestone, SelfTestEnd};
 use crate::input::WorkerInput;
 use crate::outcome::Outcome;
 use crate::snapshot::Notice;
@@ -83,7 +83,7 @@ impl Room {
         if !self.worker.running() {
             return;
         }
-        self.end_self_test(None);
+        self.end_self_test(SelfTestEnd::Hindered);
         for device in Self::DEVICES {
             if self.switch_mut(device).learn(DeviceState::Closed) {
                 self.milestone(Milestone::CaptureClosed { device, at_ns: None });
@@ -111,7 +111,7 @@ impl Room {
                 }
                 self.milestone(Milestone::Statistics(statistics));
             }
-            FromWorker::SelfTest(report) => self.end_self_test(Some(report)),
+            FromWorker::SelfTest(report) => self.end_self_test(SelfTestEnd::Seen(report)),
             FromWorker::PlaybackFault { fault, .. } => self.playback_fault = Some(fault),
             FromWorker::PlaybackRecovered { .. } => self.playback_fault = None,
         }

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use media_protocol::{CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId};
+use media_protocol::{CapturePurpose, CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId};
 use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, Permission, Sources};
-use room::{Effect, Equipment, Origin, Room, RoomCommand, RoomInput, RoomOptions, RoomState, State, WorkerInput};
+use room::{
+    Effect, Equipment, Milestone, Notice, Origin, RemoteCommand, Room, RoomCommand, RoomInput, RoomOptions, RoomState,
+    State, WorkerInput,
+};
 
 /// What the people in the room have consented to, and what is known of the world.
 pub struct Witness {
@@ -25,6 +28,8 @@ pub struct Witness {
     open: [bool; 2],
     worker_runs: bool,
     plan: Option<MediaPlan>,
+    /// A self-test was asked for, and has not ended.
+    tests: bool,
     highest_revision: u64,
     /// The participant exists: between the command to join and its end.
     participant: bool,
@@ -55,6 +60,16 @@ pub fn common_secret() -> &'static str {
     "between us"
 }
 
+/// Of microphone and camera in a plan.
+fn purposes(plan: &MediaPlan) -> [Option<CapturePurpose>; 2] {
+    let microphone = plan.microphone.as_ref().map(|microphone| microphone.purpose);
+    [microphone, plan.camera.as_ref().map(|camera| camera.purpose)]
+}
+
+fn tests_itself(plan: &MediaPlan) -> bool {
+    purposes(plan).contains(&Some(CapturePurpose::SelfTest))
+}
+
 const BOTH_MUTED: Muted = Muted {
     audio: true,
     video: true,
@@ -74,6 +89,7 @@ impl Witness {
             open: [false; 2],
             worker_runs: false,
             plan: None,
+            tests: false,
             highest_revision: 0,
             participant: false,
             inside: false,
@@ -128,6 +144,7 @@ impl Witness {
             RoomCommand::Leave => self.consent = [false; 2],
             RoomCommand::SetMicrophone { on, origin } => self.switch(0, *on, *origin),
             RoomCommand::SetCamera { on, origin } => self.switch(1, *on, *origin),
+            RoomCommand::Remote(RemoteCommand::SelfTest) => self.tests = true,
             RoomCommand::Password(_)
             | RoomCommand::SetVolume(_)
             | RoomCommand::Remote(_)
@@ -261,6 +278,7 @@ impl Witness {
                 assert!(self.open.contains(&true), "a worker is killed that holds nothing");
             }
             Effect::BridgeMessage(session, _) => assert!(self.worker_runs && Some(*session) == self.session),
+            Effect::Milestone(Milestone::SelfTested(_)) => self.tests = false,
             Effect::Moved(_) | Effect::Milestone(_) => {}
         }
     }
@@ -279,14 +297,19 @@ impl Witness {
                 "nothing changed"
             );
         }
-        // Invariant 1: a capture device is planned only inside a meeting, with consent of the room.
+        // Invariant 1: a capture device is planned only inside a meeting, with consent of the room, or for a self-test.
         let planned = [plan.microphone.is_some(), plan.camera.is_some()];
-        for (index, planned) in planned.into_iter().enumerate() {
-            assert!(
-                !planned || (self.inside && !self.leave_told),
-                "device {index} outside a meeting"
-            );
-            assert!(!planned || self.consent[index], "device {index} without consent");
+        for (index, purpose) in purposes(plan).into_iter().enumerate() {
+            match purpose {
+                Some(CapturePurpose::SelfTest) => {
+                    assert!(self.tests && !self.participant, "device {index} tested in a meeting");
+                }
+                Some(_) => {
+                    assert!(self.inside && !self.leave_told, "device {index} outside a meeting");
+                    assert!(self.consent[index], "device {index} without consent");
+                }
+                None => {}
+            }
         }
         assert!(plan.camera.is_none() || self.equipment.camera.is_some());
         assert!(plan.microphone.is_none() || self.equipment.microphone.is_some());
@@ -434,6 +457,14 @@ impl Witness {
         );
         self.see_company(&state, now);
         let planned = self.planned();
+        let testing = self.plan.as_ref().is_some_and(tests_itself);
+        if testing {
+            let urgent = state.located || state.bulletins.iter().any(|bulletin| bulletin.emergency);
+            assert!(
+                state.notice == Some(Notice::SelfTest) && !urgent,
+                "tested without a word"
+            );
+        }
         // Invariant 3: while reconnecting only the media of before are fed.
         if state.state == State::Reconnecting && planned != (false, false) {
             assert!(
@@ -442,7 +473,10 @@ impl Witness {
             );
         }
         let consent_revoked = (planned.0 && !self.consent[0]) || (planned.1 && !self.consent[1]);
-        assert!(!consent_revoked, "a device stays in the plan after consent was revoked");
+        assert!(
+            testing || !consent_revoked,
+            "a device stays in the plan after consent was revoked"
+        );
         // The conference knows the devices that are there, and those that still send.
         if self.participant && !self.leave_told && state.state != State::Leaving {
             let there = Sources {

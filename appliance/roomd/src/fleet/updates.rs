@@ -7,7 +7,7 @@ use fleet::contract::Update;
 use fleet::trust::KeyUse;
 use fleet::update::{Check, CheckName, Room};
 use media_protocol::SelfTestReport;
-use room::{RoomState, State};
+use room::{RoomState, SelfTestEnd, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -96,10 +96,7 @@ impl Updates {
 
     /// The room is in another state.
     pub fn room(&self, state: &RoomState) {
-        let room = match state.state {
-            State::Idle => Room::Idle,
-            _ => Room::InUse,
-        };
+        let room = if is_free(state) { Room::Idle } else { Room::InUse };
         self.room
             .send_if_modified(|before| std::mem::replace(before, room) != room);
     }
@@ -131,6 +128,12 @@ impl Updates {
     }
 }
 
+/// Nobody is in a meeting, and nobody is told something that must not be missed.
+fn is_free(state: &RoomState) -> bool {
+    let urgent = state.located || state.bulletins.iter().any(|bulletin| bulletin.emergency);
+    state.state == State::Idle && !urgent
+}
+
 async fn jitsi(client: &reqwest::Client, service: Option<Url>) -> Check {
     let check = |passed, detail: &str| Check {
         name: CheckName::Jitsi,
@@ -148,16 +151,17 @@ async fn jitsi(client: &reqwest::Client, service: Option<Url>) -> Check {
     }
 }
 
-/// The media worker may still be on its way up.
+/// The media worker may still be on its way up, or the room in use for a moment. Whoever stops it is not asked twice.
 async fn room(requests: &mpsc::Sender<Request>) -> [Check; 3] {
     let report = async {
         loop {
             let (reply, report) = oneshot::channel();
             requests.send(Request::SelfTest(reply)).await.ok()?;
-            if let Ok(Some(report)) = report.await {
-                return Some(report);
+            match report.await {
+                Ok(SelfTestEnd::Seen(report)) => return Some(report),
+                Ok(SelfTestEnd::Stopped) => return None,
+                Ok(SelfTestEnd::Hindered) | Err(_) => sleep(AGAIN).await,
             }
-            sleep(AGAIN).await;
         }
     };
     judged(timeout(TESTED, report).await.ok().flatten().as_ref())
