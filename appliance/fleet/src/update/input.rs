@@ -67,7 +67,7 @@ pub enum Room {
 /// Why a download ended before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DownloadFault {
-    /// The server says no, and will say it again: a status 4xx (but 408 and 429, which pass).
+    /// The server says no, and will say it again: a status 3xx or 4xx (but 408 and 429, which pass).
     Final {
         /// Of HTTP.
         status: u16,

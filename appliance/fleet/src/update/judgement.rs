@@ -71,8 +71,8 @@ pub fn of_document(update: &Update, facts: &Facts) -> Judgement {
         let msg = "/window: two times of the day as 22:00".to_owned();
         return refused(Code::InvalidParams, msg);
     }
-    if !Url::parse(&update.url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-        return refused(Code::InvalidParams, "/url: not of HTTP".to_owned());
+    if !Url::parse(&update.url).is_ok_and(|url| url.scheme() == "https") {
+        return refused(Code::InvalidParams, "/url: not of HTTPS".to_owned());
     }
     Judgement::Wanted
 }

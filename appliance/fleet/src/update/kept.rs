@@ -107,3 +107,24 @@ impl Kept {
         of(&self.update) == of(update)
     }
 }
+
+/// What a box knows of its update before it can go on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Revision of the document that it is about.
+    pub rev: u64,
+    /// The release that runs has yet to prove itself.
+    pub on_trial: bool,
+}
+
+impl Memory {
+    /// Of what the last [`super::Output::Write`] held; none: it cannot be read.
+    #[must_use]
+    pub fn read(stored: &[u8], running: &str) -> Option<Self> {
+        let kept: Kept = serde_json::from_slice(stored).ok()?;
+        Some(Self {
+            rev: kept.update.rev,
+            on_trial: matches!(kept.stage, Stage::Trial { .. }) && kept.update.release == running,
+        })
+    }
+}

@@ -44,6 +44,7 @@ use rand::rngs::StdRng;
 use download::Patience;
 use hours::Gate;
 pub use input::{BundleFacts, Check, CheckName, Contact, DownloadFault, Facts, Input, Room};
+pub use kept::Memory;
 use kept::{Kept, Stage};
 pub use output::Output;
 pub use pace::Pace;

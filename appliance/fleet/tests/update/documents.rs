@@ -61,7 +61,7 @@ fn what_cannot_be_obeyed_is_refused_with_the_field_that_is_wrong() {
         ..release(57, "2.4.0")
     });
     assert_eq!((code, &msg[..8]), (Code::InvalidParams, "/window:"));
-    for url in ["", "x", "file:///etc/shadow"] {
+    for url in ["", "x", "file:///etc/shadow", "http://updates.example/x"] {
         let url = url.to_owned();
         let (code, msg) = refused(Update {
             url,

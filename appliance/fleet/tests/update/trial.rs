@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fleet::contract::{Code, Phase, Update};
-use fleet::update::{CheckName, Contact, Input, Output, Room};
+use fleet::update::{CheckName, Contact, Input, Memory, Output, Room};
 
 use crate::bench::{Bench, HOUR, MINUTE, checks, release};
 
@@ -28,6 +28,20 @@ pub fn falls_back(bench: &mut Bench) {
     bench.start("2.3.0", "A");
     bench.desire(&release(57, "2.4.0"));
     bench.give(Input::Room(Room::Idle));
+}
+
+#[test]
+fn a_box_knows_that_it_is_on_trial_before_it_can_go_on_with_it() {
+    let mut bench = on_trial();
+    let read = |bench: &Bench, running| Memory::read(bench.disk.as_deref().unwrap(), running).unwrap();
+    let memory = |on_trial| Memory { rev: 57, on_trial };
+    assert_eq!(read(&bench, "2.4.0"), memory(true));
+    assert_eq!(read(&bench, "2.3.0"), memory(false), "the slot before runs");
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.give(Input::Contact(Contact::Broker));
+    bench.pass(10 * MINUTE);
+    assert_eq!(read(&bench, "2.4.0"), memory(false), "confirmed");
+    assert_eq!(Memory::read(b"{", "2.4.0"), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The bundle, by HTTPS, on from what is there.
 
+use std::cmp::Ordering;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +9,17 @@ use fleet::update::DownloadFault;
 use openssl::sha::Sha256;
 use reqwest::header::{CONTENT_RANGE, RANGE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::io::Errno;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The server may be silent so long.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How often it is seen whether the attempt before has let go of the file.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often it is told how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// Bytes read from disk at a time.
@@ -42,72 +47,83 @@ const PASSING: DownloadFault = DownloadFault::Passing { retry_after_ms: 0 };
 /// # Errors
 /// [`DownloadFault`].
 pub async fn download(client: &Client, wanted: &Wanted, file: &Path, told: mpsc::Sender<u64>) -> Ended {
-    let (mut hash, mut there) = (Sha256::new(), 0);
     let mut disk = open(file).await.map_err(|error| of_disk(&error))?;
-    if let Err(error) = read(&mut disk, &mut hash, &mut there).await {
-        return Err(of_disk(&error));
+    let ended = fill(&mut disk, client, wanted, &told).await;
+    // What came is there before another attempt looks.
+    let kept = disk.sync_all().await.map_err(|error| of_disk(&error));
+    let ended = ended.and(kept);
+    let useless = matches!(
+        ended,
+        // On a full disk it takes the room that the state of the update needs.
+        Err(DownloadFault::WrongSize | DownloadFault::WrongHash | DownloadFault::NoSpace)
+    );
+    if useless && let Err(error) = tokio::fs::remove_file(file).await {
+        tracing::warn!(%error, "the bundle cannot be removed");
     }
-    if there > wanted.size {
-        disk.set_len(0).await.map_err(|error| of_disk(&error))?;
-        return Err(DownloadFault::WrongSize);
-    }
+    ended
+}
+
+async fn fill(disk: &mut File, client: &Client, wanted: &Wanted, told: &mpsc::Sender<u64>) -> Ended {
+    let (mut hash, mut there) = (Sha256::new(), 0);
+    let read = read(disk, &mut hash, &mut there).await;
+    read.map_err(|error| of_disk(&error))?;
     if there < wanted.size {
+        make_room(disk, wanted.size).map_err(|error| of_disk(&error))?;
         let mut response = ask(client, &wanted.url, there).await?;
         if response.status() != StatusCode::PARTIAL_CONTENT {
             // The whole file, from its beginning.
             (hash, there) = (Sha256::new(), 0);
-            disk = anew(file).await.map_err(|error| of_disk(&error))?;
+            disk.set_len(0).await.map_err(|error| of_disk(&error))?;
         }
         let mut told_at = Instant::now();
-        while let Some(piece) = next(&mut response).await? {
+        while there <= wanted.size
+            && let Some(piece) = next(&mut response).await?
+        {
             there += piece.len() as u64;
-            if there > wanted.size {
-                disk.set_len(0).await.map_err(|error| of_disk(&error))?;
-                return Err(DownloadFault::WrongSize);
-            }
             hash.update(&piece);
-            if let Err(error) = disk.write_all(&piece).await {
-                let fault = of_disk(&error);
-                if fault == DownloadFault::NoSpace {
-                    // What is there takes the room that the state of the update needs.
-                    disk.set_len(0).await.map_err(|error| of_disk(&error))?;
-                }
-                return Err(fault);
-            }
+            disk.write_all(&piece).await.map_err(|error| of_disk(&error))?;
             if told_at.elapsed() >= TOLD_EVERY {
                 told_at = Instant::now();
                 // Who does not listen any more stops this as well.
                 let _ = told.send(there).await;
             }
         }
-        disk.flush().await.map_err(|error| of_disk(&error))?;
-        disk.sync_all().await.map_err(|error| of_disk(&error))?;
     }
-    if there < wanted.size {
-        return Err(PASSING);
+    match there.cmp(&wanted.size) {
+        Ordering::Less => Err(PASSING),
+        Ordering::Greater => Err(DownloadFault::WrongSize),
+        Ordering::Equal if hexadecimal(&hash.finish()) != wanted.sha256 => Err(DownloadFault::WrongHash),
+        Ordering::Equal => Ok(()),
     }
-    if hexadecimal(&hash.finish()) != wanted.sha256 {
-        disk.set_len(0).await.map_err(|error| of_disk(&error))?;
-        return Err(DownloadFault::WrongHash);
-    }
-    Ok(())
 }
 
+/// For one attempt at a time: the last write of one that was stopped may still be on its way.
 async fn open(file: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(file)
+    let options = options.read(true).append(true).create(true).mode(0o600);
+    let disk = options.open(file).await?;
+    let locked = async {
+        while let Err(error) = flock(&disk, FlockOperation::NonBlockingLockExclusive) {
+            if error != Errno::WOULDBLOCK {
+                return Err(error.into());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    };
+    timeout(SILENCE, locked)
         .await
+        .map_err(|_| std::io::Error::from(ErrorKind::ResourceBusy))
+        .flatten()?;
+    Ok(disk)
 }
 
-async fn anew(file: &Path) -> std::io::Result<File> {
-    let disk = open(file).await?;
-    disk.set_len(0).await?;
-    Ok(disk)
+/// For all of it, before the first byte; where the file system can tell.
+fn make_room(disk: &File, size: u64) -> std::io::Result<()> {
+    match fallocate(disk, FallocateFlags::KEEP_SIZE, 0, size) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn read(disk: &mut File, hash: &mut Sha256, there: &mut u64) -> std::io::Result<()> {
@@ -141,7 +157,8 @@ async fn ask(client: &Client, url: &str, there: u64) -> Result<Response, Downloa
         StatusCode::OK => Ok(response),
         StatusCode::PARTIAL_CONTENT if goes_on_at(&response, there) => Ok(response),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(passing(&response)),
-        _ if status.is_client_error() => Err(DownloadFault::Final {
+        // It is to stand where the document says.
+        _ if status.is_client_error() || status.is_redirection() => Err(DownloadFault::Final {
             status: status.as_u16(),
         }),
         _ => Err(passing(&response)),

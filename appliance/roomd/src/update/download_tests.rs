@@ -25,7 +25,11 @@ impl Bench {
         Self {
             folder: tempfile::tempdir().unwrap(),
             content: (0..300_000_u32).map(|number| (number * 7 % 251) as u8).collect(),
-            client: Client::builder().no_proxy().build().unwrap(),
+            client: Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
         }
     }
 
@@ -164,7 +168,10 @@ async fn what_the_server_says_is_told_apart() {
         ),
         ("503 Service Unavailable\r\nRetry-After: 7", passing(7)),
         ("500 Internal Server Error", passing(0)),
-        ("302 Found\r\nLocation: http://127.0.0.1:1/", passing(0)),
+        (
+            "302 Found\r\nLocation: http://127.0.0.1:1/",
+            DownloadFault::Final { status: 302 },
+        ),
     ] {
         let (ended, _) = bench.download(Turn::Status(line), |_| {}).await;
         assert_eq!(ended, Err(fault), "{line}");
@@ -179,6 +186,32 @@ async fn what_the_server_says_is_told_apart() {
         download(&bench.client, &nobody, &bench.file(), told).await,
         Err(passing(0))
     );
+}
+
+#[tokio::test]
+async fn an_attempt_waits_until_the_one_before_has_let_go_of_the_file() {
+    let bench = Bench::new();
+    let before = open(&bench.file()).await.unwrap();
+    let attempt = bench.download(Turn::Serve(usize::MAX), |_| {});
+    tokio::pin!(attempt);
+    assert!(timeout(Duration::from_millis(200), &mut attempt).await.is_err());
+    drop(before);
+    assert_eq!(attempt.await.0, Ok(()));
+}
+
+#[tokio::test]
+async fn a_bundle_for_which_there_is_no_room_is_not_begun() {
+    let bench = Bench::new();
+    let (told, _) = mpsc::channel(1);
+    let wanted = Wanted {
+        url: "http://127.0.0.1:1/nobody".into(),
+        // No file system has files of a pebibyte.
+        size: 1 << 50,
+        sha256: bench.sha256(),
+    };
+    let ended = download(&bench.client, &wanted, &bench.file(), told).await;
+    assert_eq!(ended, Err(DownloadFault::NoSpace));
+    assert!(!bench.file().exists(), "it takes no room");
 }
 
 #[tokio::test]

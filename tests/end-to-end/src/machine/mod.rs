@@ -16,6 +16,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// What the machine is called in bundles.
 pub const COMPATIBLE: &str = "hemicycle-lab";
+/// File with what was said of slots.
+const MARKS: &str = "marks";
 /// Bytes of an image.
 const IMAGE: usize = 256 * 1024;
 
@@ -122,8 +124,23 @@ impl Machine {
     }
 
     /// What the boot loader holds of a slot: `good` or `bad`.
-    pub fn state(&self, slot: &str) -> String {
+    fn state(&self, slot: &str) -> String {
         read(self.folder.path(), &format!("state.{slot}"))
+    }
+
+    /// What was said of slots since the machine was made, as `good B`.
+    pub fn marks(&self) -> Vec<String> {
+        let marks = read(self.folder.path(), MARKS);
+        marks.lines().map(str::to_owned).collect()
+    }
+
+    /// Nothing was ever written into that slot.
+    ///
+    /// # Errors
+    /// The disk says so.
+    pub fn is_empty(&self, slot: &str) -> Result<bool, Error> {
+        let image = fs::read(self.folder.path().join(format!("slot.{slot}")))?;
+        Ok(image.iter().all(|byte| *byte == 0))
     }
 
     /// The file that says which release runs (`os-release(5)`).

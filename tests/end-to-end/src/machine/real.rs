@@ -28,7 +28,7 @@ case $1 in
 get-primary) cat primary ;;
 set-primary) echo "$2" > primary; echo good > "state.$2" ;;
 get-state) cat "state.$2" 2> /dev/null || echo good ;;
-set-state) echo "$3" > "state.$2" ;;
+set-state) echo "$3" > "state.$2"; echo "$3 $2" >> marks ;;
 get-current) cat booted ;;
 *) exit 1 ;;
 esac

@@ -13,7 +13,7 @@ use zbus::object_server::SignalEmitter;
 use zbus::{OwnedVariant, Variant};
 use zbus::{fdo, interface};
 
-use super::{Bundle, COMPATIBLE, Error, Signer, read};
+use super::{Bundle, COMPATIBLE, Error, MARKS, Signer, read};
 
 /// First line of its bundles.
 #[derive(Serialize, Deserialize)]
@@ -169,7 +169,12 @@ impl Installer {
                 fs::write(self.folder.join("primary"), &slot).map_err(failed)?;
                 fs::write(self.folder.join(format!("state.{slot}")), "good").map_err(failed)?;
             }
-            "good" | "bad" => fs::write(self.folder.join(format!("state.{slot}")), state).map_err(failed)?,
+            "good" | "bad" => {
+                fs::write(self.folder.join(format!("state.{slot}")), state).map_err(failed)?;
+                let mut marks = read(&self.folder, MARKS);
+                marks.push_str(&format!("\n{state} {slot}"));
+                fs::write(self.folder.join(MARKS), marks).map_err(failed)?;
+            }
             _ => return Err(fdo::Error::Failed("Invalid state".into())),
         }
         Ok((slot, format!("marked as {state}")))
