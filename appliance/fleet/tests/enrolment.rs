@@ -199,9 +199,14 @@ fn a_certificate_for_another_key_box_or_place_is_not_adopted() {
     assert!(elsewhere.fits(&serial(), &key).is_err());
     let nowhere = Issued {
         endpoints: Vec::new(),
-        ..issued
+        ..issued.clone()
     };
     assert!(nowhere.fits(&serial(), &key).is_err());
+    let unreachable = Issued {
+        endpoints: vec!["broker.example:8883".into(), "mqtts://broker.example".into()],
+        ..issued
+    };
+    assert!(unreachable.fits(&serial(), &key).is_err());
 }
 
 #[test]

@@ -94,7 +94,10 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
             own,
             name: name.clone(),
         };
-        fleet::start(of_fleet, surroundings)?;
+        // The room works without its fleet.
+        if let Err(error) = fleet::start(of_fleet, surroundings) {
+            tracing::error!(error, "this box has no fleet until that is mended");
+        }
     }
     let observer = Onlooker { states, statistics };
     let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::Daemon);

@@ -8,7 +8,7 @@ use enrolment::folder::Folder;
 use enrolment::registry::Registry;
 use enrolment::service::{Offer, Powers, Service};
 use enrolment::settings::Settings;
-use fleet::link::{Endpoint, Identity, Limits, Target, Trust, context};
+use fleet::link::{Identity, Limits, Target, Trust, context};
 use jiff::Timestamp;
 use rand::SeedableRng;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,12 +47,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         authorities,
         clock_is_set: true,
     };
-    let (host, port) = settings.broker.rsplit_once(':').ok_or("broker: HOST:PORT")?;
     let target = Target {
-        endpoint: Endpoint {
-            host: host.into(),
-            port: port.parse().map_err(|_| "broker: HOST:PORT")?,
-        },
+        endpoint: settings.broker.parse()?,
         tls: context(&Identity { chain, key }, &trust)?,
         limits: Limits::default(),
     };

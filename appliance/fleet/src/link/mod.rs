@@ -16,6 +16,7 @@
 //! | panics | end this connection, as any other fault of it |
 
 mod connection;
+mod endpoint;
 mod options;
 mod pipe;
 mod reason;
@@ -25,9 +26,9 @@ mod window;
 mod words;
 
 pub use connection::{Link, Orders, QueueFull};
+pub use endpoint::{Endpoint, NoEndpoint};
 pub use reason::Reason;
 pub use tls::{Identity, Trust, context};
 pub use words::{
-    Endpoint, Limits, News, Opening, Publication, Receipt, Received, Refused, Session, Subscription, Target, Token,
-    Will,
+    Limits, News, Opening, Publication, Receipt, Received, Refused, Session, Subscription, Target, Token, Will,
 };

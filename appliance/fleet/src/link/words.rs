@@ -1,25 +1,11 @@
 //! What is said to a connection and heard from it.
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use openssl::ssl::SslContext;
 
-/// Where a broker listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// Name or address. Its certificate must be for it.
-    pub host: String,
-    /// 8883, or 443 where nothing else passes.
-    pub port: u16,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
+use super::endpoint::Endpoint;
 
 /// A broker and how it is spoken to.
 #[derive(Clone)]

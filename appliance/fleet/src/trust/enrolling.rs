@@ -15,6 +15,7 @@ use crate::contract::{
     EnrolmentAnswer, EnrolmentRequest, EnrolmentTopic, Issued, Message, Refusal, Serial, SignatureError, Tenant,
     UncheckedDocument, is_p256,
 };
+use crate::link::Endpoint;
 
 /// Why a message of enrolment is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +97,9 @@ impl Issued {
                 Err(EnrolmentError::OtherCertificate("another name"))
             }
             () if self.endpoints.is_empty() => Err(EnrolmentError::OtherCertificate("no broker")),
+            () if self.endpoints.iter().any(|broker| broker.parse::<Endpoint>().is_err()) => {
+                Err(EnrolmentError::OtherCertificate("a broker that nobody can reach"))
+            }
             () => Ok(()),
         }
     }

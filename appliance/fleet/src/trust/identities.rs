@@ -137,6 +137,22 @@ impl Identities {
         Ok(self.keys.promote()?)
     }
 
+    /// Nobody has taken the next one: it is as if it had never been issued. Its key waits for another certificate.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn discard_next(&mut self) -> Result<(), IdentityError> {
+        self.remove(KeyUse::Next)
+    }
+
+    fn remove(&self, of: KeyUse) -> Result<(), IdentityError> {
+        let path = self.path(of);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(IdentityError::Io { path, error }),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps whom the box trusts from now on.
     ///
     /// # Errors
@@ -160,11 +176,7 @@ impl Identities {
     pub fn forget(&mut self) -> Result<(), IdentityError> {
         for of in [KeyUse::Next, KeyUse::Device] {
             self.keys.remove(of)?;
-            let path = self.path(of);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(IdentityError::Io { path, error }),
-                _ => {}
-            }
+            self.remove(of)?;
         }
         Ok(())
     }

@@ -1,18 +1,23 @@
 //! Who the box is, whom it believes, and the ways to its brokers that follow from both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fleet::agent::{Agent, Clockwork, SystemClock, Way};
 use fleet::contract::{Clock, Code, Configuration, ConfigurationError, TrustDocument};
-use fleet::trust::{BoxIdentity, DocumentVerifier, Identities, IdentityError, KeyUse, TrustedDocuments};
+use fleet::trust::{DocumentVerifier, Identities, IdentityError, KeyUse, TrustedDocuments};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::{renewal, ways};
 use crate::Failure;
 use crate::configuration::FleetConfiguration;
+
+/// How often it is seen whether the clock is set.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The credentials of a box in its fleet.
 pub struct Credentials {
@@ -22,7 +27,10 @@ pub struct Credentials {
     identities: Identities,
     ways: watch::Sender<Vec<Way>>,
     known: watch::Receiver<Option<KeyUse>>,
-    renewals: JoinSet<()>,
+    /// The clock was set when the ways were opened: until then they do not look at times.
+    clock_was_set: bool,
+    /// What comes next of the certificate, when it is time.
+    renewal: JoinSet<Change>,
 }
 
 /// What became of them.
@@ -32,6 +40,10 @@ pub enum Change {
     Renewed,
     /// The broker has taken the next certificate.
     Proved,
+    /// No broker has taken it, for a long time.
+    Unproved,
+    /// The clock is set.
+    ClockSet,
 }
 
 impl Credentials {
@@ -52,7 +64,8 @@ impl Credentials {
             identities,
             ways: watch::Sender::default(),
             known: watch::Sender::default().subscribe(),
-            renewals: JoinSet::new(),
+            clock_was_set: false,
+            renewal: JoinSet::new(),
         };
         credentials.open_ways()?;
         Ok(credentials)
@@ -64,28 +77,57 @@ impl Credentials {
     }
 
     /// Watches how the broker takes them, from now on.
-    pub fn watch(&mut self, agent: &Agent, identity: &BoxIdentity) {
-        self.known = agent.known();
-        self.ask_in_time(identity);
-    }
-
-    /// Unless there is one that has yet to prove itself.
-    fn ask_in_time(&mut self, identity: &BoxIdentity) {
-        if !self.ways.borrow().iter().any(|way| way.shows == KeyUse::Next) {
-            let (configuration, clock) = (self.configuration.clone(), self.clock.clone());
-            let believed = self.verifier.clone();
-            self.renewals
-                .spawn(renewal::renew(configuration, clock, identity.clone(), believed));
-        }
-    }
-
-    /// What the next connection shows, and whom it believes.
     ///
     /// # Errors
     /// What of the files of the fleet cannot be used.
-    pub fn open_ways(&mut self) -> Result<(), Failure> {
-        let clock_is_set = self.clock.now().clock == Clock::Sync;
-        let ways = ways::ways(&mut self.identities, &self.verifier.anchors(), clock_is_set)?;
+    pub fn watch(&mut self, agent: &Agent) -> Result<(), Failure> {
+        self.known = agent.known();
+        self.look_ahead()
+    }
+
+    /// The next certificate is asked for in time, and has its time to prove itself.
+    fn look_ahead(&mut self) -> Result<(), Failure> {
+        self.renewal.abort_all();
+        let clock = self.clock.clone();
+        // One that cannot be read is never shown, and gives way to another.
+        let upcoming = self.identities.upcoming().ok().flatten();
+        if let Some(next) = upcoming {
+            self.renewal.spawn(async move {
+                renewal::unproved(next.identity, clock).await;
+                Change::Unproved
+            });
+        } else if let Some(current) = self.identities.current()? {
+            let (configuration, believed) = (self.configuration.clone(), self.verifier.clone());
+            self.renewal.spawn(async move {
+                renewal::renew(configuration, clock, current.identity, believed).await;
+                Change::Renewed
+            });
+        }
+        Ok(())
+    }
+
+    /// What has changed is followed. Says what the fleet is to know: until when the certificate in use holds.
+    ///
+    /// # Errors
+    /// What of the files of the fleet cannot be used.
+    pub fn follow_change(&mut self, change: Change) -> Result<Option<Timestamp>, Failure> {
+        let mut settled = None;
+        match change {
+            Change::Proved => settled = Some(self.settle()?),
+            Change::Unproved => self.identities.discard_next()?,
+            Change::Renewed | Change::ClockSet => {}
+        }
+        self.open_ways()?;
+        if change != Change::ClockSet {
+            self.look_ahead()?;
+        }
+        Ok(settled)
+    }
+
+    /// What the next connection shows, and whom it believes.
+    fn open_ways(&mut self) -> Result<(), Failure> {
+        self.clock_was_set = self.clock_is_set();
+        let ways = ways::ways(&mut self.identities, &self.verifier.anchors(), self.clock_was_set)?;
         self.ways.send_replace(ways);
         Ok(())
     }
@@ -93,11 +135,16 @@ impl Credentials {
     /// Waits for the next change. Cancel safe.
     pub async fn changed(&mut self) -> Change {
         loop {
+            if !self.clock_was_set && self.clock_is_set() {
+                return Change::ClockSet;
+            }
             tokio::select! {
-                Some(ended) = self.renewals.join_next() => match ended {
-                    Ok(()) => return Change::Renewed,
+                Some(ended) = self.renewal.join_next() => match ended {
+                    Ok(change) => return change,
+                    Err(error) if error.is_cancelled() => {}
                     Err(error) => tracing::error!(%error, "the renewal has died"),
                 },
+                () = sleep(LOOK_EVERY), if !self.clock_was_set => {}
                 changed = self.known.changed() => {
                     if changed.is_err() {
                         // The agent has ended; so does the box.
@@ -111,11 +158,12 @@ impl Credentials {
         }
     }
 
+    fn clock_is_set(&self) -> bool {
+        self.clock.now().clock == Clock::Sync
+    }
+
     /// The broker has taken the next certificate: from now on it is the one in use. Until when it holds.
-    ///
-    /// # Errors
-    /// What of the files of the fleet cannot be used.
-    pub fn settle(&mut self) -> Result<Timestamp, Failure> {
+    fn settle(&mut self) -> Result<Timestamp, Failure> {
         let next = self.identities.upcoming()?.ok_or("there is no next certificate")?;
         let identity = next.identity;
         if let Err(error) = self.verifier.follow(&identity.issued.trust, &self.clock.now()) {
@@ -126,8 +174,6 @@ impl Credentials {
         self.identities.believe(&anchors)?;
         let trusted = identity.trusted()?;
         self.verifier.replace(TrustedDocuments { anchors, ..trusted });
-        self.open_ways()?;
-        self.ask_in_time(&identity);
         Ok(identity.issued.expires)
     }
 
@@ -165,7 +211,7 @@ impl Credentials {
     /// # Errors
     /// [`IdentityError`].
     pub fn forget(&mut self) -> Result<(), IdentityError> {
-        self.renewals.abort_all();
+        self.renewal.abort_all();
         self.identities.forget()
     }
 }

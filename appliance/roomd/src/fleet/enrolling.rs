@@ -13,7 +13,6 @@ use room::{Bulletin, Language, RemoteCommand, RoomCommand, words};
 use tokio::sync::{mpsc, watch};
 
 use super::boot;
-use super::ways::endpoint;
 use crate::Failure;
 use crate::appliance::Request;
 use crate::configuration::FleetConfiguration;
@@ -44,7 +43,7 @@ pub fn applicant(configuration: &FleetConfiguration, mut identities: Identities)
         fw: env!("CARGO_PKG_VERSION").into(),
         maker: maker.ok_or_else(|| format!("{}: no maker.key; see roomctl deliver", folder.display()))?,
         maker_chain: X509::stack_from_pem(&read(folder, MAKER)?)?,
-        endpoint: endpoint(door).ok_or_else(|| format!("{door} is no address: HOST or HOST:PORT"))?,
+        endpoint: door.parse().map_err(|error| format!("[fleet] enrolment: {error}"))?,
         anchors: Anchors::from_pem(&read(folder, ROOT)?)?,
         identities,
         boot: boot(),

@@ -327,16 +327,17 @@ impl Member {
     }
 
     fn with_credentials(&mut self, change: Change) -> Option<Input> {
-        let done = match change {
-            Change::Renewed => self.credentials.open_ways().map(|()| Input::Anew),
-            Change::Proved => self.credentials.settle().map(|expires| {
-                tracing::info!(%expires, "this box has another certificate");
-                self.metadata.certificate_expires = expires;
-                Input::Metadata(self.metadata.clone())
-            }),
-        };
-        done.inspect_err(|error| tracing::error!(%error, "the next certificate cannot be used"))
-            .ok()
+        let settled = self
+            .credentials
+            .follow_change(change)
+            .inspect_err(|error| tracing::error!(%error, ?change, "the certificates of this box cannot be used"))
+            .ok()?;
+        if let Some(expires) = settled {
+            tracing::info!(%expires, "this box has another certificate");
+            self.metadata.certificate_expires = expires;
+            return Some(Input::Metadata(self.metadata.clone()));
+        }
+        (change == Change::Renewed).then_some(Input::Anew)
     }
 
     async fn put_in_force(&mut self, in_force: InForce) -> Result<(), Over> {

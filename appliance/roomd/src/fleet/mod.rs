@@ -1,6 +1,7 @@
 //! The box in its fleet: what the fleet asks is done by the real room, what happens in the room is told to the fleet.
 //!
-//! The room works without any of this: nothing here is waited for, and nothing here can open a device.
+//! The room works without any of this: nothing here is waited for, and nothing here opens a device but the self-test of an
+//! update, in a room that nobody needs, with a word on the wall.
 //!
 //! | file | what stands in it |
 //! |---|---|
@@ -144,7 +145,7 @@ fn join(
     let kept = session.configuration().cloned();
     let mut credentials = Credentials::new(configuration.clone(), clock.clone(), verifier, identities)?;
     let agent = Agent::new(session, Box::new(store), Box::new(clock.clone()), credentials.ways());
-    credentials.watch(&agent, &identity);
+    credentials.watch(&agent)?;
     let known = agent.known();
     let (inputs, said) = mpsc::channel(64);
     let (effects, asked) = mpsc::channel(64);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fleet::agent::{Clockwork, SystemClock};
 use fleet::enrolment::{Applicant, Purpose};
 use fleet::trust::{BoxIdentity, DocumentVerifier, Identities, SoftwareKeys};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -19,6 +19,16 @@ use crate::configuration::FleetConfiguration;
 /// How often the clock is looked at; it may be set meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
 
+/// A certificate that no broker takes in this time gives way to another.
+const UNPROVED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Waits until this certificate, which has yet to prove itself, has had its time.
+pub async fn unproved(next: BoxIdentity, clock: SystemClock) {
+    let end = next.from.checked_add(UNPROVED).unwrap_or(next.issued.expires);
+    wait_for(end.min(next.issued.expires), &clock).await;
+    tracing::warn!(expires = %next.issued.expires, "no broker takes the next certificate: another is asked for");
+}
+
 /// Waits until a certificate is due after this one, and asks until it is on disk.
 /// `believed`: whom the box believes by then.
 pub async fn renew(
@@ -28,15 +38,19 @@ pub async fn renew(
     believed: Arc<DocumentVerifier>,
 ) {
     let due = identity.renewal(rand::random());
-    while let Some(wait) = until(due, &clock) {
-        sleep(wait).await;
-    }
+    wait_for(due, &clock).await;
     tracing::info!(expires = %identity.issued.expires, "the certificate of this box is to be renewed");
     let asked = ask(&configuration, clock, &believed).await;
     if let Err(error) = asked {
         tracing::error!(error, expires = %identity.issued.expires, "the certificate of this box cannot be renewed");
         // Nothing here can change that; a restart tries again.
         std::future::pending::<()>().await;
+    }
+}
+
+async fn wait_for(time: Timestamp, clock: &SystemClock) {
+    while let Some(wait) = until(time, clock) {
+        sleep(wait).await;
     }
 }
 

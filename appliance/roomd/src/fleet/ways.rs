@@ -2,70 +2,55 @@
 
 use fleet::agent::Way;
 use fleet::link::{Endpoint, Identity, Limits, Target, Trust, context};
-use fleet::trust::{Anchors, Identities, KeyUse};
+use fleet::trust::{Anchors, Identities, KeyUse, Usable};
 
 use crate::Failure;
 
-/// Port of a broker, where none is written.
-const PORT: u16 = 8883;
-
-/// With the certificate that has yet to prove itself first, then with the one in use: one that no broker takes shuts nobody
-/// out.
+/// With the certificate that has yet to prove itself first, then with the one in use: one that no broker takes, or that cannot
+/// be used at all, shuts nobody out.
 ///
 /// # Errors
-/// What of the files of the fleet cannot be used.
+/// The certificate in use cannot be used.
 pub fn ways(identities: &mut Identities, anchors: &Anchors, clock_is_set: bool) -> Result<Vec<Way>, Failure> {
     let trust = Trust {
         authorities: anchors.roots().to_vec(),
         clock_is_set,
     };
-    let found = [
-        (KeyUse::Next, identities.upcoming()?),
-        (KeyUse::Device, identities.current()?),
-    ];
-    let mut ways = Vec::new();
-    for (shows, usable) in found {
-        let Some(usable) = usable else { continue };
-        let ours = Identity {
-            chain: usable.chain,
-            key: usable.key,
-        };
-        let tls = context(&ours, &trust)?;
-        for broker in &usable.identity.issued.endpoints {
-            let endpoint = endpoint(broker).ok_or_else(|| format!("{broker} is no broker: HOST or HOST:PORT"))?;
-            let target = Target {
-                endpoint,
-                tls: tls.clone(),
-                limits: Limits::default(),
-            };
-            ways.push(Way { shows, target });
-        }
-    }
+    let upcoming = identities.upcoming().map_err(Failure::from);
+    let next = upcoming.and_then(|usable| with(KeyUse::Next, usable, &trust));
+    let mut ways = next.unwrap_or_else(|error| {
+        tracing::error!(error, "the next certificate cannot be used");
+        Vec::new()
+    });
+    ways.extend(with(KeyUse::Device, identities.current()?, &trust)?);
     Ok(ways)
 }
 
-/// `HOST`, `HOST:PORT`, `[ADDRESS]:PORT`.
-pub fn endpoint(text: &str) -> Option<Endpoint> {
-    let url: url::Url = format!("mqtts://{text}").parse().ok()?;
-    let plain = url.path().is_empty() && url.query().is_none() && url.username().is_empty();
-    Some(Endpoint {
-        host: url.host_str().filter(|_| plain)?.to_owned(),
-        port: url.port().unwrap_or(PORT),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_broker_is_a_host_and_perhaps_a_port() {
-        let read = |text| endpoint(text).map(|endpoint| endpoint.to_string());
-        assert_eq!(read("broker.example"), Some("broker.example:8883".into()));
-        assert_eq!(read("broker.example:443"), Some("broker.example:443".into()));
-        assert_eq!(read("[::1]:1"), Some("[::1]:1".into()));
-        for wrong in ["", "mqtts://broker", "a/b", "user@host", "host:99999"] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
+fn with(shows: KeyUse, usable: Option<Usable>, trust: &Trust) -> Result<Vec<Way>, Failure> {
+    let Some(usable) = usable else { return Ok(Vec::new()) };
+    let ours = Identity {
+        chain: usable.chain,
+        key: usable.key,
+    };
+    let tls = context(&ours, trust)?;
+    let endpoints = usable
+        .identity
+        .issued
+        .endpoints
+        .iter()
+        .map(|broker| broker.parse::<Endpoint>());
+    let readable = endpoints.filter_map(|endpoint| {
+        endpoint
+            .inspect_err(|error| tracing::error!(%error, "a broker of the fleet is passed over"))
+            .ok()
+    });
+    let way = |endpoint| Way {
+        shows,
+        target: Target {
+            endpoint,
+            tls: tls.clone(),
+            limits: Limits::default(),
+        },
+    };
+    Ok(readable.map(way).collect())
 }

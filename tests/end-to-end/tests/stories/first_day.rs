@@ -1,14 +1,25 @@
 //! The first day of a fleet, as an administrator types it: the programs themselves, Debian's Mosquitto, and a box that finds its
 //! place without anybody in its room.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::TcpStream;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use end_to_end::{Devices, Place, RoomBox, program, wait_for};
 use fleet_lab::broker::free_ports;
 use jiff::{SignedDuration, Timestamp};
+use openssl::asn1::Asn1Time;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::x509::X509;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -192,21 +203,77 @@ fn a_box_that_nobody_has_claimed_says_so_and_whoever_touches_it_need_not_wait() 
     assert!(wait_for(PATIENCE, || shown().is_null()), "nothing more is to be said");
 }
 
-#[test]
-fn a_certificate_is_renewed_at_two_thirds_of_its_life_and_the_box_goes_on_under_it() {
-    let day = Day::begins();
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// A box that was in its fleet, is switched off, and believes that its certificate was made long ago.
+fn is_due(day: &Day) -> Value {
     day.claim();
     let mut room_box = day.room_box();
     assert!(wait_for(PATIENCE * 3, || day.online()), "{}", room_box.words());
     room_box.signal(Signal::TERM);
     assert!(room_box.wait(PATIENCE).is_some(), "it ends");
-    // The box believes that its certificate was made long ago.
-    let mut before = day.identity();
-    let (now, day_long) = (Timestamp::now(), SignedDuration::from_hours(24));
-    before["from"] = json!(now - day_long * 300);
-    before["issued"]["expires"] = json!(now + day_long * 65);
+    let mut identity = day.identity();
+    let now = Timestamp::now();
+    identity["from"] = json!(now - DAY * 300);
+    identity["issued"]["expires"] = json!(now + DAY * 65);
+    std::fs::write(day.files.path().join("box/identity.json"), identity.to_string()).unwrap();
+    identity
+}
+
+/// A certificate for the next key of the box that no authority has seen, ten days old.
+fn nobody_knows(day: &Day, identity: &Value) {
+    let key = PKey::from_ec_key(EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap());
+    let key = key.unwrap();
+    let mut certificate = X509::builder().unwrap();
+    certificate.set_version(2).unwrap();
+    certificate.set_pubkey(&key).unwrap();
+    certificate
+        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
+        .unwrap();
+    certificate
+        .set_not_after(&Asn1Time::days_from_now(300).unwrap())
+        .unwrap();
+    certificate.sign(&key, MessageDigest::sha256()).unwrap();
+    let mut next = identity.clone();
+    next["from"] = json!(Timestamp::now() - DAY * 10);
+    next["issued"]["chain"] = json!([STANDARD.encode(certificate.build().to_der().unwrap())]);
+    next["issued"]["expires"] = json!(Timestamp::now() + DAY * 300);
     let folder = day.files.path().join("box");
-    std::fs::write(folder.join("identity.json"), before.to_string()).unwrap();
+    std::fs::write(folder.join("identity-next.json"), next.to_string()).unwrap();
+    let mut file = OpenOptions::new();
+    let mut file = file
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(folder.join("next.key"));
+    let pem = key.private_key_to_pem_pkcs8().unwrap();
+    file.as_mut().unwrap().write_all(&pem).unwrap();
+}
+
+#[test]
+fn a_next_certificate_that_no_broker_takes_gives_way_to_another() {
+    let day = Day::begins();
+    let before = is_due(&day);
+    nobody_knows(&day, &before);
+    let room_box = day.room_box();
+    assert!(wait_for(PATIENCE, || day.online()), "{}", room_box.words());
+    let renewed = || day.identity()["issued"]["chain"] != before["issued"]["chain"];
+    assert!(wait_for(PATIENCE * 2, renewed), "{}", room_box.words());
+    assert!(wait_for(PATIENCE, || !day
+        .files
+        .path()
+        .join("box/identity-next.json")
+        .exists()));
+    assert!(room_box.words().contains("no broker takes the next certificate"));
+    assert!(wait_for(PATIENCE, || day.online()), "{}", room_box.words());
+}
+
+#[test]
+fn a_certificate_is_renewed_at_two_thirds_of_its_life_and_the_box_goes_on_under_it() {
+    let day = Day::begins();
+    let before = is_due(&day);
+    let (now, folder) = (Timestamp::now(), day.files.path().join("box"));
     let key = std::fs::read(folder.join("device.key")).unwrap();
 
     let room_box = day.room_box();
@@ -225,7 +292,7 @@ fn a_certificate_is_renewed_at_two_thirds_of_its_life_and_the_box_goes_on_under_
             .parse::<Timestamp>()
             .unwrap()
     };
-    assert!(expires(&day.identity()) > now + day_long * 300);
+    assert!(expires(&day.identity()) > now + DAY * 300);
     let told = || {
         let described = day.roomctl(&["describe", BOX, "-o", "json"]);
         described.contains(day.identity()["issued"]["expires"].as_str().unwrap())
