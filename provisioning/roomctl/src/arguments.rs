@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use fleet::contract::LogLevel;
 
 /// Rooms, from one place: what each shall be, what it is, and what it shall do now.
 ///
@@ -140,6 +141,13 @@ Examples:
     /// Shows what happens.
     #[command(after_help = "Examples:\n  roomctl events -f\n  roomctl events -f 'Lyon 4.12' -o json")]
     Events(Events),
+    /// Shows the log of a room: the last lines, and those to come. Lines are sent every ten seconds, 3,000 bytes at a time.
+    #[command(after_help = "\
+Examples:
+  roomctl logs 'Lyon 4.12'
+  roomctl logs lyon-412 --follow --level warn
+  roomctl logs lyon-412 --since 1h -o json")]
+    Logs(Logs),
     /// Shows a message on the walls of rooms.
     #[command(after_help = "\
 Examples:
@@ -301,6 +309,43 @@ pub struct Events {
     /// Which rooms.
     #[command(flatten)]
     pub chosen: Chosen,
+}
+
+/// `logs`.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// A box, or the name of a room.
+    pub room: String,
+    /// Go on until Ctrl-C, also when the box restarts.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Lines of so long ago; a day at most. A box keeps half a MiB, and nothing over a restart.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
+    pub since: Duration,
+    /// Lines this grave and graver.
+    #[arg(long, value_enum, default_value_t = Level::Info)]
+    pub level: Level,
+}
+
+/// How grave a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Something does not work.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// Something happens.
+    Info,
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => LogLevel::Error,
+            Level::Warn => LogLevel::Warn,
+            Level::Info => LogLevel::Info,
+        }
+    }
 }
 
 /// `notice`.

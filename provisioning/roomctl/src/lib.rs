@@ -11,6 +11,7 @@
 //! | `plan` | a folder of YAML, inheritance resolved |
 //! | `apply` | from a plan to the broker |
 //! | `order` | a command and its answer |
+//! | `logs` | the log of a box |
 //! | `rollout` | releases in waves that stop by themselves |
 //! | `notice` | messages on walls |
 //! | `view` | what the broker keeps of each box |
@@ -26,6 +27,7 @@ pub mod console;
 pub mod doctor;
 pub mod forget;
 pub mod init;
+pub mod logs;
 pub mod notice;
 pub mod office;
 pub mod order;

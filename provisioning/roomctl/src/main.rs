@@ -40,6 +40,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             Order::Get(chosen) => commands::get::run(arguments, chosen, words).await,
             Order::Describe(chosen) => commands::describe::run(arguments, chosen, words).await,
             Order::Command(order) => commands::command::run(arguments, order, words).await,
+            Order::Logs(order) => commands::logs::run(arguments, order, words).await,
             Order::Events(order) => commands::events::run(arguments, order, words).await,
             Order::Notice(order) => commands::notice::run(arguments, order, words).await,
             Order::Rollout(order) => commands::rollout::run(arguments, order, words).await,

@@ -1,5 +1,6 @@
 //! The sentences that people read, in English and in French.
 
+mod logs;
 mod rollout;
 
 use enrolment::registry::{Claimed, RegistryError};

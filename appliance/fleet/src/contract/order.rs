@@ -9,11 +9,14 @@ use url::Url;
 use super::code::Code;
 use super::command::CommandName;
 use super::json::{self, Refusal};
+use super::log::{LogLevel, Tail};
 
 /// Longest name of a room, bytes.
 const MAX_ROOM: usize = 200;
 /// Longest time that a log is followed or a box shows itself.
 const LONGEST: u64 = 600;
+/// Lines of the log are at most so old, seconds.
+const LONGEST_AGO: u64 = 86_400;
 
 /// A command with its parameters.
 #[derive(Clone, PartialEq)]
@@ -47,10 +50,7 @@ pub enum Order {
         url: Url,
     },
     /// `logs.tail`.
-    TailLogs {
-        /// For so long.
-        time: Duration,
-    },
+    TailLogs(Tail),
     /// `screen.capture`.
     CaptureScreen {
         /// HTTPS, for one PUT.
@@ -108,6 +108,16 @@ struct Seconds {
     seconds: u64,
 }
 
+#[derive(Deserialize)]
+struct Lines {
+    #[serde(default = "a_minute")]
+    seconds: u64,
+    #[serde(default)]
+    since_s: u64,
+    #[serde(default)]
+    level: LogLevel,
+}
+
 const fn a_minute() -> u64 {
     60
 }
@@ -155,7 +165,7 @@ impl Order {
             },
             CommandName::DiagRun => Self::Diagnose,
             CommandName::LogsCollect => Self::CollectLogs { url: https(params)? },
-            CommandName::LogsTail => Self::TailLogs { time: time(params)? },
+            CommandName::LogsTail => Self::TailLogs(tail(params)?),
             CommandName::ScreenCapture => Self::CaptureScreen { url: https(params)? },
             CommandName::SysReboot => Self::Reboot {
                 force: typed::<Forced>(params)?.force,
@@ -195,7 +205,7 @@ impl Order {
             Self::Volume { .. } => CommandName::AvVolume,
             Self::Diagnose => CommandName::DiagRun,
             Self::CollectLogs { .. } => CommandName::LogsCollect,
-            Self::TailLogs { .. } => CommandName::LogsTail,
+            Self::TailLogs(_) => CommandName::LogsTail,
             Self::CaptureScreen { .. } => CommandName::ScreenCapture,
             Self::Reboot { .. } => CommandName::SysReboot,
             Self::RestartApplication => CommandName::SysRestartApp,
@@ -261,6 +271,21 @@ fn time(params: &Map<String, Value>) -> Result<Duration, Refusal> {
         .contains(&seconds)
         .then(|| Duration::from_secs(seconds))
         .ok_or_else(|| wrong("seconds", format!("1 to {LONGEST}")))
+}
+
+fn tail(params: &Map<String, Value>) -> Result<Tail, Refusal> {
+    let lines: Lines = typed(params)?;
+    if lines.seconds > LONGEST {
+        return Err(wrong("seconds", format!("0 to {LONGEST}")));
+    }
+    if lines.since_s > LONGEST_AGO {
+        return Err(wrong("since_s", format!("0 to {LONGEST_AGO}")));
+    }
+    Ok(Tail {
+        time: Duration::from_secs(lines.seconds),
+        since: Duration::from_secs(lines.since_s),
+        level: lines.level,
+    })
 }
 
 #[cfg(test)]
@@ -336,6 +361,8 @@ mod tests {
             (CommandName::AvVolume, "{}", "/params"),
             (CommandName::SysLocate, r#"{"seconds":0}"#, "/params/seconds"),
             (CommandName::LogsTail, r#"{"seconds":601}"#, "/params/seconds"),
+            (CommandName::LogsTail, r#"{"since_s":86401}"#, "/params/since_s"),
+            (CommandName::LogsTail, r#"{"level":"debug"}"#, "/params/level"),
             (CommandName::SysReboot, r#"{"force":"yes"}"#, "/params/force"),
         ] {
             assert_eq!(refused(name, params), (Code::InvalidParams, field.into()), "{params}");

@@ -13,12 +13,13 @@ use fleet::session::{Execution, Input, Output, Reply, Scope};
 use media_protocol::Statistics;
 use room::{Bulletin, Language, RemoteAct, RemoteCommand, RoomCommand, RoomState, State};
 use serde_json::json;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::STORE;
 use super::apply::{InForce, Own};
 use super::credentials::{Change, Credentials};
+use super::log::FollowedLog;
 use super::orders::{After, Hands, Progress};
 use super::states;
 use super::updates::Updates;
@@ -36,8 +37,6 @@ const LOAD_EVERY: Duration = Duration::from_secs(60);
 const MEDIA_EVERY: Duration = Duration::from_secs(30);
 /// `tele/log`.
 const LOG_EVERY: Duration = Duration::from_secs(10);
-/// Bytes of lines in one `tele/log`; more are counted, not sent.
-const LOG_BYTES: usize = 3_000;
 
 /// What the daemon gives to its fleet.
 pub struct Surroundings {
@@ -75,12 +74,7 @@ pub(super) struct Member {
     words: mpsc::Sender<(Id, Progress)>,
     heard: mpsc::Receiver<(Id, Progress)>,
     after: Option<After>,
-    log: Option<FollowedLog>,
-}
-
-struct FollowedLog {
-    lines: broadcast::Receiver<String>,
-    until: Instant,
+    log: FollowedLog,
 }
 
 /// Nobody is there to talk to any more.
@@ -113,7 +107,7 @@ impl Member {
             words,
             heard,
             after: None,
-            log: None,
+            log: FollowedLog::default(),
         })
     }
 
@@ -140,7 +134,7 @@ impl Member {
                 Some((id, progress)) = self.heard.recv() => self.heard(id, progress).await,
                 _ = load.tick() => self.measured(TelemetryStream::Sys, states::load()).await,
                 _ = media.tick() => self.media().await,
-                _ = log.tick(), if self.log.is_some() => self.followed().await,
+                _ = log.tick(), if self.log.is_followed() => self.followed().await,
             };
         }
         self.end().await;
@@ -256,12 +250,7 @@ impl Member {
                 self.shown = None;
                 self.room_changed().await?;
             }
-            Order::TailLogs { time } => {
-                self.log = Some(FollowedLog {
-                    lines: self.around.journal.follow(),
-                    until: Instant::now() + *time,
-                });
-            }
+            Order::TailLogs(tail) => self.log.follow(tail, &self.around.journal, Instant::now()),
             _ => {}
         }
         let hands = Hands {
@@ -378,32 +367,10 @@ impl Member {
 
     /// The lines since the last time.
     async fn followed(&mut self) -> Result<(), Over> {
-        let Some(log) = &mut self.log else { return Ok(()) };
-        let (mut lines, mut bytes, mut missed) = (Vec::new(), 0, 0_u64);
-        loop {
-            match log.lines.try_recv() {
-                Ok(line) if bytes + line.len() <= LOG_BYTES => {
-                    bytes += line.len();
-                    lines.push(line);
-                }
-                Ok(_) => missed += 1,
-                Err(broadcast::error::TryRecvError::Lagged(count)) => missed += count,
-                Err(_) => break,
-            }
+        match self.log.next(Instant::now()) {
+            Some(telemetry) => self.measured(TelemetryStream::Log, telemetry).await,
+            None => Ok(()),
         }
-        if log.until <= Instant::now() {
-            self.log = None;
-        }
-        if lines.is_empty() && missed == 0 {
-            return Ok(());
-        }
-        let missed = (missed > 0).then(|| ("missed_lines".to_owned(), missed as f64));
-        let telemetry = Telemetry {
-            values: missed.into_iter().collect(),
-            lines,
-            ..Telemetry::default()
-        };
-        self.measured(TelemetryStream::Log, telemetry).await
     }
 
     /// What was asked for when everything was said.

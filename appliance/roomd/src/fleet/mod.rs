@@ -11,6 +11,7 @@
 //! | `ways` | to the brokers |
 //! | `member` | the loop between session and room |
 //! | `orders` | commands, carried out |
+//! | `log` | the log, followed from afar |
 //! | `apply` | settings, applied |
 //! | `updates` | the update of the machine |
 //! | `states` | the room, told |
@@ -18,6 +19,7 @@
 mod apply;
 mod credentials;
 mod enrolling;
+mod log;
 mod member;
 mod orders;
 mod renewal;

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use url::Url;
 
+use super::log;
 use crate::appliance::Request;
 use crate::{check, journal::Journal};
 
@@ -109,9 +110,9 @@ impl Hands {
             Order::Diagnose => Ok(self.diagnose().await),
             Order::CollectLogs { url } => Ok(self.put(url, "text/plain; charset=utf-8", self.journal.text()).await),
             Order::CaptureScreen { url } => self.capture_screen(url).await,
+            Order::TailLogs(tail) => Ok(log::recent(&self.journal, &tail)),
             // Others do these.
-            Order::TailLogs { .. }
-            | Order::PublishState
+            Order::PublishState
             | Order::Reboot { .. }
             | Order::RestartApplication
             | Order::FactoryReset => Ok(done([])),

@@ -11,6 +11,7 @@ pub mod events;
 pub mod forget;
 pub mod get;
 pub mod init;
+pub mod logs;
 pub mod notice;
 mod registry;
 pub mod rollout;

@@ -22,6 +22,7 @@ mod hostile;
 mod joining;
 mod laboratory;
 mod lobby;
+mod logs;
 mod loss;
 mod moderation;
 mod network;
