@@ -1,4 +1,9 @@
-//! A server of one file by HTTPS, with ranges (RFC 9110 §14), that can be slow, break off, or have nothing.
+//! A server by HTTPS: of one file, with ranges (RFC 9110 §14), that can be slow, break off, or have nothing; and for files
+//! that are put there, each address once.
+
+mod taking;
+
+pub use taking::{Manner, Taken};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +33,7 @@ struct Shared {
     habits: Mutex<Habits>,
     /// First byte of each request.
     asked: Mutex<Vec<usize>>,
+    taking: taking::Taking,
 }
 
 /// How it serves.
@@ -90,6 +96,21 @@ impl Files {
         *locked(&self.shared.habits) = habits;
     }
 
+    /// Where a file can be put.
+    pub fn place(&self, name: &str) -> String {
+        format!("https://{}/{name}", self.address)
+    }
+
+    /// How files are taken, from the next one on.
+    pub fn take(&self, manner: Manner) {
+        self.shared.taking.behave(manner);
+    }
+
+    /// What was put there, in its order.
+    pub fn taken(&self) -> Vec<Taken> {
+        self.shared.taking.taken()
+    }
+
     /// First byte of each request so far.
     pub fn asked(&self) -> Vec<usize> {
         locked(&self.shared.asked).clone()
@@ -106,6 +127,9 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    if head.starts_with("put ") {
+        return shared.taking.serve(stream, &head).await;
+    }
     let range = head.lines().find_map(|line| line.strip_prefix("range: bytes="));
     let from: usize = range
         .and_then(|range| range.trim_end_matches('-').parse().ok())

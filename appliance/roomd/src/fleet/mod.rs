@@ -12,6 +12,7 @@
 //! | `member` | the loop between session and room |
 //! | `orders` | commands, carried out |
 //! | `log` | the log, followed from afar |
+//! | `upload` | files that leave the box |
 //! | `apply` | settings, applied |
 //! | `updates` | the update of the machine |
 //! | `states` | the room, told |
@@ -25,6 +26,7 @@ mod orders;
 mod renewal;
 mod states;
 mod updates;
+mod upload;
 mod ways;
 
 pub use apply::Own;

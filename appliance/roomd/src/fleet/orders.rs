@@ -13,14 +13,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use url::Url;
 
-use super::log;
+use super::{log, upload};
 use crate::appliance::Request;
 use crate::{check, journal::Journal};
 
 /// For a device to close or a meeting to be left; ten times what is asked of the room.
 const SOON: Duration = Duration::from_secs(20);
-/// For a file to arrive where it was asked for.
-const UPLOAD: Duration = Duration::from_secs(60);
 
 /// What has to happen once the answer is with the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,14 +106,16 @@ impl Hands {
                 self.tell(locate).await.map(|_| done([]))
             }
             Order::Diagnose => Ok(self.diagnose().await),
-            Order::CollectLogs { url } => Ok(self.put(url, "text/plain; charset=utf-8", self.journal.text()).await),
+            Order::CollectLogs { url } => {
+                let text = self.journal.text();
+                Ok(upload::put(&self.http, url, "text/plain; charset=utf-8", text).await)
+            }
             Order::CaptureScreen { url } => self.capture_screen(url).await,
             Order::TailLogs(tail) => Ok(log::recent(&self.journal, &tail)),
             // Others do these.
-            Order::PublishState
-            | Order::Reboot { .. }
-            | Order::RestartApplication
-            | Order::FactoryReset => Ok(done([])),
+            Order::PublishState | Order::Reboot { .. } | Order::RestartApplication | Order::FactoryReset => {
+                Ok(done([]))
+            }
         };
         answered.unwrap_or_else(|Gone| Reply::failed(Code::Interrupted, "the box is shutting down"))
     }
@@ -252,24 +252,7 @@ impl Hands {
         };
         self.tell(RoomCommand::Remote(RemoteCommand::Announce(RemoteAct::ScreenCapture)))
             .await?;
-        Ok(self.put(url, "image/jpeg", jpeg).await)
-    }
-
-    async fn put(&self, url: Url, kind: &str, body: impl Into<reqwest::Body>) -> Reply {
-        let request = self
-            .http
-            .put(url)
-            .header("content-type", kind)
-            .body(body)
-            .timeout(UPLOAD);
-        match request.send().await {
-            Ok(answer) if answer.status().is_success() => done([("status", answer.status().as_u16().into())]),
-            Ok(answer) => {
-                Reply::failed(Code::Precondition, format!("the server says {}", answer.status())).at("/params/url")
-            }
-            // The address may hold a secret.
-            Err(error) => Reply::failed(Code::Timeout, error.without_url().to_string()).at("/params/url"),
-        }
+        Ok(upload::put(&self.http, url, "image/jpeg", jpeg).await)
     }
 }
 

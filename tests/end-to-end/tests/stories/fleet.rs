@@ -8,7 +8,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use conference::Conference;
 use end_to_end::{Devices, Place, RoomBox};
 use fleet::contract::{
-    Answer, AnswerStatus, Apply, ApplyWhen, Channel, Code, CommandName, Configuration, ConfigurationReport,
+    Answer, AnswerStatus, Apply, ApplyWhen, Channel, Code, Command, CommandName, Configuration, ConfigurationReport,
     ConfigurationStatus, DeviceId, Issued, Message, Notice, Presence, Site, State, StatePart, TrustDocument, Urgency,
 };
 use fleet::link::Publication;
@@ -152,7 +152,7 @@ impl Fleet {
     }
 
     /// Orders and waits for the last answer.
-    fn order(&mut self, name: CommandName, params: Value) -> Answer {
+    pub fn order(&mut self, name: CommandName, params: Value) -> Answer {
         let Value::Object(params) = params else {
             panic!("{params}")
         };
@@ -168,6 +168,26 @@ impl Fleet {
         self.runtime
             .block_on(asked)
             .unwrap_or_else(|error| panic!("{}: {error}: {}", name.as_str(), self.stage.room_box.words()))
+    }
+
+    /// The same without a signature, whatever the command is.
+    pub fn order_unsigned(&mut self, name: CommandName, params: Value) -> Answer {
+        let Value::Object(params) = params else {
+            panic!("{params}")
+        };
+        let message = self.author.stamp(Command {
+            name: name.as_str().into(),
+            params,
+            exp: jiff::Timestamp::now() + jiff::SignedDuration::from_secs(60),
+            actor: ADMINISTRATOR.into(),
+        });
+        let topic = self.topic(&Channel::Command(name.as_str().into()));
+        let payload = serde_json::to_vec(&message).unwrap();
+        let publication = Publication::new(self.console.next_token(), topic, payload);
+        self.runtime.block_on(self.console.publish(publication)).unwrap();
+        let id = message.envelope.id;
+        let answered = order::answer(&mut self.console, &self.device, name, id, PATIENCE, |_| {});
+        self.runtime.block_on(answered).unwrap()
     }
 
     /// Publishes a signed document, to be kept.

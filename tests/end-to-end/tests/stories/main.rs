@@ -33,3 +33,4 @@ mod signalling;
 mod stage;
 mod survival;
 mod update;
+mod upload;
