@@ -16,6 +16,8 @@ use crate::{
     fleet::{self, Own, Surroundings},
     identity,
     journal::Journal,
+    last_run::LastRun,
+    update::Release,
     way_out,
     worker::WorkerNews,
 };
@@ -71,6 +73,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let name = watch::Sender::new(configuration.name.clone());
     let touched = watch::Sender::new(());
     let (requests, requests_receiver) = mpsc::channel(16);
+    let last_run = configuration.fleet.as_ref().map(|fleet| LastRun::new(&fleet.directory));
     if let Some(of_fleet) = &configuration.fleet {
         let own = Own {
             name: configuration.name,
@@ -93,6 +96,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
             touched: touched.subscribe(),
             own,
             name: name.clone(),
+            accident: last_run.as_ref().and_then(LastRun::take),
         };
         // The room works without its fleet.
         if let Err(error) = fleet::start(of_fleet, surroundings) {
@@ -111,7 +115,13 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
         control::serve(path, behind)
             .map_err(|error| format!("the control socket {} cannot be made: {error}", path.display()))?;
     }
+    if let (Some(last_run), Some(of_fleet)) = (&last_run, &configuration.fleet) {
+        last_run.begins(&Release::of_image(&of_fleet.os_release).version);
+    }
     appliance.run(requests_receiver).await?;
+    if let Some(last_run) = &last_run {
+        last_run.ended();
+    }
     if let Some(path) = &configuration.control {
         std::fs::remove_file(path)?;
     }

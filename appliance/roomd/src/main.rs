@@ -12,6 +12,7 @@ mod fleet;
 mod identity;
 mod join;
 mod journal;
+mod last_run;
 #[cfg(test)]
 mod pages;
 mod report;

@@ -27,6 +27,7 @@ use crate::Failure;
 use crate::appliance::Request;
 use crate::configuration::FleetConfiguration;
 use crate::journal::Journal;
+use crate::last_run::Accident;
 use crate::update::{self, Wish};
 
 /// Words of commands that wait.
@@ -56,6 +57,8 @@ pub struct Surroundings {
     pub touched: watch::Receiver<()>,
     /// Under which the box appears in meetings.
     pub name: watch::Sender<String>,
+    /// How the run before this one ended, when nobody wanted that.
+    pub accident: Option<Accident>,
 }
 
 /// The box as a member of its fleet.
@@ -119,6 +122,9 @@ impl Member {
         let mut alive = self.be_again(kept.as_ref()).await;
         alive = alive.and(self.say(Input::State(states::system(started))).await);
         alive = alive.and(self.room_changed().await);
+        if let Some(accident) = self.around.accident.take() {
+            alive = alive.and(self.say(states::accident(&accident)).await);
+        }
         while alive.is_ok() {
             alive = tokio::select! {
                 output = asked.recv() => match output {

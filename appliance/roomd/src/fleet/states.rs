@@ -8,6 +8,8 @@ use media_protocol::Statistics;
 use room::{DeviceStatus, RoomState};
 use serde_json::{Map, Value, json};
 
+use crate::last_run::{Accident, Kind};
+
 /// The parts that follow from the state of the room.
 pub fn of_room(state: &RoomState) -> [State; 3] {
     [
@@ -115,6 +117,20 @@ pub fn happened(before: Option<&RoomState>, now: &RoomState) -> Vec<Input> {
         events.push(event(EventClass::Alert, "problem", json!({ "problem": problem })));
     }
     events
+}
+
+/// An end that nobody wanted. Rollouts count what a release can do: a cut of the power is none of it.
+pub fn accident(accident: &Accident) -> Input {
+    let (class, word) = match accident.kind {
+        Kind::Killed => (EventClass::Crash, "killed"),
+        Kind::WatchdogReset => (EventClass::Crash, "watchdog_reset"),
+        Kind::PowerLost => (EventClass::Alert, "power_lost"),
+    };
+    event(
+        class,
+        word,
+        json!({"release": accident.release, "started": accident.started}),
+    )
 }
 
 /// One event.

@@ -9,7 +9,8 @@ use conference::Conference;
 use end_to_end::{Devices, Place, RoomBox};
 use fleet::contract::{
     Answer, AnswerStatus, Apply, ApplyWhen, Channel, Code, Command, CommandName, Configuration, ConfigurationReport,
-    ConfigurationStatus, DeviceId, Issued, Message, Notice, Presence, Site, State, StatePart, TrustDocument, Urgency,
+    ConfigurationStatus, DeviceId, Event, EventClass, Issued, Message, Notice, Presence, Site, State, StatePart,
+    TrustDocument, Urgency,
 };
 use fleet::link::Publication;
 use fleet::trust::{Anchors, BoxIdentity, KeyStore, KeyUse, SoftwareKeys};
@@ -397,6 +398,37 @@ fn a_command_is_answered_while_the_room_hears_it() {
         "the goal is 100 ms: {times:?}"
     );
     assert_eq!(fleet.stage.room_box.state("/volume"), 0.19);
+}
+
+#[test]
+fn a_box_that_was_killed_says_so_once_and_one_that_ended_as_it_should_says_nothing() {
+    let mut fleet = Fleet::start();
+    let crashes = fleet.topic(&Channel::Event(EventClass::Crash));
+    let heard = fleet.console.hear(std::slice::from_ref(&crashes));
+    fleet.runtime.block_on(heard).unwrap();
+    let boot = |fleet: &mut Fleet| match fleet.presence() {
+        Some(Presence::Online(online)) => Some(online.envelope.boot),
+        _ => None,
+    };
+    let mut last = fleet.until("it is online", boot);
+    for end in [Signal::KILL, Signal::TERM, Signal::KILL] {
+        fleet.stage.room_box.signal(end);
+        assert!(fleet.stage.room_box.wait(PATIENCE).is_some());
+        fleet.stage.room_box.start_again().unwrap();
+        let other = |fleet: &mut Fleet| boot(fleet).filter(|boot| *boot != last);
+        last = fleet.until("it is online again", other);
+    }
+    // By id and start: a broker may tell them twice.
+    let mut told = BTreeMap::new();
+    while !told.values().any(|boot| *boot == last) {
+        let heard = fleet.runtime.block_on(fleet.console.next(PATIENCE)).unwrap();
+        if heard.topic == crashes {
+            let event = Message::<Event>::parse(&heard.payload, 8_192).unwrap();
+            assert_eq!((event.body.event.as_str(), event.body.count), ("killed", 1));
+            told.insert(event.envelope.id, event.envelope.boot);
+        }
+    }
+    assert_eq!(told.len(), 2, "of two that were killed: {told:?}");
 }
 
 /// How often the box began to carry out a command, by id.
