@@ -56,7 +56,14 @@ impl Updater {
         let same = self.kept.as_ref().filter(|kept| kept.is_bundle_of(&update));
         let installed = same.is_some_and(|kept| kept.stage == Stage::Installed);
         let useless = same.is_none() && self.kept.as_ref().is_some_and(Kept::is_under_way);
-        let judgement = of_document(&update, &self.facts);
+        let judgement = match &self.kept {
+            // Whoever withdrew it did not know yet that it runs; there is no other in that bundle.
+            Some(kept) if kept.is_misnamed_by(&update) && kept.update.release == self.facts.release => {
+                let msg = format!("/release: the bundle is that of {}, which runs", self.facts.release);
+                Judgement::Refused(Cause::new(Code::InvalidParams, msg))
+            }
+            _ => of_document(&update, &self.facts),
+        };
         let before = self.failed_before.take().filter(|(rev, _)| *rev == update.rev);
         let failures = before.map_or(0, |(_, failures)| failures);
         self.kept = Some(Kept::new(update, &self.facts.release, failures));

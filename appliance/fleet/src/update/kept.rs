@@ -94,16 +94,16 @@ impl Kept {
 
     /// The same bundle under another revision.
     pub fn is_bundle_of(&self, update: &Update) -> bool {
-        let of = |update: &Update| {
-            let Update {
-                release,
-                size,
-                sha256,
-                manifest_hash,
-                ..
-            } = update.clone();
-            (release, size, sha256, manifest_hash)
-        };
+        self.update.release == update.release && self.has_bytes_of(update)
+    }
+
+    /// It proved itself, and the other document names another release with its very bundle.
+    pub fn is_misnamed_by(&self, update: &Update) -> bool {
+        self.is_confirmed() && self.update.release != update.release && self.has_bytes_of(update)
+    }
+
+    fn has_bytes_of(&self, update: &Update) -> bool {
+        let of = |update: &Update| (update.size, update.sha256.clone(), update.manifest_hash.clone());
         of(&self.update) == of(update)
     }
 }

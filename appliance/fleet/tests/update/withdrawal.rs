@@ -1,7 +1,7 @@
 //! A release that is withdrawn: what waits, downloads or is checked really stops.
 
-use fleet::contract::Phase;
-use fleet::update::{Input, Output, Room};
+use fleet::contract::{Phase, Update};
+use fleet::update::{Contact, Input, Output, Room};
 
 use crate::bench::{Bench, HOUR, at_night, bundle, checks, release};
 
@@ -119,4 +119,46 @@ fn what_waits_for_its_reboot_can_still_be_withdrawn() {
     bench.give(Input::Installed(Ok(())));
     withdraw(&mut bench);
     is_withdrawn(&mut bench);
+}
+
+#[test]
+fn a_withdrawal_that_comes_too_late_fetches_nothing_and_leaves_the_release_that_proved_itself() {
+    // The release before, and the bundle of the one that is withdrawn: whoever writes it knows no other.
+    let withdrawal = Update {
+        release: "2.3.0".into(),
+        ..release(58, "2.4.0")
+    };
+    let mut bench = Bench::on_trial(release(57, "2.4.0"));
+    bench.desire(&withdrawal);
+    assert_eq!(bench.last().rev, 57, "it proves itself first");
+    bench.give(Input::SelfTest(checks(&[])));
+    bench.give(Input::Contact(Contact::Broker));
+    bench.pass(HOUR);
+    assert!(bench.phases().contains(&Phase::Confirmed), "{:?}", bench.phases());
+    assert_eq!((bench.phase(), bench.last().rev), (Phase::Refused, 58));
+    assert!(bench.msg().contains("2.4.0, which runs"), "{}", bench.msg());
+    bench.start("2.4.0", "B");
+    bench.desire(&withdrawal);
+    bench.give(Input::Room(Room::Idle));
+    bench.pass(48 * HOUR);
+    assert_eq!((bench.phase(), bench.downloads()), (Phase::Refused, 0));
+    // Where the release before runs again it is an ordinary withdrawal.
+    bench.start("2.3.0", "A");
+    bench.desire(&withdrawal);
+    bench.pass(48 * HOUR);
+    assert_eq!((bench.phase(), bench.downloads()), (Phase::Idle, 0));
+}
+
+#[test]
+fn what_was_withdrawn_in_time_can_be_wanted_again() {
+    let withdrawal = Update {
+        release: "2.3.0".into(),
+        ..release(58, "2.4.0")
+    };
+    let mut bench = Bench::wanting(release(57, "2.4.0"));
+    bench.desire(&withdrawal);
+    assert_eq!(bench.phase(), Phase::Idle);
+    bench.desire(&release(59, "2.4.0"));
+    bench.pass(HOUR);
+    assert_eq!((bench.phase(), bench.last().rev), (Phase::Downloading, 59));
 }
