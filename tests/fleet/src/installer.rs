@@ -17,14 +17,14 @@ use crate::ledger::{Disk, Shared, locked};
 pub const RELEASE: &str = "2.3.0";
 /// What the core knows, on the disk of the box.
 const KEY: &str = "update";
-/// The slot that runs and its release, there too.
-const SLOT: &str = "slot";
+/// The slot that runs, its release, and the release in the other one: there too.
+const SLOTS: &str = "slots";
 /// Nobody waits for a simulated box.
 const PACE: Pace = Pace {
     spread: Duration::ZERO,
     quiet: Duration::ZERO,
     proof: Duration::from_secs(1),
-    contact: Duration::from_secs(30),
+    contact: Duration::from_secs(5),
     again: Duration::from_secs(1),
 };
 
@@ -135,36 +135,44 @@ impl Installer {
                 security_version: wanted.security_version,
                 compatible: true,
             }))],
-            (Output::Install, _) if locked(&self.ledger).broken.contains(&self.device) => {
-                vec![Input::Installed(Err("the slot cannot be written".into()))]
-            }
-            (Output::Install, _) => vec![Input::Installed(Ok(()))],
+            (Output::Install, Some(wanted)) => vec![Input::Installed(self.install(&wanted.release))],
             (Output::SelfTest { .. }, _) => vec![Input::SelfTest(CheckName::ALL.map(check).to_vec())],
-            (Output::Reach { .. }, _) => vec![Input::Contact(Contact::UpdateServer)],
+            (Output::Reach { .. }, _) if self.reaches_the_fleet() => vec![Input::Contact(Contact::UpdateServer)],
             _ => Vec::new(),
         }
     }
 
-    /// Into the other slot, which nothing ever has to be said against.
+    /// Into the other slot, with whatever is in it: the way there, and the way back.
     fn reboot(&mut self, now: Now) -> Result<(), Error> {
-        let Some(wanted) = self.wanted.clone() else {
-            return Ok(());
-        };
-        let (slot, _) = slot(&self.disk);
-        let other = if slot == "A" { "B" } else { "A" };
-        self.write(SLOT, format!("{other} {}", wanted.release).into_bytes());
-        locked(&self.ledger)
-            .running
-            .insert(self.device.clone(), wanted.release.clone());
+        let slots = Slots::on(&self.disk).swapped();
+        self.write(SLOTS, slots.to_string().into_bytes());
+        locked(&self.ledger).running.insert(self.device.clone(), slots.release);
         self.updater = start(&self.disk, now)?;
-        for input in [
-            Input::Desired(Box::new(wanted)),
-            Input::Room(Room::Idle),
-            Input::Contact(Contact::Broker),
-        ] {
+        let desired = self.wanted.clone().map(|wanted| Input::Desired(Box::new(wanted)));
+        let contact = self.reaches_the_fleet().then_some(Input::Contact(Contact::Broker));
+        for input in desired.into_iter().chain([Input::Room(Room::Idle)]).chain(contact) {
             self.updater.handle(input, &now);
         }
         Ok(())
+    }
+
+    /// RAUC writes the other slot.
+    fn install(&self, release: &str) -> Result<(), String> {
+        if locked(&self.ledger).broken.contains(&self.device) {
+            return Err("the slot cannot be written".into());
+        }
+        let other = release.to_owned();
+        let slots = Slots {
+            other,
+            ..Slots::on(&self.disk)
+        };
+        self.write(SLOTS, slots.to_string().into_bytes());
+        Ok(())
+    }
+
+    /// Whether the release that runs gets to anybody outside.
+    fn reaches_the_fleet(&self) -> bool {
+        !locked(&self.ledger).unfit.contains(&self.device) || Slots::on(&self.disk).release == RELEASE
     }
 
     fn write(&self, key: &str, bytes: Vec<u8>) {
@@ -173,19 +181,50 @@ impl Installer {
     }
 }
 
-fn slot(disk: &Disk) -> (String, String) {
-    let disk = disk.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = disk.get(SLOT).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let kept = kept.unwrap_or_else(|| format!("A {RELEASE}"));
-    let (slot, release) = kept.split_once(' ').unwrap_or(("A", RELEASE));
-    (slot.to_owned(), release.to_owned())
+/// What is in the two slots.
+struct Slots {
+    /// The name of the one that runs.
+    running: &'static str,
+    /// Its release.
+    release: String,
+    /// That of the other one.
+    other: String,
+}
+
+impl Slots {
+    fn on(disk: &Disk) -> Self {
+        let disk = disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = disk.get(SLOTS).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let mut words = kept.iter().flat_map(|text| text.split(' '));
+        let running = if words.next() == Some("B") { "B" } else { "A" };
+        let mut release = || words.next().unwrap_or(RELEASE).to_owned();
+        Self {
+            running,
+            release: release(),
+            other: release(),
+        }
+    }
+
+    fn swapped(self) -> Self {
+        Self {
+            running: if self.running == "A" { "B" } else { "A" },
+            release: self.other,
+            other: self.release,
+        }
+    }
+}
+
+impl std::fmt::Display for Slots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.running, self.release, self.other)
+    }
 }
 
 fn start(disk: &Disk, now: Now) -> Result<Updater, Error> {
-    let (slot, release) = slot(disk);
+    let slots = Slots::on(disk);
     let facts = Facts {
-        release,
-        slot,
+        release: slots.release,
+        slot: slots.running.into(),
         security_version: 0,
         time_zone: TimeZone::UTC,
     };

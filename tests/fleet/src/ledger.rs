@@ -29,6 +29,8 @@ pub struct Ledger {
     pub downloads_wait: bool,
     /// Boxes whose slots cannot be written.
     pub broken: BTreeSet<DeviceId>,
+    /// Boxes that get to nobody outside under another release than the one that they were delivered with.
+    pub unfit: BTreeSet<DeviceId>,
 }
 
 /// The same for all.

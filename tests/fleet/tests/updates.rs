@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use fleet::contract::{Channel, Message, Phase, Update, UpdateReport};
 use fleet::link::Publication;
 use fleet_lab::installer::RELEASE;
+use fleet_lab::ledger::locked;
 use fleet_lab::measure::{Fleet, Order};
+use fleet_lab::rooms::Room;
 use jiff::Timestamp;
 use roomctl::author::Author;
 
@@ -19,7 +21,8 @@ fn release(rev: u64, release: &str) -> Update {
         release: release.into(),
         url: "https://updates.example/x.raucb".into(),
         size: 1_000,
-        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        // Each has a bundle of its own.
+        sha256: format!("{:0>64}", release.replace('.', "")),
         manifest_hash: "x".into(),
         min_from: None,
         security_version: 1,
@@ -46,8 +49,13 @@ async fn desire(fleet: &Fleet, alice: &mut Author, update: &Update) {
 
 /// Until every box says that, about that revision.
 async fn all_say(fleet: &Fleet, rev: u64, phase: Phase, running: &str) {
+    say(fleet, &fleet.rooms, rev, phase, running).await;
+}
+
+/// The same of these boxes.
+async fn say(fleet: &Fleet, rooms: &[Room], rev: u64, phase: Phase, running: &str) {
     let topic = |device| Channel::UpdateReported.topic(&fleet.office.tenant, device);
-    let topics: Vec<String> = fleet.rooms.iter().map(|room| topic(room.device())).collect();
+    let topics: Vec<String> = rooms.iter().map(|room| topic(room.device())).collect();
     let begun = Instant::now();
     loop {
         let mut console = fleet.office.console(&fleet.broker, "alice").await.unwrap();
@@ -87,4 +95,20 @@ async fn a_signed_release_is_reached_and_said_again_after_a_kill_and_the_next_on
     all_say(&fleet, 2, Phase::Waiting, "2.4.0").await;
     desire(&fleet, &mut alice, &release(3, "2.4.0")).await;
     all_say(&fleet, 3, Phase::Idle, "2.4.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_box_that_gets_to_nobody_under_the_release_goes_back_to_the_one_before() {
+    let begun = Timestamp::now();
+    let spread = Duration::from_secs(1);
+    let fleet = Fleet::start(Order { boxes: 2, spread }).await.unwrap();
+    fleet.all_born(begun).await.unwrap();
+    let unfit = fleet.rooms[0].device().clone();
+    locked(&fleet.ledger).unfit.insert(unfit.clone());
+    let mut alice = fleet.office.administrator("alice").unwrap();
+    desire(&fleet, &mut alice, &release(1, "2.4.0")).await;
+    say(&fleet, &fleet.rooms[..1], 1, Phase::RolledBack, RELEASE).await;
+    say(&fleet, &fleet.rooms[1..], 1, Phase::Confirmed, "2.4.0").await;
+    let running = locked(&fleet.ledger).running.clone();
+    assert_eq!(running.get(&unfit).map(String::as_str), Some(RELEASE));
 }
