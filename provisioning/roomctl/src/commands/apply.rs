@@ -86,11 +86,14 @@ fn show(arguments: &Arguments, plan: &Plan, proposal: &Proposal) -> Result<(), F
         return Ok(());
     }
     for line in lines.iter().filter(|line| line.change != "same") {
-        println!("{} ({}) {} → {}", line.room, line.device, line.change, line.rev);
+        print::line(&format!(
+            "{} ({}) {} → {}",
+            line.room, line.device, line.change, line.rev
+        ));
         for difference in &line.differences {
             let side = |mark: char, value: &Option<Value>| {
                 if let Some(value) = value {
-                    println!("  {mark} {}: {value}", difference.path);
+                    print::line(&format!("  {mark} {}: {value}", difference.path));
                 }
             };
             side('-', &difference.before);
@@ -117,7 +120,7 @@ fn close(
     for (device, verdict) in verdicts {
         if let Verdict::Refused(status, errors) = verdict {
             for (path, code, message) in errors {
-                eprintln!("{device}: {}: {path} {} {message}", word(status), word(code));
+                print::aside(&format!("{device}: {}: {path} {} {message}", word(status), word(code)));
             }
         }
     }

@@ -36,14 +36,14 @@ pub async fn run(arguments: &Arguments, order: &Command, words: Words) -> Result
             .map(|percent| format!(" {percent} %"))
             .unwrap_or_default();
         let line = format!("{}{percent} {}", word(&answer.status), answer.msg);
-        eprintln!("{}", line.trim_end());
+        print::aside(line.trim_end());
     };
     let answer = order::ask(&mut console, &mut author, device, name, params, order.wait, progress).await?;
     console.close().await;
     if !print::document(arguments.output, &answer)? {
         let path = answer.path.as_deref().unwrap_or_default();
         let line = format!("{} {} {path} {}", word(&answer.status), word(&answer.code), answer.msg);
-        println!("{}", line.split_whitespace().collect::<Vec<_>>().join(" "));
+        print::line(&line.split_whitespace().collect::<Vec<_>>().join(" "));
         if !answer.result.is_empty() {
             print::document(crate::arguments::Format::Yaml, &answer.result)?;
         }

@@ -44,16 +44,17 @@ pub async fn run(arguments: &Arguments, chosen: &Chosen, words: Words) -> Result
                 &report.room
             };
             if report.findings.is_empty() {
-                println!("{}", words.well(name));
+                print::line(&words.well(name));
                 continue;
             }
-            println!("{name} ({})", report.device);
+            print::line(&format!("{name} ({})", report.device));
             for finding in &report.findings {
                 let mark = match finding.weight {
                     Weight::Bad => '✗',
                     Weight::Doubtful => '!',
                 };
-                println!("  {mark} {}\n    {}", finding.what, finding.advice);
+                print::line(&format!("  {mark} {}", finding.what));
+                print::line(&format!("    {}", finding.advice));
             }
         }
     }

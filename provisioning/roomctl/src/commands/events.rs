@@ -10,6 +10,7 @@ use roomctl::words::Words;
 use super::{choose, enter};
 use crate::arguments::{Arguments, Events, Format};
 use crate::failure::Failure;
+use crate::print;
 
 /// Longer than anybody waits.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
@@ -55,10 +56,10 @@ pub async fn run(arguments: &Arguments, order: &Events, words: Words) -> Result<
         };
         let moment = message.envelope.ts.strftime("%Y-%m-%d %H:%M:%S");
         let who = room.unwrap_or(device.as_str());
-        println!(
+        print::line(&format!(
             "{moment}  {who}  {}  {}{times}  {detail}",
             word(&class),
             message.body.event
-        );
+        ));
     }
 }

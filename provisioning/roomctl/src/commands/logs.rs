@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{choose, enter};
 use crate::arguments::{Arguments, Chosen, Format, Logs};
 use crate::failure::Failure;
+use crate::print;
 
 pub async fn run(arguments: &Arguments, order: &Logs, words: Words) -> Result<(), Failure> {
     if order.since > OLDEST {
@@ -56,7 +57,8 @@ pub async fn run(arguments: &Arguments, order: &Logs, words: Words) -> Result<()
     match ended {
         Some(End::Told | End::Unheard) => Ok(()),
         Some(End::Refused(answer)) => {
-            eprintln!("{} {} {}", word(&answer.status), word(&answer.code), answer.msg);
+            let said = format!("{} {} {}", word(&answer.status), word(&answer.code), answer.msg);
+            print::aside(&said);
             Err(Failure::Refused)
         }
         None => Err(Failure::Left),
@@ -76,7 +78,7 @@ fn show(format: Format, room: &str, device: &DeviceId, heard: Heard, words: Word
         eprintln!("{sentence}");
     }
     let line = match (format, heard) {
-        (Format::Table, Heard::Line(line)) => line,
+        (Format::Table, Heard::Line(line)) => print::plain(&line),
         (Format::Json, Heard::Line(line)) => document(device, &line).to_string(),
         // A list in YAML, an entry a line.
         (Format::Yaml, Heard::Line(line)) => format!("- {}", document(device, &line)),
