@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rand::RngExt;
 
 pub use record::{BoxRecord, BoxState, Replacement, Stranger};
-pub use rollouts::{RolloutError, RolloutRecord, Seat, Wish};
+pub use rollouts::{RolloutError, RolloutHead, RolloutRecord, Seat, Wish};
 use sql::{Sql, SqlError, Value};
 
 /// How long a transaction that others get in the way of is tried again.

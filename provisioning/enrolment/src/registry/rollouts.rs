@@ -1,147 +1,17 @@
 //! Rollouts: a row each. Who changes it says which revision was read, and is refused when somebody else was faster. One
 //! conducts, as long as the lease is renewed.
 
-use fleet::contract::{DeviceId, Tenant};
+mod forgotten;
+mod record;
+
+use fleet::contract::Tenant;
 use jiff::Timestamp;
 
 use super::sql::{Sql, SqlError, Value};
-use super::{Registry, RegistryError};
-
-const SELECT: &str =
-    "SELECT id, tenant, document, revision, over, wish, wish_by, started_by, holder, holder_name, lease_until
-    FROM rollouts";
-
-/// What somebody wants a rollout to do; its conductor obeys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// To go on.
-    Run,
-    /// To wait.
-    Pause,
-    /// To end.
-    Abort,
-}
-
-impl Wish {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Wish::Run => "run",
-            Wish::Pause => "pause",
-            Wish::Abort => "abort",
-        }
-    }
-
-    fn of(text: &str) -> Self {
-        match text {
-            "run" => Wish::Run,
-            "pause" => Wish::Pause,
-            _ => Wish::Abort,
-        }
-    }
-}
-
-/// A rollout as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RolloutRecord {
-    /// Which.
-    pub id: String,
-    /// Whose boxes.
-    pub tenant: Tenant,
-    /// Everything else: JSON, without names of people.
-    pub document: String,
-    /// Grows with each change.
-    pub revision: i64,
-    /// Nothing more happens.
-    pub over: bool,
-    /// What is wanted.
-    pub wish: Wish,
-    /// By whom; empty: forgotten.
-    pub wish_by: String,
-    /// Who began it; empty: forgotten.
-    pub started_by: String,
-    /// Who conducts.
-    pub seat: Option<Seat>,
-}
-
-/// The seat of a conductor.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seat {
-    /// Which program: unique.
-    pub holder: String,
-    /// Whose; empty: forgotten.
-    pub name: String,
-    /// It is free again then.
-    pub until: Timestamp,
-}
-
-/// Why a rollout is not changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RolloutError {
-    /// Another one has some of the same boxes.
-    #[error("rollout {id} has some of these boxes, and is not over")]
-    Overlaps {
-        /// Which.
-        id: String,
-    },
-    /// Somebody else changed it meanwhile.
-    #[error("somebody else has changed rollout {0} meanwhile")]
-    Changed(String),
-    /// Somebody else conducts it.
-    #[error("rollout {id} is conducted by {name} until {until} at least")]
-    Held {
-        /// Which.
-        id: String,
-        /// Who.
-        name: String,
-        /// End of the lease.
-        until: Timestamp,
-    },
-    /// There is none of that name.
-    #[error("no rollout is called {0}")]
-    Unknown(String),
-    /// The registry.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-}
-
-impl RolloutRecord {
-    fn of(row: &[Value]) -> Option<Self> {
-        let [
-            id,
-            tenant,
-            document,
-            revision,
-            over,
-            wish,
-            wish_by,
-            started_by,
-            holder,
-            name,
-            until,
-        ] = row
-        else {
-            return None;
-        };
-        let seat = || {
-            Some(Seat {
-                holder: holder.text().filter(|holder| !holder.is_empty())?.into(),
-                name: name.text()?.into(),
-                until: Timestamp::from_second(until.integer()?).ok()?,
-            })
-        };
-        Some(Self {
-            seat: seat(),
-            id: id.text()?.into(),
-            tenant: tenant.text()?.try_into().ok()?,
-            document: document.text()?.into(),
-            revision: revision.integer()?,
-            over: over.integer()? != 0,
-            wish: Wish::of(wish.text()?),
-            wish_by: wish_by.text()?.into(),
-            started_by: started_by.text()?.into(),
-        })
-    }
-}
+use super::{Registry, RegistryError, persistently};
+pub(super) use forgotten::forget_boxes;
+use record::HEAD;
+pub use record::{RolloutError, RolloutHead, RolloutRecord, Seat, Wish};
 
 impl Registry {
     /// A rollout begins, with a seat for its conductor. `overlaps`: whether that other one, which is not over, has some of its
@@ -154,22 +24,23 @@ impl Registry {
         rollout: &RolloutRecord,
         overlaps: impl Fn(&RolloutRecord) -> bool,
     ) -> Result<(), RolloutError> {
-        let seat = rollout.seat.as_ref();
+        let head = &rollout.head;
+        let seat = head.seat.as_ref();
         let other = self.transaction(|sql| {
-            let open = read(sql, "WHERE tenant = $1 AND over = 0", &[rollout.tenant.as_str().into()])?;
+            let open = read(sql, "WHERE tenant = $1 AND over = 0", &[head.tenant.as_str().into()])?;
             if let Some(other) = open.into_iter().find(&overlaps) {
-                return Ok(Ok(Some(other.id)));
+                return Ok(Ok(Some(other.head.id)));
             }
             sql.execute(
                 "INSERT INTO rollouts (id, tenant, document, revision, over, wish, wish_by, started_by, holder,
                     holder_name, lease_until) VALUES ($1, $2, $3, 1, 0, $4, $5, $6, $7, $8, $9)",
                 &[
-                    rollout.id.as_str().into(),
-                    rollout.tenant.as_str().into(),
+                    head.id.as_str().into(),
+                    head.tenant.as_str().into(),
                     rollout.document.as_str().into(),
-                    rollout.wish.as_str().into(),
-                    rollout.wish_by.as_str().into(),
-                    rollout.started_by.as_str().into(),
+                    head.wish.as_str().into(),
+                    head.wish_by.as_str().into(),
+                    head.started_by.as_str().into(),
                     seat.map_or("", |seat| &seat.holder).into(),
                     seat.map_or("", |seat| &seat.name).into(),
                     seat.map_or(0, |seat| seat.until.as_second()).into(),
@@ -189,31 +60,22 @@ impl Registry {
         found.into_iter().next().ok_or_else(|| RolloutError::Unknown(id.into()))
     }
 
-    /// What is wanted of it now, and by whom.
+    /// The same without its boxes.
     ///
     /// # Errors
     /// [`RolloutError::Unknown`].
-    pub fn rollout_wish(&mut self, id: &str) -> Result<(Wish, String), RolloutError> {
-        let rows = self
-            .sql
-            .query("SELECT wish, wish_by FROM rollouts WHERE id = $1", &[id.into()]);
-        let rows = rows.map_err(RegistryError::from)?;
-        let wanted = rows
-            .first()
-            .and_then(|row| Some((Wish::of(row.first()?.text()?), row.get(1)?.text()?.to_owned())));
-        wanted.ok_or_else(|| RolloutError::Unknown(id.into()))
+    pub fn rollout_head(&mut self, id: &str) -> Result<RolloutHead, RolloutError> {
+        let found = heads(&mut *self.sql, "WHERE id = $1", &[id.into()]).map_err(RegistryError::from)?;
+        found.into_iter().next().ok_or_else(|| RolloutError::Unknown(id.into()))
     }
 
     /// All rollouts of an organisation, the oldest first.
     ///
     /// # Errors
     /// What the database says.
-    pub fn rollouts(&mut self, tenant: &Tenant) -> Result<Vec<RolloutRecord>, RolloutError> {
-        let all = read(
-            &mut *self.sql,
-            "WHERE tenant = $1 ORDER BY id",
-            &[tenant.as_str().into()],
-        );
+    pub fn rollouts(&mut self, tenant: &Tenant) -> Result<Vec<RolloutHead>, RolloutError> {
+        let which = "WHERE tenant = $1 ORDER BY id";
+        let all = heads(&mut *self.sql, which, &[tenant.as_str().into()]);
         Ok(all.map_err(RegistryError::from)?)
     }
 
@@ -224,25 +86,31 @@ impl Registry {
     pub fn save_rollout(&mut self, read: &RolloutRecord, holder: &str) -> Result<i64, RolloutError> {
         let values = [
             read.document.as_str().into(),
-            i64::from(read.over).into(),
-            read.id.as_str().into(),
-            read.revision.into(),
+            i64::from(read.head.over).into(),
+            read.head.id.as_str().into(),
+            read.head.revision.into(),
             holder.into(),
         ];
         self.change(
-            &read.id,
+            &read.head.id,
             "UPDATE rollouts SET document = $1, over = $2, revision = revision + 1
              WHERE id = $3 AND revision = $4 AND holder = $5",
             &values,
         )?;
-        Ok(read.revision + 1)
+        Ok(read.head.revision + 1)
     }
 
     /// Somebody wants something. The new revision.
     ///
     /// # Errors
-    /// [`RolloutError::Changed`].
-    pub fn wish_rollout(&mut self, read: &RolloutRecord, wish: Wish, by: &str) -> Result<i64, RolloutError> {
+    /// [`RolloutError::Changed`]; [`RolloutError::Ending`]: who wants it to end is not talked over.
+    pub fn wish_rollout(&mut self, read: &RolloutHead, wish: Wish, by: &str) -> Result<i64, RolloutError> {
+        if read.wish == Wish::Abort && wish != Wish::Abort {
+            return Err(RolloutError::Ending {
+                id: read.id.clone(),
+                by: read.wish_by.clone(),
+            });
+        }
         let values = [
             wish.as_str().into(),
             by.into(),
@@ -291,7 +159,7 @@ impl Registry {
         if changed.map_err(RegistryError::from)? == 1 {
             return Ok(());
         }
-        let there = self.rollout(id)?.seat;
+        let there = self.rollout_head(id)?.seat;
         Err(RolloutError::Held {
             id: id.into(),
             name: there.as_ref().map(|seat| seat.name.clone()).unwrap_or_default(),
@@ -312,53 +180,23 @@ impl Registry {
         Ok(())
     }
 
-    fn change(&mut self, id: &str, sql: &str, values: &[Value]) -> Result<(), RolloutError> {
-        match self.sql.execute(sql, values) {
+    /// A registry that is busy is none that somebody has changed.
+    fn change(&mut self, id: &str, change: &str, values: &[Value]) -> Result<(), RolloutError> {
+        let sql = &mut *self.sql;
+        match persistently(|| sql.execute(change, values)) {
             Ok(1) => Ok(()),
-            Ok(_) | Err(SqlError::Again) => Err(RolloutError::Changed(id.into())),
+            Ok(_) => Err(RolloutError::Changed(id.into())),
             Err(error) => Err(RegistryError::from(error).into()),
         }
     }
 }
 
 fn read(sql: &mut dyn Sql, which: &str, values: &[Value]) -> Result<Vec<RolloutRecord>, SqlError> {
-    let rows = sql.query(&format!("{SELECT} {which}"), values)?;
+    let rows = sql.query(&format!("SELECT {HEAD}, document FROM rollouts {which}"), values)?;
     Ok(rows.iter().filter_map(|row| RolloutRecord::of(row)).collect())
 }
 
-/// Nothing of these boxes stays in any rollout. A conductor notices, because the revision is another.
-pub(super) fn forget_boxes(sql: &mut dyn Sql, gone: &[DeviceId]) -> Result<(), SqlError> {
-    let failed = |error: serde_json::Error| SqlError::Failed(error.to_string());
-    for record in read(sql, "", &[])? {
-        let mut document: serde_json::Value = serde_json::from_str(&record.document).map_err(failed)?;
-        if !gone.iter().any(|device| record.document.contains(device.as_str())) {
-            continue;
-        }
-        strip(&mut document, gone);
-        sql.execute(
-            "UPDATE rollouts SET document = $1, revision = revision + 1 WHERE id = $2",
-            &[document.to_string().as_str().into(), record.id.as_str().into()],
-        )?;
-    }
-    Ok(())
-}
-
-/// Out of lists go names of boxes, and everything whose `device` is one.
-fn strip(value: &mut serde_json::Value, gone: &[DeviceId]) {
-    use serde_json::Value::{Array, Object, String};
-    let is_gone = |value: &serde_json::Value| match value {
-        String(text) => gone.iter().any(|device| device.as_str() == text),
-        Object(fields) => fields
-            .get("device")
-            .is_some_and(|name| gone.iter().any(|device| *name == device.as_str())),
-        _ => false,
-    };
-    match value {
-        Array(items) => {
-            items.retain(|item| !is_gone(item));
-            items.iter_mut().for_each(|item| strip(item, gone));
-        }
-        Object(fields) => fields.values_mut().for_each(|field| strip(field, gone)),
-        _ => {}
-    }
+fn heads(sql: &mut dyn Sql, which: &str, values: &[Value]) -> Result<Vec<RolloutHead>, SqlError> {
+    let rows = sql.query(&format!("SELECT {HEAD} FROM rollouts {which}"), values)?;
+    Ok(rows.iter().filter_map(|row| RolloutHead::of(row)).collect())
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use enrolment::registry::{Claim, Registry, RolloutError, RolloutRecord, Seat, Wish};
+use enrolment::registry::{Claim, Registry, RolloutError, RolloutHead, RolloutRecord, Seat, Wish};
 use jiff::{SignedDuration, Timestamp};
 
 fn now() -> Timestamp {
@@ -19,16 +19,19 @@ fn seat(holder: &str, name: &str, until: Timestamp) -> Seat {
 }
 
 fn rollout(id: &str, document: &str) -> RolloutRecord {
-    RolloutRecord {
+    let head = RolloutHead {
         id: id.into(),
         tenant: "etat".try_into().unwrap(),
-        document: document.into(),
         revision: 1,
         over: false,
         wish: Wish::Run,
         wish_by: "alice".into(),
         started_by: "alice".into(),
         seat: Some(seat("first", "alice", now() + SignedDuration::from_secs(30))),
+    };
+    RolloutRecord {
+        head,
+        document: document.into(),
     }
 }
 
@@ -66,8 +69,9 @@ fn of_two_rollouts_for_the_same_boxes_one_begins_and_the_other_is_told(url: &str
     // One that is over is in nobody's way.
     let mut registry = Registry::open(url).unwrap();
     let tenant = "etat".try_into().unwrap();
-    let mut first = registry.rollouts(&tenant).unwrap().remove(0);
-    first.over = true;
+    let first = registry.rollouts(&tenant).unwrap().remove(0);
+    let mut first = registry.rollout(&first.id).unwrap();
+    first.head.over = true;
     assert_eq!(registry.save_rollout(&first, "first"), Ok(2));
     let next = rollout("2.5.0-cccc", r#"{"boxes":"all"}"#);
     assert_eq!(
@@ -77,7 +81,10 @@ fn of_two_rollouts_for_the_same_boxes_one_begins_and_the_other_is_told(url: &str
     let all = registry.rollouts(&tenant).unwrap();
     assert_eq!((all.len(), all[0].over, all[1].over), (2, true, false));
     assert_eq!(registry.rollout("2.5.0-cccc").unwrap(), next);
+    assert_eq!(registry.rollout_head("2.5.0-cccc").unwrap(), next.head);
     let unknown = registry.rollout("9.9.9-zzzz");
+    assert_eq!(unknown, Err(RolloutError::Unknown("9.9.9-zzzz".into())));
+    let unknown = registry.rollout_head("9.9.9-zzzz");
     assert_eq!(unknown, Err(RolloutError::Unknown("9.9.9-zzzz".into())));
 }
 
@@ -85,14 +92,28 @@ fn whoever_has_read_an_older_revision_is_refused(url: &str) {
     let mut registry = Registry::open(url).unwrap();
     registry.begin_rollout(&rollout("cas-1", "{}"), |_| false).unwrap();
     let read = registry.rollout("cas-1").unwrap();
-    assert_eq!(registry.wish_rollout(&read, Wish::Pause, "bob"), Ok(2));
-    assert_eq!(registry.rollout_wish("cas-1"), Ok((Wish::Pause, "bob".into())));
+    assert_eq!(registry.wish_rollout(&read.head, Wish::Pause, "bob"), Ok(2));
+    let there = registry.rollout_head("cas-1").unwrap();
+    assert_eq!((there.wish, there.wish_by.as_str()), (Wish::Pause, "bob"));
     let refused = RolloutError::Changed("cas-1".into());
-    assert_eq!(registry.wish_rollout(&read, Wish::Abort, "carol"), Err(refused.clone()));
+    assert_eq!(
+        registry.wish_rollout(&read.head, Wish::Abort, "carol"),
+        Err(refused.clone())
+    );
     assert_eq!(registry.save_rollout(&read, "first"), Err(refused));
-    let read = registry.rollout("cas-1").unwrap();
-    assert_eq!(registry.wish_rollout(&read, Wish::Abort, "carol"), Ok(3));
-    assert_eq!(registry.rollout("cas-1").unwrap().wish, Wish::Abort);
+    assert_eq!(registry.wish_rollout(&there, Wish::Abort, "carol"), Ok(3));
+    // Who wants it to end is not talked over, but may be joined.
+    let there = registry.rollout_head("cas-1").unwrap();
+    let ending = RolloutError::Ending {
+        id: "cas-1".into(),
+        by: "carol".into(),
+    };
+    for wish in [Wish::Run, Wish::Pause] {
+        assert_eq!(registry.wish_rollout(&there, wish, "bob"), Err(ending.clone()));
+    }
+    assert_eq!(registry.wish_rollout(&there, Wish::Abort, "bob"), Ok(4));
+    let there = registry.rollout_head("cas-1").unwrap();
+    assert_eq!((there.wish, there.wish_by.as_str()), (Wish::Abort, "bob"));
 }
 
 fn a_second_conductor_is_refused_with_the_name_of_the_first_until_the_lease_has_run_out(url: &str) {
@@ -116,9 +137,9 @@ fn a_second_conductor_is_refused_with_the_name_of_the_first_until_the_lease_has_
     assert_eq!(registry.take_seat("seat-1", &bob(much_later), much_later), Ok(()));
     // Whoever leaves leaves only their own.
     registry.leave_seat("seat-1", "first").unwrap();
-    assert_eq!(registry.rollout("seat-1").unwrap().seat.unwrap().name, "bob");
+    assert_eq!(registry.rollout("seat-1").unwrap().head.seat.unwrap().name, "bob");
     registry.leave_seat("seat-1", "second").unwrap();
-    assert_eq!(registry.rollout("seat-1").unwrap().seat, None);
+    assert_eq!(registry.rollout("seat-1").unwrap().head.seat, None);
     assert_eq!(registry.take_seat("seat-1", &renewed, much_later), Ok(()));
     let unknown = registry.take_seat("nowhere", &renewed, now());
     assert_eq!(unknown, Err(RolloutError::Unknown("nowhere".into())));
@@ -155,8 +176,8 @@ fn a_forgotten_box_and_a_forgotten_person_are_in_no_rollout(url: &str) {
     let document = r#"{"members":[{"device":"box-rrrr-canary","model":"One"},{"device":"box-other-one"}],
         "reason":{"boxes":["box-rrrr-canary","box-other-one"]}}"#;
     let mut of_dora = rollout("forget-1", document);
-    of_dora.started_by = "Dora-Canary-0815".into();
-    of_dora.seat = Some(seat("first", "Dora-Canary-0815", now()));
+    of_dora.head.started_by = "Dora-Canary-0815".into();
+    of_dora.head.seat = Some(seat("first", "Dora-Canary-0815", now()));
     registry.begin_rollout(&of_dora, |_| false).unwrap();
     let (tenant, site) = ("etat".try_into().unwrap(), "lyon".try_into().unwrap());
     registry
@@ -166,5 +187,5 @@ fn a_forgotten_box_and_a_forgotten_person_are_in_no_rollout(url: &str) {
     let left = registry.rollout("forget-1").unwrap();
     assert!(!format!("{left:?}").to_lowercase().contains("canary"), "{left:?}");
     assert_eq!(left.document.matches("box-other-one").count(), 2, "{left:?}");
-    assert_eq!(left.revision, 2, "its conductor notices");
+    assert_eq!(left.head.revision, 2, "its conductor notices");
 }

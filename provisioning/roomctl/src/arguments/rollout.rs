@@ -33,7 +33,7 @@ Examples:
   roomctl rollout start --site lyon --image 2.4.0.toml --soak 4h --waves 5,20%,100%
   roomctl rollout start 'Lyon 4.12' --image 2.4.0.toml --soak 0s")]
     Start(Box<Start>),
-    /// Shows how far rollouts are.
+    /// Shows how far rollouts are: those that go on, and the ten latest that do not.
     #[command(after_help = "Examples:\n  roomctl rollout status\n  roomctl rollout status 2.4.0-k3f9 -o json")]
     Status(One),
     /// Lets it wait: no other box begins, those that have been told go on.

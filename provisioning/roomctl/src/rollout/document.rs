@@ -106,6 +106,8 @@ pub struct Summary {
     pub refused: usize,
     /// They take it when they come back.
     pub absent: usize,
+    /// Nobody has ever heard of them; they keep nothing open for longer than a day.
+    pub unheard: usize,
     /// Which boxes were harmed.
     pub harmed: Vec<Harmed>,
 }
@@ -159,6 +161,7 @@ impl Rollout {
             updated: count(|stage| matches!(stage, Stage::Updated { .. } | Stage::Already)),
             refused: count(|stage| matches!(stage, Stage::Refused { .. })),
             absent: count(|stage| matches!(stage, Stage::Absent)),
+            unheard: self.members.iter().filter(|member| member.is_unheard()).count(),
             harmed: harmed.collect(),
         }
     }

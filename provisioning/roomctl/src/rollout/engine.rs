@@ -1,5 +1,11 @@
 //! A rollout as a pure core: no I/O, no clock, no chance. It hears what boxes say and says which box gets which document.
+//!
+//! What a box shall find at the broker stands in its [`super::Order`]. What is to be published follows from that and from what
+//! the broker keeps ([`hearing`]): nothing is lost with whoever was about to publish it.
 
+mod going_on;
+mod hearing;
+mod orders;
 mod reports;
 mod silence;
 #[cfg(test)]
@@ -8,17 +14,15 @@ mod waves;
 
 use std::collections::{HashMap, VecDeque};
 
-use fleet::contract::{DeviceId, Phase, Update};
+use fleet::contract::DeviceId;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::document::{Rollout, State};
-use super::habit::Hour;
-use super::image::Image;
 use super::input::Input;
 use super::member::{Member, Stage, Trouble};
 use super::output::{Note, Output};
-use super::verdict::judge;
+use hearing::Hearing;
 
 /// A box that is away for less has perhaps only lost its line.
 const MOMENT: SignedDuration = SignedDuration::from_mins(30);
@@ -33,25 +37,31 @@ pub struct Engine {
     rollout: Rollout,
     zone: TimeZone,
     places: HashMap<DeviceId, usize>,
-    outputs: VecDeque<Output>,
+    notes: VecDeque<Note>,
+    hearing: Hearing,
     /// Something has happened that may stop it.
     look: bool,
     next: Option<Timestamp>,
+    changed: bool,
 }
 
+/// Of a rollout, what stands in no box.
+type Figures = (State, usize, Option<Timestamp>, u64, Option<Timestamp>);
+
 impl Engine {
-    /// With this one, as it stands in the registry. `zone`: that of [`Policy::zone`].
+    /// With this one, as it stands in the registry; it decides nothing before [`Input::AllHeard`]. `zone`: that of
+    /// [`super::Policy::zone`].
     #[must_use]
     pub fn new(rollout: Rollout, zone: TimeZone, now: Timestamp) -> Self {
-        let places = rollout.members.iter().enumerate();
-        let places = places.map(|(place, member)| (member.device.clone(), place)).collect();
         let mut engine = Self {
+            places: places(&rollout),
             rollout,
             zone,
-            places,
-            outputs: VecDeque::new(),
+            notes: VecDeque::new(),
+            hearing: Hearing::new(now),
             look: true,
-            next: Some(now),
+            next: None,
+            changed: false,
         };
         if engine.rollout.sampled.is_none() && engine.rollout.wave == 0 {
             engine.say_wave();
@@ -65,19 +75,41 @@ impl Engine {
         &self.rollout
     }
 
+    /// One of its boxes.
+    #[must_use]
+    pub fn member(&self, device: &DeviceId) -> Option<&Member> {
+        Some(&self.rollout.members[self.place(device)?])
+    }
+
+    /// [`Engine::rollout`] is another than it was at the last [`Engine::saved`].
+    #[must_use]
+    pub const fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// As it is now it is in the registry.
+    pub const fn saved(&mut self) {
+        self.changed = false;
+    }
+
     /// These are no boxes of the fleet any more.
     pub fn forget(&mut self, gone: impl Fn(&DeviceId) -> bool) {
         self.rollout.members.retain(|member| !gone(&member.device));
-        let places = self.rollout.members.iter().enumerate();
-        self.places = places.map(|(place, member)| (member.device.clone(), place)).collect();
+        if let State::Stopped { reason } = &mut self.rollout.state {
+            reason.forget(&gone);
+        }
+        self.notes.retain_mut(|note| note.forget(&gone));
+        self.hearing.forget(&gone);
+        self.places = places(&self.rollout);
     }
 
     /// What shall happen next.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let due = self.next_due();
+        due.or_else(|| self.notes.pop_front().map(Output::Say))
     }
 
-    /// When [`Input::Tick`] is due; none: never more.
+    /// When [`Input::Tick`] is due; none: not before something else happens.
     #[must_use]
     pub const fn next_deadline(&self) -> Option<Timestamp> {
         self.next
@@ -85,78 +117,123 @@ impl Engine {
 
     /// Something happened.
     pub fn handle(&mut self, input: Input, now: Timestamp) {
-        let mut go_on = false;
-        if input == Input::Tick {
+        let place = input.device().map(|device| self.place(device));
+        if place == Some(None) {
+            return;
+        }
+        let place = place.flatten();
+        let member = place.map(|place| self.rollout.members[place].clone());
+        let figures = self.figures();
+        if matches!(input, Input::Tick | Input::AllHeard) {
             self.next = None;
         }
+        let go_on = match place {
+            Some(place) => self.hear(place, input, now),
+            None => self.obey(input, now),
+        };
+        if self.hearing.is_deaf() {
+            self.next = None;
+        } else {
+            if go_on {
+                self.go_on(now);
+            }
+            let alive = matches!(self.rollout.state, State::Running | State::Paused);
+            if go_on || !alive || self.next.is_none() {
+                self.plan(now);
+            }
+        }
+        let same = place.map(|place| &self.rollout.members[place]) == member.as_ref();
+        self.changed |= !same || figures != self.figures();
+    }
+
+    /// A box is heard, or heard of. True when that may be reason to go on.
+    fn hear(&mut self, place: usize, input: Input, now: Timestamp) -> bool {
+        let member = &mut self.rollout.members[place];
         match input {
-            Input::Presence { device, online, clean } => {
-                if let Some(place) = self.place(&device) {
-                    let member = &mut self.rollout.members[place];
-                    if member.online != online {
-                        member.changed = now;
-                    }
-                    (member.online, member.clean) = (online, clean && !online);
+            Input::Presence { online, clean, .. } => {
+                if member.online != online {
+                    member.changed = now;
                 }
+                (member.online, member.clean) = (online, clean && !online);
             }
-            Input::Running { device, release } => {
-                if let Some(place) = self.place(&device) {
-                    let member = &mut self.rollout.members[place];
-                    // One that was told says more of it in its report.
-                    if member.is_untouched() && member.told == 0 && release == self.rollout.image.release {
-                        member.stage = Stage::Already;
-                        go_on = true;
-                    }
-                    member.running = release;
+            Input::Running { release, .. } => {
+                // One that was told says more of it in its report.
+                let already = member.is_untouched() && member.told == 0 && release == self.rollout.image.release;
+                if already {
+                    member.stage = Stage::Already;
                 }
+                member.running = release;
+                return already;
             }
-            Input::Report { device, report } => {
-                if let Some(place) = self.place(&device) {
-                    go_on = self.report(place, report, now);
-                }
+            Input::Report { report, .. } => return self.report(place, report, now),
+            Input::Desired { rev, .. } => {
+                member.rev = member.rev.max(rev);
+                self.is_there(place, rev);
             }
-            Input::Desired { device, rev } => {
-                if let Some(place) = self.place(&device) {
-                    let member = &mut self.rollout.members[place];
-                    member.rev = member.rev.max(rev);
-                }
+            Input::Delivered { rev, .. } => self.is_there(place, rev),
+            Input::Undelivered { rev, said, .. } => return self.undelivered(place, rev, said),
+            Input::Trouble { trouble, at, .. } => {
+                let last = match trouble {
+                    Trouble::Crash => &mut member.crash,
+                    Trouble::FailedCall => &mut member.failed_call,
+                };
+                *last = (*last).max(Some(at.min(now)));
+                // What others say matters only beside what updated boxes say.
+                let matters = matches!(member.stage, Stage::Updated { .. });
+                self.look |= matters;
+                return matters;
             }
-            Input::Trouble { device, trouble, at } => {
-                if let Some(place) = self.place(&device) {
-                    let member = &mut self.rollout.members[place];
-                    let last = match trouble {
-                        Trouble::Crash => &mut member.crash,
-                        Trouble::FailedCall => &mut member.failed_call,
-                    };
-                    *last = (*last).max(Some(at.min(now)));
-                    // What others say matters only beside what updated boxes say.
-                    go_on = matches!(member.stage, Stage::Updated { .. });
-                    self.look |= go_on;
-                }
+            Input::Listening | Input::AllHeard | Input::Tick | Input::Pause | Input::Resume | Input::Abort => {}
+        }
+        false
+    }
+
+    /// Time passes, or somebody wants something. True when it may go on.
+    fn obey(&mut self, input: Input, now: Timestamp) -> bool {
+        match input {
+            Input::Listening => {
+                self.listening(now);
+                false
             }
-            Input::Tick => go_on = true,
+            Input::AllHeard => {
+                self.next = Some(now);
+                self.all_heard(now).is_some_and(|order| self.obey(order, now))
+            }
+            Input::Tick => true,
             Input::Pause => {
                 if self.rollout.state == State::Running {
                     self.rollout.state = State::Paused;
                     self.say(Note::Paused);
                 }
+                false
             }
-            Input::Resume => go_on = self.resume(),
+            // What boxes do meanwhile decides what becomes of them.
+            order @ (Input::Resume | Input::Abort) if self.hearing.is_deaf() => {
+                self.hearing.hold(order);
+                false
+            }
+            Input::Resume => self.resume(),
             Input::Abort => {
                 if !self.rollout.state.is_over() {
                     self.rollout.state = State::Aborted;
                     let withdrawn = self.withdraw_all();
                     self.say(Note::Aborted { withdrawn });
                 }
+                false
             }
+            _ => false,
         }
-        if go_on {
-            self.go_on(now);
-        }
-        let alive = matches!(self.rollout.state, State::Running | State::Paused);
-        if go_on || !alive || self.next.is_none() {
-            self.plan(now);
-        }
+    }
+
+    fn figures(&self) -> Figures {
+        let rollout = &self.rollout;
+        (
+            rollout.state.clone(),
+            rollout.wave,
+            rollout.settled,
+            rollout.clean,
+            rollout.sampled,
+        )
     }
 
     fn place(&self, device: &DeviceId) -> Option<usize> {
@@ -164,7 +241,7 @@ impl Engine {
     }
 
     fn say(&mut self, note: Note) {
-        self.outputs.push_back(Output::Say(note));
+        self.notes.push_back(note);
     }
 
     fn say_wave(&mut self) {
@@ -188,103 +265,9 @@ impl Engine {
         self.say(Note::Resumed);
         true
     }
+}
 
-    fn publish(&mut self, place: usize, document: impl FnOnce(&Image, u64) -> Update) {
-        let member = &mut self.rollout.members[place];
-        member.rev += 1;
-        let update = Box::new(document(&self.rollout.image, member.rev));
-        let device = member.device.clone();
-        self.outputs.push_back(Output::Publish { device, update });
-    }
-
-    fn take_back(&mut self, place: usize) {
-        let running = self.rollout.members[place].running.clone();
-        self.publish(place, |image, rev| image.withdrawal(rev, &running));
-        self.rollout.members[place].withdrawn = true;
-    }
-
-    fn withdraw(&mut self, place: usize) {
-        self.take_back(place);
-        self.rollout.members[place].stage = Stage::Untouched;
-    }
-
-    fn withdraw_all(&mut self) -> usize {
-        let places: Vec<usize> = (0..self.rollout.members.len())
-            .filter(|place| self.rollout.members[*place].can_be_withdrawn())
-            .collect();
-        places.iter().for_each(|place| self.withdraw(*place));
-        places.len()
-    }
-
-    fn go_on(&mut self, now: Timestamp) {
-        self.sample(now);
-        if !matches!(self.rollout.state, State::Running | State::Paused) {
-            return;
-        }
-        self.notice_silence(now);
-        if std::mem::take(&mut self.look)
-            && let Some(reason) = judge(&self.rollout.policy.rule, &self.rollout.members, now)
-        {
-            let started = self.rollout.started();
-            let state = State::Stopped { reason: reason.clone() };
-            self.rollout.state = state;
-            let withdrawn = self.withdraw_all();
-            self.say(Note::Stopped {
-                reason,
-                started,
-                withdrawn,
-            });
-            return;
-        }
-        if self.rollout.state == State::Running {
-            self.set_aside(now);
-            self.advance(now);
-            self.fill(now);
-        }
-    }
-
-    /// Once an hour: who is there.
-    fn sample(&mut self, now: Timestamp) {
-        let hour = |moment: Timestamp| moment.as_second().div_euclid(3_600);
-        if self.rollout.sampled.is_some_and(|last| hour(last) == hour(now)) {
-            return;
-        }
-        self.rollout.sampled = Some(now);
-        let here = Hour::of(now, &self.zone);
-        for member in &mut self.rollout.members {
-            member.habit.sample(here, member.online);
-        }
-    }
-
-    /// What waits or fetches without being there, or does nothing, makes room for others.
-    fn set_aside(&mut self, now: Timestamp) {
-        let mut aside = Vec::new();
-        for (place, member) in self.rollout.members.iter().enumerate() {
-            let Stage::Started { at, phase, since } = member.stage else {
-                continue;
-            };
-            let gone = !member.online && now.duration_since(member.changed) >= MOMENT;
-            let idle = matches!(phase, Phase::Idle | Phase::Waiting) && now.duration_since(at) >= IDLE;
-            let busy = phase == Phase::RebootPending && now.duration_since(since) >= BUSY;
-            if member.only_waits() && (gone || idle) || busy {
-                aside.push(place);
-            }
-        }
-        for place in aside {
-            self.withdraw(place);
-            self.rollout.members[place].not_before = now.checked_add(IDLE).ok();
-        }
-    }
-
-    fn plan(&mut self, now: Timestamp) {
-        if !matches!(self.rollout.state, State::Running | State::Paused) {
-            self.next = None;
-            return;
-        }
-        let busy = self.rollout.members.iter().any(Member::is_on_its_way);
-        let later = now + SignedDuration::from_secs(if busy { 60 } else { 300 });
-        let soak = self.rollout.soak_until().unwrap_or(later);
-        let next = later.min(soak.max(now));
-        self.next = Some(self.next.map_or(next, |planned| planned.min(next)));
-    }
+fn places(rollout: &Rollout) -> HashMap<DeviceId, usize> {
+    let places = rollout.members.iter().enumerate();
+    places.map(|(place, member)| (member.device.clone(), place)).collect()
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use fleet::contract::{Update, Window};
 use serde::{Deserialize, Serialize};
 
+use super::member::Order;
+
 /// A release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +83,15 @@ impl Image {
             return wrong("manifest_hash", "hexadecimal digits, small letters");
         }
         Ok(self)
+    }
+
+    /// The document of an order.
+    #[must_use]
+    pub fn document(&self, order: &Order) -> Update {
+        match &order.stay_at {
+            Some(release) => self.withdrawal(order.rev, release),
+            None => self.update(order.rev, order.window.clone(), order.wave.clone()),
+        }
     }
 
     /// The document for a box.

@@ -31,12 +31,32 @@ pub enum Input {
         /// What it says.
         report: UpdateReport,
     },
-    /// This revision of `update/desired` is on the broker.
+    /// A connection to the broker begins: nothing is decided before [`Input::AllHeard`].
+    Listening,
+    /// All that the broker keeps was fed.
+    AllHeard,
+    /// This revision of `update/desired` is on the broker, with a signature that holds.
     Desired {
         /// Of which box.
         device: DeviceId,
         /// The revision.
         rev: u64,
+    },
+    /// A document has reached the broker.
+    Delivered {
+        /// Of which box.
+        device: DeviceId,
+        /// Its revision.
+        rev: u64,
+    },
+    /// The broker does not take a document.
+    Undelivered {
+        /// Of which box.
+        device: DeviceId,
+        /// Its revision.
+        rev: u64,
+        /// Why not.
+        said: String,
     },
     /// A box says that something is wrong.
     Trouble {
@@ -55,4 +75,21 @@ pub enum Input {
     Resume,
     /// Somebody wants it to end.
     Abort,
+}
+
+impl Input {
+    /// Which box it is about.
+    #[must_use]
+    pub const fn device(&self) -> Option<&DeviceId> {
+        match self {
+            Self::Presence { device, .. }
+            | Self::Running { device, .. }
+            | Self::Report { device, .. }
+            | Self::Desired { device, .. }
+            | Self::Delivered { device, .. }
+            | Self::Undelivered { device, .. }
+            | Self::Trouble { device, .. } => Some(device),
+            Self::Listening | Self::AllHeard | Self::Tick | Self::Pause | Self::Resume | Self::Abort => None,
+        }
+    }
 }

@@ -1,10 +1,14 @@
 //! A box of a rollout.
 
-use fleet::contract::{DeviceId, Phase};
+use fleet::contract::{DeviceId, Phase, Window};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::habit::Habit;
+
+/// By so many a revision that nobody has signed may be above all that were. A broker that lies could bring a box to the last
+/// revision that there is otherwise, and it would never take another.
+const LEAP: u64 = 1_000_000;
 
 /// How a box was harmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +77,22 @@ pub enum Stage {
     Absent,
 }
 
+/// The document that a box shall find at the broker; the release and its bundle stand in the rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its revision.
+    pub rev: u64,
+    /// The release that it names, for nothing to be done; none: the new one, to be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stay_at: Option<String>,
+    /// In which the box updates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// `w1` for the first wave; empty: of none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub wave: String,
+}
+
 /// A box of a rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
@@ -85,18 +105,27 @@ pub struct Member {
     /// How far it is.
     #[serde(flatten)]
     pub stage: Stage,
-    /// Highest revision of `update/desired` that was ever seen.
+    /// Highest revision of `update/desired` that was written, or seen with a signature that holds.
     #[serde(default)]
     pub rev: u64,
+    /// Revision that the box named last, which nobody has signed.
+    #[serde(default)]
+    pub reported: u64,
+    /// What it shall find at the broker; none: nothing of this rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
     /// Revision of the last document that asked for the release; 0: none did.
     #[serde(default)]
     pub told: u64,
     /// The document with the highest revision takes the release back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
-    /// Release that it runs.
+    /// Release that it runs; empty: it was never heard of.
     #[serde(default)]
     pub running: String,
+    /// Release that it ran when it was told; on trial it runs the new one, and may go back.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub before: String,
     /// It is there.
     #[serde(default)]
     pub online: bool,
@@ -134,9 +163,12 @@ impl Member {
             site,
             stage: Stage::Untouched,
             rev: 0,
+            reported: 0,
+            order: None,
             told: 0,
             withdrawn: false,
             running: String::new(),
+            before: String::new(),
             online: false,
             clean: false,
             changed: now,
@@ -170,6 +202,12 @@ impl Member {
         matches!(self.stage, Stage::Untouched)
     }
 
+    /// It was neither told nor ever heard of: nobody knows what it runs, so nothing could be taken back from it.
+    #[must_use]
+    pub const fn is_unheard(&self) -> bool {
+        self.is_untouched() && self.running.is_empty()
+    }
+
     /// What was done to it can still be taken back.
     #[must_use]
     pub const fn can_be_withdrawn(&self) -> bool {
@@ -197,6 +235,24 @@ impl Member {
                 ..
             }
         )
+    }
+
+    /// Release to which it is withdrawn while nobody knows which one it runs just now.
+    #[must_use]
+    pub fn release_before(&self) -> &str {
+        if self.before.is_empty() {
+            &self.running
+        } else {
+            &self.before
+        }
+    }
+
+    /// Revision of the next document: above all that were written, and above the one that the box names, if that can be true.
+    #[must_use]
+    pub fn next_rev(&self) -> u64 {
+        let can_be = self.reported <= self.rev.saturating_add(LEAP);
+        let believed = if can_be { self.reported } else { 0 };
+        self.rev.max(believed) + 1
     }
 
     /// Last time of this trouble.

@@ -34,7 +34,7 @@ pub use document::{Harmed, Rollout, State, Summary};
 pub use engine::Engine;
 pub use image::{Image, ImageError};
 pub use input::Input;
-pub use member::{Harm, Member, Stage, Trouble};
+pub use member::{Harm, Member, Order, Stage, Trouble};
 pub use output::{Note, Output};
 pub use policy::{Policy, Rule, Wave};
 pub use verdict::{Reason, judge};

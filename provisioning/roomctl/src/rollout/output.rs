@@ -10,7 +10,7 @@ use super::verdict::Reason;
 /// What shall happen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Publish for this box.
+    /// Publish for this box, until [`super::Input::Delivered`]; after [`super::Input::AllHeard`] what is missing comes again.
     Publish {
         /// Which.
         device: DeviceId,
@@ -69,6 +69,14 @@ pub enum Note {
         /// In its own words.
         said: String,
     },
+    /// The broker does not take what takes the release back.
+    Undelivered {
+        /// Of which box.
+        #[serde(rename = "box")]
+        device: DeviceId,
+        /// Why not.
+        said: String,
+    },
     /// It stops by itself.
     Stopped {
         /// Why.
@@ -95,5 +103,30 @@ pub enum Note {
         harmed: usize,
         /// They take it when they come back.
         absent: usize,
+        /// Nobody has ever heard of them: they are left out.
+        unheard: usize,
     },
+}
+
+impl Note {
+    /// These are no boxes of the fleet any more. False when nothing is left to be said.
+    pub fn forget(&mut self, gone: impl Fn(&DeviceId) -> bool) -> bool {
+        match self {
+            Note::Started { device }
+            | Note::Updated { device }
+            | Note::Harmed { device, .. }
+            | Note::Refused { device, .. }
+            | Note::Undelivered { device, .. } => !gone(device),
+            Note::Stopped { reason, .. } => {
+                reason.forget(gone);
+                true
+            }
+            Note::Wave { .. }
+            | Note::Soaking { .. }
+            | Note::Paused
+            | Note::Resumed
+            | Note::Aborted { .. }
+            | Note::Done { .. } => true,
+        }
+    }
 }

@@ -1,15 +1,14 @@
 //! Of releases that go out in waves.
 
+mod notes;
+
 use enrolment::registry::RolloutError;
 use jiff::Timestamp;
 
 use super::Words;
+use crate::rollout::State;
 use crate::rollout::conductor::ConductError;
-use crate::rollout::{Harm, Note, Reason, State, Trouble};
 use crate::view::moment;
-
-/// So many names are listed.
-const NAMES: usize = 12;
 
 impl Words {
     /// A rollout has begun.
@@ -55,19 +54,44 @@ impl Words {
         self.line(format!("{name} says:"), format!("{name} demande :"))
     }
 
-    /// What was wanted is done, or will be.
+    /// It is written down; whoever conducts has still to do it.
     #[must_use]
-    pub fn wished(self, id: &str, conductor: Option<&str>) -> String {
+    pub fn wished(self, id: &str, conductor: &str) -> String {
+        self.line(
+            format!("{conductor} conducts rollout {id} and has been told; waiting until it is done"),
+            format!("{conductor} conduit le déploiement {id} et en est averti ; en attente que ce soit fait"),
+        )
+    }
+
+    /// What was wanted is done.
+    #[must_use]
+    pub fn obeyed(self, id: &str, conductor: Option<&str>, state: &State) -> String {
+        let state = self.rollout_state(state);
         match conductor {
             Some(name) => self.line(
-                format!("{name} conducts rollout {id}, and obeys within seconds"),
-                format!("{name} conduit le déploiement {id} et obéira dans quelques secondes"),
+                format!("{name} conducts rollout {id}, and has obeyed: {state}"),
+                format!("{name} conduit le déploiement {id} et a obéi : {state}"),
             ),
             None => self.line(
-                format!("rollout {id}: done; nobody conducts it"),
-                format!("déploiement {id} : c'est fait ; personne ne le conduit"),
+                format!("rollout {id}: {state}; nobody conducts it"),
+                format!("déploiement {id} : {state} ; personne ne le conduit"),
             ),
         }
+    }
+
+    /// Whoever conducts is there and does nothing.
+    #[must_use]
+    pub fn not_obeyed(self, id: &str, conductor: &str) -> String {
+        self.line(
+            format!(
+                "{conductor} conducts rollout {id} and has not obeyed yet: perhaps the broker is away. It stays written down; \
+                 whoever conducts next obeys it, too"
+            ),
+            format!(
+                "{conductor} conduit le déploiement {id} et n'a pas encore obéi : le serveur MQTT est peut-être absent. La demande \
+                 reste notée ; qui conduira ensuite y obéira aussi"
+            ),
+        )
     }
 
     /// Which one is meant?
@@ -122,8 +146,15 @@ impl Words {
     /// Why nothing is done.
     #[must_use]
     pub fn not_conducted(self, error: &ConductError) -> String {
-        let ConductError::Rollout(error) = error else {
-            return error.to_string();
+        let error = match error {
+            ConductError::Rollout(error) => error,
+            ConductError::Lost(id) => {
+                return self.line(
+                    format!("somebody else conducts rollout {id} by now; this program does nothing more"),
+                    format!("quelqu'un d'autre conduit désormais le déploiement {id} ; ce programme ne fait plus rien"),
+                );
+            }
+            other => return other.to_string(),
         };
         match error {
             RolloutError::Overlaps { id } => self.line(
@@ -133,6 +164,10 @@ impl Words {
             RolloutError::Changed(id) => self.line(
                 format!("somebody else has changed rollout {id} meanwhile: look, and try again"),
                 format!("quelqu'un a modifié le déploiement {id} entre-temps : regardez, puis réessayez"),
+            ),
+            RolloutError::Ending { id, by } => self.line(
+                format!("{by} wants rollout {id} to end, and that stays so: `roomctl rollout abort {id}` waits for it, or does it"),
+                format!("{by} demande la fin du déploiement {id}, et cela reste : `roomctl rollout abort {id}` l'attend, ou s'en charge"),
             ),
             RolloutError::Held { id, name, until } => {
                 let left = until.duration_since(Timestamp::now()).as_secs().max(0);
@@ -166,128 +201,6 @@ impl Words {
         self.line(english.into(), french.into())
     }
 
-    /// How a box was harmed.
-    #[must_use]
-    pub fn harm(self, harm: Harm) -> String {
-        let (english, french) = match harm {
-            Harm::Failed => ("could not install it", "n'a pas pu l'installer"),
-            Harm::RolledBack => ("went back to the release before", "est revenu à la version précédente"),
-            Harm::Silent => (
-                "is silent though it is usually there",
-                "ne répond plus alors qu'il est d'habitude là",
-            ),
-        };
-        self.line(english.into(), french.into())
-    }
-
-    /// Something that happened.
-    #[must_use]
-    pub fn note(self, note: &Note) -> String {
-        match note {
-            Note::Wave { wave, target } => self.line(
-                format!("wave {wave}: until {target} boxes have begun"),
-                format!("vague {wave} : jusqu'à {target} boîtiers commencés"),
-            ),
-            Note::Soaking { wave, until } => self.line(
-                format!("wave {wave} is through; the next one begins on {} UTC", moment(*until)),
-                format!("la vague {wave} est passée ; la suivante commence le {} UTC", moment(*until)),
-            ),
-            Note::Started { device } => self.line(format!("{device} begins"), format!("{device} commence")),
-            Note::Updated { device } => self.line(format!("{device} runs it"), format!("{device} est à jour")),
-            Note::Harmed { device, harm, said } => self.said_by(format!("{device} {}", self.harm(*harm)), said),
-            Note::Refused { device, said } => self.said_by(
-                self.line(format!("{device}: it is not for this box"), format!("{device} : pas pour ce boîtier")),
-                said,
-            ),
-            Note::Stopped {
-                reason,
-                started,
-                withdrawn,
-            } => self.line(
-                format!(
-                    "STOPPED with {started} begun: {}. Taken back from {withdrawn} that had not installed it yet. \
-                     Look at them, then `roomctl rollout resume` or `abort`.",
-                    self.reason(reason)
-                ),
-                format!(
-                    "ARRÊT après {started} boîtiers commencés : {}. Retiré à {withdrawn} qui ne l'avaient pas encore installée. \
-                     Examinez-les, puis `roomctl rollout resume` ou `abort`.",
-                    self.reason(reason)
-                ),
-            ),
-            Note::Paused => self.line("paused: no other box begins".into(), "en pause : aucun autre ne commence".into()),
-            Note::Resumed => self.line("it goes on".into(), "le déploiement continue".into()),
-            Note::Aborted { withdrawn } => self.line(
-                format!("aborted: taken back from {withdrawn} boxes that had not installed it yet"),
-                format!("abandonné : retiré à {withdrawn} boîtiers qui ne l'avaient pas encore installée"),
-            ),
-            Note::Done {
-                updated,
-                harmed,
-                absent,
-            } => {
-                let mut text = self.line(format!("done: {updated} boxes run it"), format!("terminé : {updated} boîtiers à jour"));
-                if *harmed > 0 {
-                    text += &self.line(format!(", {harmed} were harmed"), format!(", {harmed} ont échoué"));
-                }
-                if *absent > 0 {
-                    text += &self.line(
-                        format!(", {absent} take it when they come back"),
-                        format!(", {absent} la prendront à leur retour"),
-                    );
-                }
-                text
-            }
-        }
-    }
-
-    fn said_by(self, text: String, said: &str) -> String {
-        if said.is_empty() {
-            return text;
-        }
-        self.line(format!("{text}: {said}"), format!("{text} : {said}"))
-    }
-
-    /// Why it has stopped, and which boxes.
-    #[must_use]
-    pub fn reason(self, reason: &Reason) -> String {
-        let (boxes, count) = (names(reason), reason.boxes().len());
-        match reason {
-            Reason::Harmed { started, .. } => self.line(
-                format!("{count} of {started} boxes were harmed ({boxes})"),
-                format!("{count} boîtiers sur {started} en difficulté ({boxes})"),
-            ),
-            Reason::Model { model, started, .. } => self.line(
-                format!("model {model} is harmed more than others: {count} of {started} ({boxes})"),
-                format!("le modèle {model} échoue plus que les autres : {count} sur {started} ({boxes})"),
-            ),
-            Reason::Trouble {
-                trouble,
-                model,
-                updated,
-                others_affected,
-                others,
-                ..
-            } => {
-                let what = match trouble {
-                    Trouble::Crash => self.line("have crashed".into(), "ont eu une panne de programme".into()),
-                    Trouble::FailedCall => self.line("have lost calls".into(), "ont perdu des appels".into()),
-                };
-                let of = model.as_ref().map_or_else(String::new, |model| {
-                    self.line(format!(" of model {model}"), format!(" du modèle {model}"))
-                });
-                self.line(
-                    format!(
-                        "{count} of {updated} updated boxes{of} {what} within a day, and {others_affected} of the {others} others ({boxes})"
-                    ),
-                    format!(
-                        "{count} boîtiers à jour{of} sur {updated} {what} en un jour, contre {others_affected} sur {others} autres ({boxes})"
-                    ),
-                )
-            }
-        }
-    }
-
     /// How far it is, in figures.
     #[must_use]
     pub fn how_far(self, started: usize, boxes: usize, on_their_way: usize, harmed: usize) -> String {
@@ -311,13 +224,4 @@ impl Words {
     pub fn nobody_conducts(self) -> String {
         self.line("nobody".into(), "personne".into())
     }
-}
-
-fn names(reason: &Reason) -> String {
-    let boxes = reason.boxes();
-    let mut names: Vec<&str> = boxes.iter().take(NAMES).map(|device| device.as_str()).collect();
-    if boxes.len() > NAMES {
-        names.push("…");
-    }
-    names.join(", ")
 }

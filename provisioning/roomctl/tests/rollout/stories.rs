@@ -136,7 +136,7 @@ fn soak_a_rollout_by_the_contracts_numbers_alone_stops_later() {
         },
         ..nightly()
     };
-    report("3 % bad, max(3, 2 %) alone", &three_percent(&policy, &BAD, 100));
+    report("3 % bad, max(3, 2 %) alone", &three_percent(&policy, &BAD, 25));
 }
 
 /// Harm that shows when a box was confirmed twenty minutes ago.
@@ -160,10 +160,10 @@ fn harm_that_shows_twenty_minutes_after_it_was_confirmed_stops_it_too() {
 }
 
 #[test]
-#[ignore = "a hundred seeds"]
-fn soak_a_rollout_with_late_harm_over_a_hundred_seeds() {
+#[ignore = "the figures behind docs/rollout.md"]
+fn soak_a_rollout_with_late_harm_over_seven_seeds() {
     for fate in [Fate::Crashes, Fate::LosesCalls] {
-        let figures = late(fate, 3, 30);
+        let figures = late(fate, 3, 7);
         report(&format!("3 % {fate:?}"), &figures);
         assert!(figures.iter().all(|one| one.stopped), "{fate:?}");
     }
@@ -308,7 +308,7 @@ fn a_rollout_that_is_taken_up_by_somebody_else_goes_on_where_it_was() {
     let text = serde_json::to_string(world.engine.rollout()).unwrap();
     let read: roomctl::rollout::Rollout = serde_json::from_str(&text).unwrap();
     assert_eq!(&read, world.engine.rollout(), "nothing is lost in the registry");
-    world.engine = roomctl::rollout::Engine::new(read, jiff::tz::TimeZone::UTC, world.now());
+    world.taken_over(read);
     let told = world.told.len();
     let end = SignedDuration::from_millis(i64::try_from(world.ms).unwrap());
     world.run(end + hours(5), |_| false);

@@ -175,8 +175,21 @@ impl World {
                 world.at(first, Event::Power { room, on: false });
             }
         }
-        world.pump();
+        world.tell(Input::AllHeard);
         world
+    }
+
+    /// Somebody else conducts, with what stands in the registry and what the broker keeps.
+    pub fn taken_over(&mut self, rollout: Rollout) {
+        let now = self.now();
+        self.engine = Engine::new(rollout, TimeZone::UTC, now);
+        for room in 0..self.rooms.len() {
+            if let Some(rev) = self.rooms[room].retained.as_ref().map(|update| update.rev) {
+                let device = self.rooms[room].device.clone();
+                self.tell(Input::Desired { device, rev });
+            }
+        }
+        self.tell(Input::AllHeard);
     }
 
     /// These are harmed.

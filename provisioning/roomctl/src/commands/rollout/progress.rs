@@ -8,6 +8,7 @@ use roomctl::words::Words;
 use serde_json::json;
 
 use crate::arguments::Format;
+use crate::print;
 
 /// Cells of a wave.
 const CELLS: usize = 6;
@@ -51,7 +52,7 @@ impl Progress {
         };
         if let Some(line) = line {
             self.wipe();
-            println!("{line}");
+            print::line(&line);
         }
         if self.terminal {
             // A line that does not fit cannot be wiped.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use enrolment::registry::{RolloutRecord, Wish};
+use enrolment::registry::{RolloutHead, RolloutRecord, Wish};
 use fleet::contract::{Channel, DeviceId, Site, Verb};
 use fleet::trust::TrustedDocuments;
 use jiff::Timestamp;
@@ -50,15 +50,17 @@ pub async fn run(arguments: &Arguments, order: &Start, words: Words) -> Result<(
     let rollout = Rollout::new(image, policy, members.collect(), now);
     let seat = conductor::seat(&author.name);
     let record = RolloutRecord {
-        id: id.clone(),
-        tenant: office.tenant().clone(),
         document: written(&id, &rollout).map_err(|error| failed(error, words))?,
-        revision: 1,
-        over: false,
-        wish: Wish::Run,
-        wish_by: author.name.clone(),
-        started_by: author.name.clone(),
-        seat: Some(seat.clone()),
+        head: RolloutHead {
+            id: id.clone(),
+            tenant: office.tenant().clone(),
+            revision: 1,
+            over: false,
+            wish: Wish::Run,
+            wish_by: author.name.clone(),
+            started_by: author.name.clone(),
+            seat: Some(seat.clone()),
+        },
     };
     let ours: BTreeSet<DeviceId> = devices.into_iter().collect();
     let boxes = ours.len();

@@ -1,6 +1,6 @@
 //! `roomctl rollout status`.
 
-use enrolment::registry::RolloutRecord;
+use enrolment::registry::{RolloutHead, RolloutRecord};
 use roomctl::office::Office;
 use roomctl::rollout::conductor::read;
 use roomctl::rollout::{State, Summary};
@@ -12,6 +12,9 @@ use crate::arguments::Arguments;
 use crate::arguments::rollout::One;
 use crate::failure::Failure;
 use crate::print;
+
+/// So many that are over are shown, the latest.
+const OVER: usize = 10;
 
 /// A rollout, for scripts.
 #[derive(Serialize)]
@@ -27,19 +30,24 @@ struct Line {
 pub async fn run(arguments: &Arguments, one: &One, words: Words) -> Result<(), Failure> {
     let office = Office::open(&arguments.office)?;
     let archive = archive(arguments)?;
-    let records = if one.id.is_some() {
+    let heads = if one.id.is_some() {
         vec![find(&archive, office.tenant(), one, words).await?]
     } else {
         let tenant = office.tenant().clone();
         let all = archive.with(move |registry| registry.rollouts(&tenant)).await;
-        all.map_err(|error| failed(error, words))?
+        latest(all.map_err(|error| failed(error, words))?)
     };
+    let mut records = Vec::with_capacity(heads.len());
+    for head in heads {
+        let record = archive.with(move |registry| registry.rollout(&head.id)).await;
+        records.push(record.map_err(|error| failed(error, words))?);
+    }
     let line = |record: &RolloutRecord| -> Result<Line, Failure> {
         Ok(Line {
-            id: record.id.clone(),
+            id: record.head.id.clone(),
             summary: read(record).map_err(|error| failed(error, words))?.summary(),
-            conductor: lives(record).map(ToOwned::to_owned),
-            started_by: record.started_by.clone(),
+            conductor: lives(&record.head).map(ToOwned::to_owned),
+            started_by: record.head.started_by.clone(),
         })
     };
     let lines: Vec<Line> = records.iter().map(line).collect::<Result<_, _>>()?;
@@ -65,7 +73,7 @@ pub async fn run(arguments: &Arguments, one: &One, words: Words) -> Result<(), F
         .filter(|line| one.id.is_some() || !line.summary.state.is_over())
     {
         if let State::Stopped { reason } = &line.summary.state {
-            println!("{}: {}", line.id, words.reason(reason));
+            print::line(&format!("{}: {}", line.id, words.reason(reason)));
         }
         for harmed in &line.summary.harmed {
             let said = if harmed.said.is_empty() {
@@ -74,10 +82,24 @@ pub async fn run(arguments: &Arguments, one: &One, words: Words) -> Result<(), F
                 format!(": {}", harmed.said)
             };
             let harm = words.harm(harmed.harm);
-            println!("  {} ({}, {}) {harm}{said}", harmed.device, harmed.model, harmed.site);
+            print::line(&format!(
+                "  {} ({}, {}) {harm}{said}",
+                harmed.device, harmed.model, harmed.site
+            ));
         }
     }
     Ok(())
+}
+
+/// All that go on, and those that have ended last.
+fn latest(mut heads: Vec<RolloutHead>) -> Vec<RolloutHead> {
+    let mut over = heads.iter().filter(|head| head.over).count();
+    heads.retain(|head| {
+        let shown = !head.over || over <= OVER;
+        over -= usize::from(head.over);
+        shown
+    });
+    heads
 }
 
 fn row(line: &Line, words: Words) -> Vec<String> {

@@ -12,7 +12,7 @@ impl Engine {
     pub(super) fn report(&mut self, place: usize, report: UpdateReport, now: Timestamp) -> bool {
         let release = &self.rollout.image.release;
         let member = &mut self.rollout.members[place];
-        member.rev = member.rev.max(report.rev);
+        member.reported = report.rev;
         member.running.clone_from(&report.running);
         if member.told == 0 && member.is_untouched() && report.running == *release {
             member.stage = Stage::Already;
@@ -34,10 +34,7 @@ impl Engine {
                 member.stage = Stage::Updated { at: now };
                 self.rollout.clean += 1;
                 if std::mem::take(&mut member.withdrawn) {
-                    // It was faster than the withdrawal: the release that runs is the new one.
-                    self.publish(place, |image, rev| image.withdrawal(rev, &image.release));
-                    let member = &mut self.rollout.members[place];
-                    member.told = member.rev;
+                    self.leave_as_it_is(place);
                 }
                 self.say(Note::Updated { device });
             }
@@ -47,7 +44,8 @@ impl Engine {
                 } else {
                     Harm::RolledBack
                 };
-                self.harm(place, harm, said, now);
+                // With its verdict it says for sure what runs.
+                self.harm(place, harm, said, report.running, now);
             }
             Phase::Refused if open => {
                 member.stage = Stage::Refused { said: said.clone() };
@@ -76,7 +74,8 @@ impl Engine {
         true
     }
 
-    pub(super) fn harm(&mut self, place: usize, harm: Harm, said: String, now: Timestamp) {
+    /// A box is harmed: it stays at this release.
+    pub(super) fn harm(&mut self, place: usize, harm: Harm, said: String, release: String, now: Timestamp) {
         let member = &self.rollout.members[place];
         let note = Note::Harmed {
             device: member.device.clone(),
@@ -84,7 +83,7 @@ impl Engine {
             said: said.clone(),
         };
         // It would try once more by itself.
-        self.take_back(place);
+        self.take_back(place, release);
         self.rollout.members[place].stage = Stage::Harmed { harm, at: now, said };
         self.rollout.clean = 0;
         self.look = true;

@@ -22,7 +22,9 @@ impl Engine {
                 _ => continue,
             };
             if !member.online && !member.clean {
-                let since = member.changed.max(begun);
+                let since = Some(member.changed.max(begun))
+                    .max(self.hearing.watching())
+                    .unwrap_or(now);
                 if now.duration_since(since) >= MOMENT && member.habit.missed(since, now, &self.zone) >= SILENCE {
                     silent.push(place);
                 }
@@ -38,7 +40,9 @@ impl Engine {
             }
         }
         for place in silent {
-            self.harm(place, Harm::Silent, String::new(), now);
+            // It may come back with either release.
+            let release = self.rollout.members[place].release_before().to_owned();
+            self.harm(place, Harm::Silent, String::new(), release, now);
         }
     }
 }

@@ -17,16 +17,29 @@ const ABSENT: SignedDuration = SignedDuration::from_hours(24);
 const FIRST: u64 = 3;
 const TRUST: u64 = 10;
 
+fn is_absent(member: &Member, now: Timestamp) -> bool {
+    !member.online && now.duration_since(member.changed) >= ABSENT
+}
+
+/// It is still to be told. One that nobody has ever heard of is waited for no longer than for others.
+fn is_left(member: &Member, now: Timestamp) -> bool {
+    member.is_untouched() && !(member.is_unheard() && is_absent(member, now))
+}
+
 impl Engine {
     pub(super) fn advance(&mut self, now: Timestamp) {
         loop {
             let fleet = self.rollout.members.len();
-            let count = |which: fn(&Member) -> bool| self.rollout.members.iter().filter(|one| which(one)).count();
-            let (started, left) = (self.rollout.started(), count(Member::is_untouched));
+            let members = || self.rollout.members.iter();
+            let (started, left) = (
+                self.rollout.started(),
+                members().filter(|member| is_left(member, now)).count(),
+            );
             let target = self.rollout.policy.target(self.rollout.wave, fleet);
-            if count(Member::is_on_its_way) > 0 || started < target && left > 0 {
+            if members().any(Member::is_on_its_way) || started < target && left > 0 {
                 self.rollout.settled = None;
-                if left > 0 && self.rollout.wave + 1 >= self.rollout.policy.waves.len() && self.tell_the_absent(now) {
+                // The last wave of a small fleet may be the first one.
+                if left > 0 && target >= fleet && self.tell_the_absent(now) {
                     continue;
                 }
                 return;
@@ -59,6 +72,7 @@ impl Engine {
             updated: summary.updated,
             harmed: summary.harmed.len(),
             absent: summary.absent,
+            unheard: summary.unheard,
         });
     }
 
@@ -66,11 +80,11 @@ impl Engine {
     /// that would be more than may be on their way at one time.
     fn tell_the_absent(&mut self, now: Timestamp) -> bool {
         let absent: Vec<usize> = (0..self.rollout.members.len())
-            .filter(|place| self.rollout.members[*place].is_untouched())
+            .filter(|place| is_left(&self.rollout.members[*place], now))
             .collect();
         let away = |place: &usize| {
             let member = &self.rollout.members[*place];
-            !member.online && now.duration_since(member.changed) >= ABSENT && !member.running.is_empty()
+            is_absent(member, now) && !member.running.is_empty()
         };
         let others = self.rollout.members.iter().any(Member::is_on_its_way);
         let few = absent.len() <= Policy::at_one_time(self.rollout.members.len());
@@ -116,16 +130,5 @@ impl Engine {
             let device = self.rollout.members[place].device.clone();
             self.say(Note::Started { device });
         }
-    }
-
-    fn tell(&mut self, place: usize, stage: Stage) {
-        let wave = format!("w{}", self.rollout.wave + 1);
-        let wanted = self.rollout.policy.window.as_ref();
-        let window = wanted.and_then(|wanted| self.rollout.members[place].habit.window(wanted));
-        self.publish(place, |image, rev| image.update(rev, window, wave));
-        let member = &mut self.rollout.members[place];
-        member.told = member.rev;
-        member.withdrawn = false;
-        member.stage = stage;
     }
 }

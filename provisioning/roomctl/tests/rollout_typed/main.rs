@@ -2,173 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::fs;
-use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
+mod bench;
+mod losses;
 
+use std::path::Path;
+
+use enrolment::registry::{RolloutHead, RolloutRecord, Wish};
 use fleet_lab::ledger::locked;
-use fleet_lab::measure::{Fleet, Order};
-use jiff::Timestamp;
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-const A_MINUTE: Duration = Duration::from_secs(60);
-const NEW: &str = "2.4.0";
-
-/// Everybody at once, as fast as it goes.
-const START: [&str; 9] = [
-    "rollout",
-    "start",
-    "--all",
-    "--image",
-    "image.toml",
-    "--soak",
-    "0s",
-    "--waves",
-    "3,50%,100%",
-];
-
-/// A fleet, and the desks of two administrators with one registry.
-struct Bench {
-    fleet: Fleet,
-    desks: TempDir,
-}
-
-impl Bench {
-    async fn of(boxes: usize) -> Self {
-        let begun = Timestamp::now();
-        let spread = Duration::from_secs(1);
-        let fleet = Fleet::start(Order { boxes, spread }).await.unwrap();
-        let desks = tempfile::tempdir().unwrap();
-        for name in ["alice", "bob"] {
-            let desk = desks.path().join(name);
-            fs::create_dir(&desk).unwrap();
-            fleet.office.write(&fleet.broker, name, &desk).unwrap();
-            let registry = desks.path().join("registry.db");
-            let text = format!(
-                "registry = '{}'\nfolder = '.'\nbroker = 'localhost:1'\nendpoints = ['localhost:1']\n",
-                registry.display()
-            );
-            fs::write(desk.join("enrolment.toml"), text).unwrap();
-            let image = format!(
-                "release = '{NEW}'\nurl = 'https://updates.example/{NEW}.raucb'\nsize = 1000\nsha256 = '{}'\n\
-                 manifest_hash = '{}'\nsecurity_version = 9\n",
-                "ab".repeat(32),
-                "cd".repeat(32)
-            );
-            fs::write(desk.join("image.toml"), image).unwrap();
-        }
-        fleet.all_born(begun).await.unwrap();
-        Self { fleet, desks }
-    }
-
-    fn desk(&self, name: &str) -> std::path::PathBuf {
-        self.desks.path().join(name)
-    }
-
-    fn program(&self, who: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roomctl"));
-        command
-            .args(words)
-            .current_dir(self.desk(who))
-            .env_remove("ROOMCTL_OFFICE")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        command
-    }
-
-    async fn type_in(&self, who: &str, words: &[&str]) -> Said {
-        let output = timeout(A_MINUTE, self.program(who, words).output())
-            .await
-            .unwrap()
-            .unwrap();
-        Said {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Conducts in the foreground.
-    fn conducts(&self, who: &str, words: &[&str]) -> Conducting {
-        let mut child = self
-            .program(who, words)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Conducting { child, lines }
-    }
-
-    async fn status(&self) -> Value {
-        let said = self.type_in("bob", &["rollout", "status", "-o", "json"]).await;
-        assert_eq!(said.code, 0, "{}", said.err);
-        serde_json::from_str(&said.out).unwrap()
-    }
-
-    fn hold(&self, hold: bool) {
-        locked(&self.fleet.ledger).downloads_wait = hold;
-    }
-
-    fn running_new(&self) -> usize {
-        let ledger = locked(&self.fleet.ledger);
-        ledger.running.values().filter(|release| *release == NEW).count()
-    }
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-struct Conducting {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Conducting {
-    /// Until it says this.
-    async fn says(&mut self, what: &str) -> String {
-        let mut before = Vec::new();
-        let found = timeout(A_MINUTE, async {
-            while let Some(line) = self.lines.next_line().await.unwrap() {
-                if line.contains(what) {
-                    return Some(line);
-                }
-                before.push(line);
-            }
-            None
-        });
-        let found = found.await.unwrap_or_default();
-        found.unwrap_or_else(|| panic!("never said: {what}; but: {before:#?}"))
-    }
-
-    fn interrupt(&self) {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    }
-
-    async fn ends(mut self) -> Said {
-        let mut out = String::new();
-        while let Some(line) = timeout(A_MINUTE, self.lines.next_line()).await.unwrap().unwrap() {
-            out += &line;
-            out.push('\n');
-        }
-        let output = timeout(A_MINUTE, self.child.wait_with_output()).await.unwrap().unwrap();
-        Said {
-            code: output.status.code().unwrap(),
-            out,
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
+use bench::{A_MINUTE, Bench, START};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_reaches_every_box_wave_after_wave() {
@@ -279,8 +123,9 @@ async fn abort_takes_it_back_from_boxes_that_download_with_a_conductor_and_witho
     let said = bench.type_in("bob", &["rollout", "abort"]).await;
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert!(said.out.contains("taken back from 3 boxes"), "{}", said.out);
-    bench.hold(false);
     // A third one finds all boxes as they were, and they obey it: what was taken back was taken back.
+    bench.all_idle().await;
+    bench.hold(false);
     assert_eq!(bench.running_new(), 0);
     let said = bench.type_in("bob", &["rollout", "resume"]).await;
     assert_eq!(said.code, 2, "{}{}", said.out, said.err);
@@ -342,7 +187,27 @@ async fn what_is_wrong_is_said_before_a_rollout_begins() {
             said.err
         );
     }
-    let said = bench.type_in("alice", &["rollout", "status", "9.9.9-zzzz"]).await;
-    assert!(said.code == 2 && said.err.contains("9.9.9-zzzz"), "{}", said.err);
+    // One of another organisation in the same registry is none.
+    let (id, tenant) = ("9.9.9-yyyy".to_owned(), "another".try_into().unwrap());
+    let head = RolloutHead {
+        id,
+        tenant,
+        revision: 1,
+        over: false,
+        wish: Wish::Run,
+        wish_by: "mallory".into(),
+        started_by: "mallory".into(),
+        seat: None,
+    };
+    let document = "{}".into();
+    let theirs = RolloutRecord { head, document };
+    bench.registry().begin_rollout(&theirs, |_| false).unwrap();
+    for order in ["status", "pause", "resume", "abort"] {
+        for id in ["9.9.9-zzzz", "9.9.9-yyyy"] {
+            let said = bench.type_in("alice", &["rollout", order, id]).await;
+            let sentence = format!("no rollout is called {id}");
+            assert!(said.code == 2 && said.err.contains(&sentence), "{order}: {}", said.err);
+        }
+    }
     assert!(Path::new(&bench.desk("alice")).exists());
 }
