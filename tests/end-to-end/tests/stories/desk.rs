@@ -64,6 +64,11 @@ impl Desk {
             .arg(folder.join("enrolment.toml"))
             .env("RUST_LOG", "trace");
         let enrolment = in_background(service, &folder.join("enrolment.log"));
+        let registry = folder.join("registry.db");
+        assert!(
+            wait_for(PATIENCE, || registry.exists()),
+            "the enrolment service does not start"
+        );
         Self {
             ports,
             broker,
