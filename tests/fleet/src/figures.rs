@@ -15,6 +15,8 @@ pub struct Figures {
     pub broker_cpu_ms_per_enrolment: f64,
     /// Over how many seconds connections were spread.
     pub spread_seconds: f64,
+    /// For how long the fleet was left alone before its broker was killed.
+    pub settled_seconds: f64,
     /// From the first switch to the birth of the last box.
     pub connect_seconds: f64,
     /// Processor time of the broker for each: handshake, session, subscriptions, what a box says of itself.

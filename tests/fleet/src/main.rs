@@ -38,6 +38,9 @@ struct Arguments {
     /// Measure, and write the figures there, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Leave the fleet alone for so long before the broker is killed, such as 5m: from then on no box spreads over twice the time.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "report")]
+    settle: Option<Duration>,
 }
 
 /// `90s`, `10m`, `2h`.
@@ -86,12 +89,13 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         boxes: arguments.boxes.max(1),
         spread: Duration::from_secs(spread),
     };
+    let settle = arguments.settle.unwrap_or_default();
     let progress = Progress::shown();
     let roomd = program("roomd");
     runtime.block_on(async {
         match &arguments.report {
             Some(path) => {
-                let figures = interruptible(measure(order, roomd.as_deref(), &progress)).await?;
+                let figures = interruptible(measure(order, settle, roomd.as_deref(), &progress)).await?;
                 let text = serde_json::to_string_pretty(&figures)?;
                 println!("{text}");
                 Ok(std::fs::write(path, text + "\n")?)

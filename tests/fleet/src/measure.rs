@@ -67,11 +67,17 @@ fn per_box(total: f64, boxes: usize) -> f64 {
     (total / boxes.max(1) as f64 * 100.0).round() / 100.0
 }
 
-/// Measures it all. `roomd`: the real box that is one more, if there shall be one.
+/// Measures it all. `settle`: how long the fleet is left alone before its broker is killed. `roomd`: the real box that is one
+/// more, if there shall be one.
 ///
 /// # Errors
 /// Something did not come true at all; what came true badly stands in the figures.
-pub async fn measure(order: Order, roomd: Option<&Path>, progress: &Progress) -> Result<Figures, Error> {
+pub async fn measure(
+    order: Order,
+    settle: Duration,
+    roomd: Option<&Path>,
+    progress: &Progress,
+) -> Result<Figures, Error> {
     let born_after = Timestamp::now();
     let fleet = Fleet::start_in(Office::new(&etat()?)?, order, roomd, progress).await?;
     let mut figures = Figures {
@@ -81,6 +87,7 @@ pub async fn measure(order: Order, roomd: Option<&Path>, progress: &Progress) ->
         broker_rss_alone_mb: megabytes(fleet.broker_alone),
         broker_cpu_ms_per_enrolment: per_box(fleet.broker_enrolling * 1_000.0, fleet.rooms.len()),
         spread_seconds: order.spread.as_secs_f64(),
+        settled_seconds: settle.as_secs_f64(),
         notes: notes(fleet.room_box.is_some()),
         ..Figures::default()
     };
@@ -97,6 +104,10 @@ pub async fn measure(order: Order, roomd: Option<&Path>, progress: &Progress) ->
     console.close().await;
     figures.command_median_ms = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
     figures.command_99_ms = times.get(times.len().saturating_sub(2)).copied().unwrap_or(f64::NAN);
+    if !settle.is_zero() {
+        progress.say(&format!("the fleet is left alone for {} s", settle.as_secs()));
+        tokio::time::sleep(settle).await;
+    }
     lose_the_broker(fleet, &mut figures, progress).await?;
     Ok(figures)
 }

@@ -30,7 +30,9 @@ async fn fleet_of(boxes: usize) -> Fleet {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_boxes_are_configured_and_commanded_and_lose_nothing_when_the_broker_is_killed() {
-    let figures = measure(of(20), None, &Progress::silent()).await.unwrap();
+    let figures = measure(of(20), Duration::ZERO, None, &Progress::silent())
+        .await
+        .unwrap();
     assert_eq!((figures.enrolled, figures.applied, figures.reconnected), (20, 20, 20));
     assert!(figures.registry_mb > 0.0 && figures.broker_disk_mb > 0.0, "{figures:?}");
     assert!(figures.events_accepted >= 60, "{figures:?}");

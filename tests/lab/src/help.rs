@@ -49,12 +49,14 @@ the fleet stays, and what there is to type in another terminal is printed, with 
 With --report it measures instead: commands are timed, the broker is killed during an event storm and started again,
 and what became of it all is written down.
 
-Usage: cargo lab fleet [--no-install] [--boxes <n>] [--spread <seconds>] [--for <time> | --report <file>]
+Usage: cargo lab fleet [--no-install] [--boxes <n>] [--spread <seconds>] [--for <time> | --report <file> [--settle <time>]]
 
   --boxes <n>         how many simulated boxes (200)
   --spread <seconds>  over how long they spread their connections (30, or a 300th of the boxes)
   --for <time>        end after this long, such as 20s or 5m; without it, with Ctrl-C
   --report <file>     measure, and write the figures there as JSON
+  --settle <time>     with --report: leave the fleet alone for so long before the broker is killed, such as 5m; a box that
+                      was connected for less than that spreads over twice the time
   --no-install        do not look at the machine's packages
 
 The first run builds the release binaries: several minutes. 2,000 boxes take two cores about half a minute to enrol, and
