@@ -39,7 +39,15 @@ impl Core {
             let withdrawn = endpoint.withdrawn.get(&header.ssrc);
             let on_the_way = withdrawn.is_some_and(|at| now.duration_since(*at) < verdict.within(STOPS));
             if endpoint.accepted.is_some() && !on_the_way {
-                let what = format!("SSRC {} with payload type {}", header.ssrc, header.payload_type);
+                let declared: Vec<u32> = endpoint.declared.keys().copied().collect();
+                let (ssrc, kind) = (header.ssrc, header.payload_type);
+                let what = match withdrawn {
+                    Some(at) => format!(
+                        "SSRC {ssrc} with payload type {kind}, {:?} after it was withdrawn",
+                        now.duration_since(*at)
+                    ),
+                    None => format!("SSRC {ssrc} with payload type {kind}; declared are {declared:?}"),
+                };
                 verdict.broken(rule::DECLARED_SSRC, what);
             }
             return;

@@ -68,7 +68,9 @@ pub(super) async fn run(front: Arc<Front>, stream: TcpStream) -> Result<()> {
     let mut frozen = front.frozen_until.subscribe();
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     loop {
+        let begun = Instant::now();
         thawed(&frozen).await;
+        watch.stood_still(begun.elapsed());
         if known_as != watch.resumption_id() {
             known_as = watch.resumption_id();
             if let Some(id) = known_as.clone() {

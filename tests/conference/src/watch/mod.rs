@@ -342,6 +342,11 @@ impl ClientWatch {
         self.unanswered(None);
     }
 
+    /// The bench itself looked at nothing for so long.
+    pub fn stood_still(&mut self, time: Duration) {
+        self.last_frame = self.last_frame.map(|last| last + time);
+    }
+
     /// Looks at what is late.
     pub fn tick(&mut self, now: Instant) {
         self.unanswered(Some(now));
