@@ -287,7 +287,7 @@ fn roomd(namespace: Option<&str>) -> std::io::Result<Command> {
         }
     };
     if std::env::var_os("ROOMD_LOG").is_none() {
-        command.env("ROOMD_LOG", "warn,roomd::fleet=info");
+        command.env("ROOMD_LOG", "info");
     }
     Ok(command)
 }
