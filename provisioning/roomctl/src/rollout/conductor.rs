@@ -98,6 +98,8 @@ pub struct Conductor {
     listener: Listener,
     /// To be saved, signed and published next. It may be lost: the engine says again what is missing.
     outbox: VecDeque<(DeviceId, Box<Update>)>,
+    /// Boxes that were forgotten: what they were told meanwhile does not stay at the broker.
+    forgotten: Vec<DeviceId>,
     notes: VecDeque<Note>,
     saved: Instant,
 }
@@ -120,6 +122,7 @@ impl Conductor {
             record,
             engine: Engine::new(rollout, zone, Timestamp::now()),
             outbox: VecDeque::new(),
+            forgotten: Vec::new(),
             notes: VecDeque::new(),
             saved: Instant::now(),
         })

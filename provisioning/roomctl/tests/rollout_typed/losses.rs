@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use enrolment::registry::Wish;
+use enrolment::registry::{Claim, Wish};
+use fleet::contract::{Channel, Serial};
+use fleet_lab::workshop::serial;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use roomctl::rollout::conductor::{read, written};
@@ -105,6 +107,45 @@ async fn a_conductor_who_slept_through_the_lease_leaves_everything_as_the_next_o
     assert_eq!(now, left);
     bench.all_idle().await;
     assert_eq!(bench.running_new(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_box_that_is_forgotten_meanwhile_is_in_no_row_and_its_document_not_at_the_broker() {
+    let bench = Bench::of(6).await;
+    bench.hold(true);
+    let mut alice = bench.conducts("alice", &START);
+    let line = alice.says("begins").await;
+    alice.says("begins").await;
+    let named = |serial: &Serial| line.contains(serial.device().as_str());
+    let serial = (0..6).map(|number| serial(number).unwrap()).find(named).unwrap();
+    let claim = Claim {
+        tenant: bench.fleet.office.tenant.clone(),
+        site: bench.fleet.office.site.clone(),
+        room: Some("r-1".try_into().unwrap()),
+        serial: serial.clone(),
+    };
+    let mut registry = bench.registry();
+    registry.claim(&claim, "alice", false, Timestamp::now()).unwrap();
+    let room = claim.room.as_ref().unwrap();
+    // The broker still has what the box was told, as if it had come a moment after `forget` had looked.
+    let gone = registry.forget_room(&claim.tenant, &claim.site, room).unwrap();
+    assert_eq!(gone, std::slice::from_ref(&serial));
+    bench.hold(false);
+    let said = alice.ends().await;
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains("done: 5 boxes run it"), "{}", said.out);
+    let head = registry.rollouts(&claim.tenant).unwrap().remove(0);
+    let record = registry.rollout(&head.id).unwrap();
+    assert!(
+        !record.document.contains(serial.device().as_str()),
+        "{}",
+        record.document
+    );
+    let topic = Channel::UpdateDesired.topic(&claim.tenant, &serial.device());
+    let mut console = bench.fleet.office.console(&bench.fleet.broker, "bob").await.unwrap();
+    let kept = console.kept(std::slice::from_ref(&topic)).await.unwrap();
+    console.close().await;
+    assert!(kept.is_empty(), "{kept:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

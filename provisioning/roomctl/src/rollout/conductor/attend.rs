@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{ConductError, Conductor, News};
 use crate::author::Author;
+use crate::claim::empty;
 use crate::console::{Console, ConsoleError};
 use crate::office::Office;
 use crate::rollout::{Input, Rollout, State};
@@ -113,6 +114,11 @@ impl Conductor {
         loop {
             if self.is_to_be_saved_now() {
                 self.save().await?;
+            }
+            while let Some(device) = self.forgotten.last() {
+                let topic = Channel::UpdateDesired.topic(console.tenant(), device);
+                empty(console, std::iter::once(topic)).await?;
+                self.forgotten.pop();
             }
             let Some((device, update)) = self.outbox.pop_front() else {
                 return Ok(());

@@ -92,6 +92,9 @@ impl Conductor {
         let there = read(&record)?;
         let left: BTreeSet<&DeviceId> = there.members.iter().map(|member| &member.device).collect();
         let gone = |device: &DeviceId| !left.contains(device);
+        let ours = self.rollout().members.iter().map(|member| member.device.clone());
+        let forgotten: Vec<DeviceId> = ours.filter(gone).collect();
+        self.forgotten.extend(forgotten);
         self.engine.forget(gone);
         self.listener.forget(gone);
         self.outbox.retain(|(device, _)| !gone(device));
