@@ -3,12 +3,14 @@
 //! A broker knows no "only if nobody was faster". But it puts all publications on a topic into one order that everybody hears:
 //! of two documents with one revision the first one counts, and whoever was second puts the first one back.
 
+mod beside;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet::contract::{
     Apply, ApplyWhen, Channel, Code, Configuration, ConfigurationReport, ConfigurationStatus, DeviceId, Id, Message,
-    Tenant, UncheckedDocument, Verb, fingerprint, max_signed_bytes, parse,
+    Metadata, SecretName, Tenant, UncheckedDocument, Verb, fingerprint, max_signed_bytes, parse,
 };
 use fleet::link::Publication;
 use fleet::trust::{Anchors, TrustedDocuments};
@@ -18,6 +20,8 @@ use serde_json::{Map, Value};
 use crate::author::{Author, AuthorError};
 use crate::console::{Console, ConsoleError};
 use crate::plan::{Plan, Room};
+
+pub use beside::Beside;
 
 /// Of `cfg`.
 pub const SCHEMA: &str = "cfg/1.0";
@@ -40,7 +44,7 @@ pub enum Change {
 /// A field that changes.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Difference {
-    /// JSON pointer into `cfg`.
+    /// JSON pointer into `cfg`; `/secrets/NAME` and `/exp` stand beside it.
     pub path: String,
     /// None: it is new.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +59,12 @@ pub struct Difference {
 pub struct Proposal {
     /// By box: what changes, and the revision to reach.
     pub changes: BTreeMap<DeviceId, (Change, u64)>,
+    /// What stands beside the settings: as it is, unless [`Proposal::seal`] and [`Proposal::expire`] say otherwise.
+    pub beside: BTreeMap<DeviceId, Beside>,
+    /// What boxes say of themselves, where a secret is wanted.
+    pub metas: BTreeMap<DeviceId, Metadata>,
+    /// Boxes that have not shown a key yet, with the secrets that they do not get for that.
+    pub waiting: BTreeMap<DeviceId, Vec<SecretName>>,
 }
 
 /// Somebody else was faster.
@@ -131,9 +141,14 @@ fn of(tenant: &Tenant, topic: &str) -> Option<DeviceId> {
 /// [`ConsoleError`].
 pub async fn compare(console: &mut Console, anchors: &Anchors, plan: &Plan) -> Result<Proposal, ConsoleError> {
     let tenant = console.tenant().clone();
-    let topics = ["config/desired", "config/reported"].map(|topic| format!("cr/v1/{tenant}/+/{topic}"));
+    let secret = plan.rooms.values().any(|room| !room.secrets.is_empty());
+    let topics = ["config/desired", "config/reported"]
+        .into_iter()
+        .chain(secret.then_some("meta"));
+    let topics: Vec<String> = topics.map(|topic| format!("cr/v1/{tenant}/+/{topic}")).collect();
     let kept = console.kept(&topics).await?;
     let (mut desired, mut revs) = (BTreeMap::new(), BTreeMap::<DeviceId, u64>::new());
+    let mut metas = BTreeMap::new();
     for (topic, payload) in &kept {
         let Some(device) = of(&tenant, topic) else { continue };
         let Some(room) = plan.rooms.get(&device) else { continue };
@@ -142,6 +157,11 @@ pub async fn compare(console: &mut Console, anchors: &Anchors, plan: &Plan) -> R
             let rev = message.as_ref().map_or(0, |message| message.body.rev);
             desired.insert(device.clone(), message.map(|message| message.body));
             rev
+        } else if topic.ends_with("/meta") {
+            if let Ok(message) = Message::<Metadata>::parse(payload, Channel::Meta.rules().max_bytes) {
+                metas.insert(device, message.body);
+            }
+            continue;
         } else {
             // A broker that came back from an old copy may keep less than the box has seen.
             let most = Channel::ConfigReported.rules().max_bytes;
@@ -153,6 +173,12 @@ pub async fn compare(console: &mut Console, anchors: &Anchors, plan: &Plan) -> R
         let highest = revs.entry(device).or_default();
         *highest = rev.max(*highest);
     }
+    let there = desired
+        .iter()
+        .filter_map(|(device, there)| Some((device, there.as_ref()?)));
+    let beside = there
+        .map(|(device, there)| (device.clone(), Beside::of(there)))
+        .collect();
     let changes = plan.rooms.iter().map(|(device, room)| {
         let highest = revs.get(device).copied().unwrap_or(0);
         let (change, rev) = match desired.get(device) {
@@ -165,6 +191,9 @@ pub async fn compare(console: &mut Console, anchors: &Anchors, plan: &Plan) -> R
     });
     Ok(Proposal {
         changes: changes.collect(),
+        beside,
+        metas,
+        waiting: BTreeMap::new(),
     })
 }
 
@@ -187,7 +216,8 @@ pub async fn publish(
             continue;
         };
         let topic = Channel::ConfigDesired.topic(&tenant, device);
-        let message = author.stamp(configuration(&author.name, *rev, when, &room.cfg));
+        let beside = proposal.beside.get(device).cloned().unwrap_or_default();
+        let message = author.stamp(configuration(&author.name, *rev, when, &room.cfg, beside));
         let size = serde_json::to_vec(&message).map_or(usize::MAX, |bytes| bytes.len());
         if size > Channel::ConfigDesired.rules().max_bytes {
             return Err(ApplyError::TooLarge(device.clone(), size));
@@ -259,16 +289,16 @@ async fn decide(
     Ok(outcome)
 }
 
-fn configuration(author: &str, rev: u64, when: ApplyWhen, cfg: &Map<String, Value>) -> Configuration {
+fn configuration(author: &str, rev: u64, when: ApplyWhen, cfg: &Map<String, Value>, beside: Beside) -> Configuration {
     let mut configuration = Configuration {
         schema: SCHEMA.into(),
         rev,
         sha256: String::new(),
         issued_by: author.to_owned(),
-        exp: None,
+        exp: beside.exp,
         apply: Apply { when, deadline: None },
         cfg: cfg.clone(),
-        secrets: BTreeMap::new(),
+        secrets: beside.secrets,
     };
     configuration.sha256 = configuration.fingerprint();
     configuration

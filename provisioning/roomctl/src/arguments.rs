@@ -114,6 +114,11 @@ Each document has a kind:
 The last names a list of serial numbers, as for `claim`, that lies beside it: each of its boxes is the room of its line, with what
 holds there, unless a document of its own says more.
 
+Secrets are named and never written there; each is sealed for its box alone, and shown by nothing:
+  secrets: {jitsi.token: {file: ../keys/token}, net.proxy_password: {env: PROXY_PASSWORD}}
+stands beside the settings of an organisation, a site or a room. `expires: 90d` in an organisation says how long what is published
+holds: apply more often than half of that.
+
 Examples:
   roomctl apply -f fleet/ --dry-run
   roomctl apply -f fleet/lyon.yaml --when idle --wait 10m")]

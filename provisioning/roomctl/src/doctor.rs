@@ -81,6 +81,10 @@ pub fn examine(device: &DeviceId, seen: &Seen, now: Timestamp, words: &Words) ->
             ConfigurationStatus::Applied => {}
         },
     }
+    let end = seen.desired.as_ref().and_then(|desired| desired.body.exp);
+    if end.is_some_and(|end| end <= now) {
+        find(Weight::Doubtful, words.configuration_over());
+    }
     if let Some(update) = &seen.update
         && matches!(update.body.phase, Phase::Failed | Phase::RolledBack | Phase::Refused)
     {

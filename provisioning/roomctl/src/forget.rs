@@ -10,6 +10,7 @@ use crate::apply::{self, ApplyError, Change, Outcome};
 use crate::author::Author;
 use crate::console::Console;
 use crate::plan::{Plan, Room};
+use crate::secrets::Wanted;
 
 /// Stands for the site of a configuration that names none.
 const EVERYWHERE: &str = "everywhere";
@@ -23,8 +24,8 @@ pub struct Forgotten {
     pub forged: BTreeSet<DeviceId>,
 }
 
-/// Signs every configuration anew that this person has issued, or signed with a certificate of their own: as it was, one revision
-/// on, without a name. Secrets are not carried over and must be applied again.
+/// Signs every configuration anew that this person has issued, or signed with a certificate of their own: as it was, with its
+/// secrets as they were sealed, one revision on, without a name.
 ///
 /// # Errors
 /// [`ApplyError`]; what was done before stays, and it can be done again.
@@ -56,7 +57,16 @@ pub async fn person(
         let signer = trusted.check(payload, Verb::Configure, Some(Timestamp::now()));
         if message.body.issued_by == name || signer.is_ok_and(|signed| signed.signer == name) {
             let name = text(cfg.get("room").and_then(|room| room.get("name"))).unwrap_or_default();
-            plan.rooms.insert(device, Room { name, site, cfg });
+            let secrets = Wanted::new();
+            plan.rooms.insert(
+                device,
+                Room {
+                    name,
+                    site,
+                    cfg,
+                    secrets,
+                },
+            );
         }
     }
     let mut proposal = apply::compare(console, anchors, &plan).await?;

@@ -12,6 +12,8 @@ use fleet::contract::Tenant;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::secrets::Marks;
+
 /// Ports of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
@@ -75,6 +77,11 @@ pub fn init(plan: &Plan, now: Timestamp) -> Result<(), InitError> {
     let folder = fs::canonicalize(&plan.folder).map_err(there)?;
     write(&folder, "roomctl.toml", &office(plan))?;
     write(&folder, "enrolment.toml", &service(plan))?;
+    write(
+        &folder,
+        "marks.secret",
+        &Marks::new().map_err(FolderError::from)?.to_text(),
+    )?;
 
     let mosquitto = folder.join("broker/mosquitto");
     fs::create_dir_all(mosquitto.join("data")).map_err(there)?;
@@ -144,7 +151,9 @@ fn office(plan: &Plan) -> String {
          key = \"people/administrator.key\"\n\
          roots = \"root.pem\"\n\
          signer = \"signers/operations.pem\"\n\
-         signer_key = \"signers/operations.key\"\n",
+         signer_key = \"signers/operations.key\"\n\
+         boxes = \"boxes.pem\"\n\
+         marks = \"marks.secret\"\n",
         text(plan.tenant.as_str()),
         text(&plan.name),
         text(&format!("{}:{}", plan.host, plan.ports.staff)),
@@ -236,6 +245,7 @@ mod tests {
         assert_eq!(office.anchors().unwrap().roots().len(), 1);
         assert_eq!(office.author().unwrap().name, "alice");
         assert_eq!(office.target().unwrap().endpoint.port, 8885);
+        assert!(office.sealing().unwrap().is_some());
         let settings = enrolment::settings::Settings::load(&fleet.join("enrolment.toml")).unwrap();
         assert_eq!(settings.endpoints, ["broker.etat.example:8883"]);
         assert!(Folder::new(&settings.folder).signing("enrolment").is_ok());

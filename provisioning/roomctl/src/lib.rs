@@ -9,6 +9,7 @@
 //! | `console` | the broker as an administrator sees it |
 //! | `author` | stamps and signatures |
 //! | `plan` | a folder of YAML, inheritance resolved |
+//! | `secrets` | values for one box alone, sealed |
 //! | `apply` | from a plan to the broker |
 //! | `order` | a command and its answer |
 //! | `logs` | the log of a box |
@@ -33,5 +34,6 @@ pub mod office;
 pub mod order;
 pub mod plan;
 pub mod rollout;
+pub mod secrets;
 pub mod view;
 pub mod words;

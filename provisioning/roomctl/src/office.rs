@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::author::Author;
 use crate::console::{Console, ConsoleError};
+use crate::secrets::{Marks, Sealing};
 
 /// The file. Paths in it begin where it is.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +27,8 @@ struct File {
     roots: PathBuf,
     signer: Option<PathBuf>,
     signer_key: Option<PathBuf>,
+    boxes: Option<PathBuf>,
+    marks: Option<PathBuf>,
 }
 
 /// An administrator's office.
@@ -86,6 +89,19 @@ impl Office {
             |text| Anchors::from_pem(text).ok(),
             "roots of signers",
         )
+    }
+
+    /// With what secrets are sealed; none: this office cannot.
+    ///
+    /// # Errors
+    /// [`OfficeError`].
+    pub fn sealing(&self) -> Result<Option<Sealing>, OfficeError> {
+        let (Some(boxes), Some(marks)) = (&self.file.boxes, &self.file.marks) else {
+            return Ok(None);
+        };
+        let certifiers = self.read(boxes, |text| Anchors::from_pem(text).ok(), "authority of boxes")?;
+        let marks = self.read(marks, Marks::parse, "32 bytes in hexadecimal")?;
+        Ok(Some(Sealing { certifiers, marks }))
     }
 
     /// Whoever works here, with the key where there is one.

@@ -1,14 +1,19 @@
 //! A folder of YAML: organisation, sites, rooms; and what each box shall be, inheritance resolved.
 
 mod list;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fleet::contract::{ConfigurationError, DeviceId, Settings, Site};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::secrets::Wanted;
+use sources::{Named, Sources};
 
 /// A document of the folder.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,12 +23,19 @@ enum Document {
     Organisation {
         #[serde(default)]
         settings: Map<String, Value>,
+        #[serde(default)]
+        secrets: Sources,
+        /// What was published is to be published again before so long a time is over.
+        #[serde(default)]
+        expires: Option<String>,
     },
     /// Holds in its rooms.
     Site {
         name: Site,
         #[serde(default)]
         settings: Map<String, Value>,
+        #[serde(default)]
+        secrets: Sources,
     },
     /// A room and its box.
     Room {
@@ -33,6 +45,8 @@ enum Document {
         device: DeviceId,
         #[serde(default)]
         settings: Map<String, Value>,
+        #[serde(default)]
+        secrets: Sources,
     },
     /// Rooms of a list of serial numbers, for which no document of their own says more.
     Rooms {
@@ -50,6 +64,8 @@ pub struct Room {
     pub site: Site,
     /// `cfg` of its configuration.
     pub cfg: Map<String, Value>,
+    /// What it is told alone.
+    pub secrets: Wanted,
 }
 
 /// What all boxes shall be.
@@ -57,6 +73,8 @@ pub struct Room {
 pub struct Plan {
     /// By box.
     pub rooms: BTreeMap<DeviceId, Room>,
+    /// How long what is published holds; none: until something else is.
+    pub expires: Option<Duration>,
 }
 
 /// What is wrong with a folder.
@@ -106,6 +124,14 @@ pub enum PlanError {
         /// What is wrong.
         error: Box<ConfigurationError>,
     },
+    /// A secret cannot be had, or a time cannot be read.
+    #[error("{path}: {message}")]
+    Secret {
+        /// The file that names it.
+        path: PathBuf,
+        /// Why; never what it is.
+        message: String,
+    },
     /// A list of serial numbers cannot be read.
     #[error("{path}: {message}")]
     List {
@@ -153,6 +179,7 @@ impl Plan {
         let (mut organisation, mut sites, mut rooms) = (None, BTreeMap::new(), Vec::new());
         let mut listed = Vec::new();
         let mut errors = Vec::new();
+        let (mut expires, mut reader) = (None, sources::Reader::default());
         for (path, text) in files {
             let twice = |what: String| PlanError::Twice {
                 path: path.clone(),
@@ -169,13 +196,23 @@ impl Plan {
             };
             for document in documents {
                 match document {
-                    Document::Organisation { settings } => {
-                        if organisation.replace(settings).is_some() {
+                    Document::Organisation {
+                        settings,
+                        secrets,
+                        expires: life,
+                    } => {
+                        expires = life.map(|text| sources::life(path, &text, &mut errors));
+                        if organisation.replace((settings, reader.named(path, secrets))).is_some() {
                             errors.push(twice("the organisation".into()));
                         }
                     }
-                    Document::Site { name, settings } => {
-                        if sites.insert(name.clone(), settings).is_some() {
+                    Document::Site {
+                        name,
+                        settings,
+                        secrets,
+                    } => {
+                        let secrets = reader.named(path, secrets);
+                        if sites.insert(name.clone(), (settings, secrets)).is_some() {
                             errors.push(twice(format!("site {name}")));
                         }
                     }
@@ -184,7 +221,8 @@ impl Plan {
                         site,
                         device,
                         settings,
-                    } => rooms.push((path, name, site, device, settings)),
+                        secrets,
+                    } => rooms.push((path, name, site, device, settings, reader.named(path, secrets))),
                     Document::Rooms { list } => match list::rooms(path, &list) {
                         Ok(found) => listed.extend(found.into_iter().map(|room| (path, room))),
                         Err(error) => errors.push(error),
@@ -192,12 +230,16 @@ impl Plan {
                 }
             }
         }
-        let described: BTreeSet<DeviceId> = rooms.iter().map(|(_, _, _, device, _)| device.clone()).collect();
+        let described: BTreeSet<DeviceId> = rooms.iter().map(|(_, _, _, device, _, _)| device.clone()).collect();
         let others = listed.into_iter().filter(|(_, room)| !described.contains(&room.device));
-        rooms.extend(others.map(|(path, room)| (path, room.name, room.site, room.device, Map::new())));
-        let mut plan = Self::default();
-        for (path, name, site, device, settings) in rooms {
-            let Some(of_site) = sites.get(&site) else {
+        rooms.extend(others.map(|(path, room)| (path, room.name, room.site, room.device, Map::new(), Named::new())));
+        let mut plan = Self {
+            expires: expires.flatten(),
+            ..Self::default()
+        };
+        let (settings_of_all, secrets_of_all) = organisation.unwrap_or_default();
+        for (path, name, site, device, settings, secrets) in rooms {
+            let Some((of_site, secrets_of_site)) = sites.get(&site) else {
                 errors.push(PlanError::NoSite {
                     path: path.clone(),
                     room: name,
@@ -205,7 +247,8 @@ impl Plan {
                 });
                 continue;
             };
-            let mut cfg = organisation.clone().unwrap_or_default();
+            let secrets = reader.read([&secrets_of_all, secrets_of_site, &secrets], &mut errors);
+            let mut cfg = settings_of_all.clone();
             merge(&mut cfg, of_site);
             let identity = serde_json::json!({"room": {"name": name}, "site": site});
             merge(&mut cfg, identity.as_object().unwrap_or(&Map::new()));
@@ -217,7 +260,13 @@ impl Plan {
                     error: Box::new(error),
                 }));
             }
-            if plan.rooms.insert(device.clone(), Room { name, site, cfg }).is_some() {
+            let room = Room {
+                name,
+                site,
+                cfg,
+                secrets,
+            };
+            if plan.rooms.insert(device.clone(), room).is_some() {
                 errors.push(PlanError::Twice {
                     path: path.clone(),
                     what: format!("box {device}"),

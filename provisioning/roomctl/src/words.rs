@@ -2,6 +2,7 @@
 
 mod logs;
 mod rollout;
+mod secrets;
 
 use enrolment::registry::{Claimed, RegistryError};
 use fleet::contract::{DeviceId, Room};

@@ -13,6 +13,7 @@ use openssl::x509::X509Ref;
 use roomctl::author::Author;
 use roomctl::console::Console;
 use roomctl::init::{Plan, Ports, init};
+use roomctl::secrets::Marks;
 use tempfile::TempDir;
 
 use crate::Error;
@@ -139,13 +140,15 @@ impl Office {
             ("roots.pem", self.root.certificate().to_pem()?),
             ("signer.pem", signer.to_pem()?),
             ("signer.key", key.private_key_to_pem_pkcs8()?),
+            ("boxes.pem", broker.authority(Door::Boxes).certificate().to_pem()?),
+            ("marks.secret", Marks::new()?.to_text().into_bytes()),
         ] {
             fs::write(at(file), text)?;
         }
         let text = format!(
             "tenant = \"{}\"\nname = \"{name}\"\nbroker = \"localhost:{}\"\nbroker_authority = \"servers.pem\"\n\
              certificate = \"own.pem\"\nkey = \"own.key\"\nroots = \"roots.pem\"\nsigner = \"signer.pem\"\n\
-             signer_key = \"signer.key\"\n",
+             signer_key = \"signer.key\"\nboxes = \"boxes.pem\"\nmarks = \"marks.secret\"\n",
             self.tenant,
             broker.port(Door::Staff)
         );

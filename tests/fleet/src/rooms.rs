@@ -164,6 +164,7 @@ fn metadata(device: &DeviceId) -> Metadata {
         schemas: vec![roomctl::apply::SCHEMA.into()],
         certificate_expires: Timestamp::now(),
         support_until: None,
+        secrets_key: None,
     }
 }
 

@@ -258,12 +258,14 @@ impl Fleet {
                 name: device.to_string(),
                 site: self.office.site.clone(),
                 cfg: cfg.as_object().cloned().unwrap_or_default(),
+                secrets: std::collections::BTreeMap::new(),
             };
             (device.clone(), planned)
         };
         let real = self.room_box.iter().map(RoomBox::device);
         Plan {
             rooms: self.rooms.iter().map(Room::device).chain(real).map(of).collect(),
+            expires: None,
         }
     }
 

@@ -122,6 +122,10 @@ pub struct Metadata {
     /// Until then it gets updates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub support_until: Option<Timestamp>,
+    /// The key to which its secrets are sealed, a JWK that the key of its certificate has signed (compact JWS) for the topic of
+    /// this document. None: it opens none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets_key: Option<String>,
 }
 
 #[cfg(test)]

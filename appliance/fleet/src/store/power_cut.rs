@@ -373,6 +373,7 @@ fn settings(boot: u64) -> Settings {
             schemas: vec![],
             certificate_expires: "2027-11-21T00:00:00Z".parse().unwrap(),
             support_until: None,
+            secrets_key: None,
         },
         spread: Settings::SPREAD,
     }

@@ -5,6 +5,7 @@
 //! | `anchors`, `rotation` | the roots, and how one follows another |
 //! | `documents`, `verifier` | signed documents: from whom, for what, for which box |
 //! | `enrolling`, `identity`, `identities`, `keys` | how a box comes by its certificate, and what it keeps |
+//! | `secrets` | the key that opens the secrets of a box |
 //! | `authority` | whoever issues certificates |
 
 mod anchors;
@@ -15,6 +16,7 @@ mod identities;
 mod identity;
 mod keys;
 mod rotation;
+mod secrets;
 mod verifier;
 
 pub use anchors::{AnchorError, Anchors, MAX_ROOTS};
@@ -25,4 +27,5 @@ pub use identities::{Identities, IdentityError, Usable};
 pub use identity::BoxIdentity;
 pub use keys::{KeyError, KeyStore, KeyUse, SoftwareKeys, write_private};
 pub use rotation::RotationError;
+pub use secrets::SecretsKey;
 pub use verifier::DocumentVerifier;

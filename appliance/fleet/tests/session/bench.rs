@@ -68,6 +68,7 @@ pub fn settings(boot: u64, spread: Duration) -> Settings {
             schemas: vec!["cfg/1.4".into()],
             certificate_expires: "2027-11-21T00:00:00Z".parse().unwrap(),
             support_until: None,
+            secrets_key: None,
         },
         spread,
     }

@@ -6,6 +6,7 @@ use fleet::contract::{Code, ConfigurationError, Settings, settings};
 use media_protocol::NetworkSettings;
 use room::{ChatPolicy, Language, RemoteCommand, RoomCommand};
 
+use super::secrets::{Hidden, Secrets};
 use crate::appliance::{Participation, Request};
 use crate::{Failure, way_out};
 
@@ -29,15 +30,17 @@ pub struct InForce {
     pub name: String,
     /// What may change while the room lives.
     pub room: room::Settings,
+    /// Lets the box into the rooms of the service.
+    pub token: Option<Hidden>,
     participation: Participation,
 }
 
 impl InForce {
-    /// `settings` over `own`.
+    /// `settings` and `secrets` over `own`.
     ///
     /// # Errors
     /// What cannot be had, each with a JSON pointer into `cfg`.
-    pub fn new(settings: Settings, own: &Own) -> Result<Self, Vec<ConfigurationError>> {
+    pub fn new(settings: Settings, secrets: Secrets, own: &Own) -> Result<Self, Vec<ConfigurationError>> {
         let said = &settings.room;
         let room = room::Settings {
             language: said.language.map_or(own.room.language, |language| match language {
@@ -55,13 +58,14 @@ impl InForce {
         };
         let participation = Participation {
             region: settings.jitsi.region.clone().or(own.participation.region.clone()),
-            network: network(&settings, &own.participation.network)?,
+            network: network(&settings, secrets.proxy_password, &own.participation.network)?,
         };
         let name = said.name.clone().unwrap_or_else(|| own.name.clone());
         Ok(Self {
             settings,
             name,
             room,
+            token: secrets.token,
             participation,
         })
     }
@@ -90,7 +94,11 @@ impl InForce {
     }
 }
 
-fn network(settings: &Settings, own: &NetworkSettings) -> Result<NetworkSettings, Vec<ConfigurationError>> {
+fn network(
+    settings: &Settings,
+    password: Option<Hidden>,
+    own: &NetworkSettings,
+) -> Result<NetworkSettings, Vec<ConfigurationError>> {
     let mut network = own.clone();
     if let Some(proxy) = &settings.net.proxy {
         network.proxy = Some(network::parse_proxy(proxy.as_str()).map_err(|error| {
@@ -101,6 +109,19 @@ fn network(settings: &Settings, own: &NetworkSettings) -> Result<NetworkSettings
                 allowed: Vec::new(),
             }]
         })?);
+    }
+    if let Some(password) = password {
+        match &mut network.proxy {
+            Some(proxy) if proxy.username.is_some() => proxy.password = Some(password.0),
+            _ => {
+                return Err(vec![ConfigurationError {
+                    path: "/secrets/net.proxy_password".into(),
+                    code: Code::InvalidParams,
+                    msg: "there is no proxy with a user: set /net/proxy to http://USER@HOST:PORT".into(),
+                    allowed: Vec::new(),
+                }]);
+            }
+        }
     }
     if let Some(hosts) = &settings.net.no_proxy {
         network.no_proxy.clone_from(hosts);
@@ -130,7 +151,7 @@ mod tests {
 
     fn in_force(cfg: &str) -> InForce {
         let settings = Settings::parse(&serde_json::from_str(cfg).unwrap()).unwrap();
-        InForce::new(settings, &own()).unwrap()
+        InForce::new(settings, Secrets::default(), &own()).unwrap()
     }
 
     #[test]
@@ -169,5 +190,26 @@ mod tests {
             (Some(&proxy), &[".intern".to_owned()][..])
         );
         assert_eq!(said.requests().len(), 3);
+    }
+
+    #[test]
+    fn the_password_of_the_proxy_comes_sealed_and_only_for_a_user() {
+        let with = |cfg: &str| {
+            let settings = Settings::parse(&serde_json::from_str(cfg).unwrap()).unwrap();
+            let secrets = Secrets {
+                proxy_password: Some(Hidden("Sésame".into())),
+                token: Some(Hidden("token".into())),
+            };
+            InForce::new(settings, secrets, &own())
+        };
+        let said = with(r#"{"net": {"proxy": "http://room@proxy.example:3128"}}"#).unwrap();
+        let proxy = said.participation.network.proxy.as_ref().unwrap();
+        assert_eq!(
+            (proxy.username.as_deref(), proxy.password.as_deref()),
+            (Some("room"), Some("Sésame"))
+        );
+        assert!(!format!("{said:?}").contains("token\""), "{said:?}");
+        let refused = with(r#"{"net": {"proxy": "http://proxy.example:3128"}}"#).unwrap_err();
+        assert_eq!(refused[0].path, "/secrets/net.proxy_password");
     }
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use fleet::agent::{Agent, Clockwork, SystemClock, Way};
 use fleet::contract::{Clock, Code, Configuration, ConfigurationError, TrustDocument};
-use fleet::trust::{DocumentVerifier, Identities, IdentityError, KeyUse, TrustedDocuments};
+use fleet::trust::{DocumentVerifier, Identities, IdentityError, KeyUse, SecretsKey, TrustedDocuments};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{renewal, ways};
+use super::secrets::Secrets;
+use super::{renewal, said, ways};
 use crate::Failure;
 use crate::configuration::FleetConfiguration;
 
@@ -25,6 +26,7 @@ pub struct Credentials {
     clock: SystemClock,
     verifier: Arc<DocumentVerifier>,
     identities: Identities,
+    secrets: SecretsKey,
     ways: watch::Sender<Vec<Way>>,
     known: watch::Receiver<Option<KeyUse>>,
     /// The clock was set when the ways were opened: until then they do not look at times.
@@ -56,12 +58,14 @@ impl Credentials {
         clock: SystemClock,
         verifier: Arc<DocumentVerifier>,
         identities: Identities,
+        secrets: SecretsKey,
     ) -> Result<Self, Failure> {
         let mut credentials = Self {
             configuration,
             clock,
             verifier,
             identities,
+            secrets,
             ways: watch::Sender::default(),
             known: watch::Sender::default().subscribe(),
             clock_was_set: false,
@@ -204,6 +208,20 @@ impl Credentials {
             .map_err(|error| wrong(Code::StorageFull, error.to_string()))?;
         self.open_ways()
             .map_err(|error| wrong(Code::Internal, error.to_string()))
+    }
+
+    /// With which key the box opens its secrets, signed by the key of the certificate in use.
+    pub fn secrets_key(&mut self) -> Option<String> {
+        let usable = self.identities.current().ok().flatten()?;
+        said(&self.secrets, &usable)
+    }
+
+    /// What a configuration tells this box alone.
+    ///
+    /// # Errors
+    /// What cannot be opened, each with a JSON pointer beside `cfg`.
+    pub fn open(&self, configuration: &Configuration) -> Result<Secrets, Vec<ConfigurationError>> {
+        Secrets::open(configuration, &self.secrets)
     }
 
     /// As it was delivered: the maker's key stays, so that the box can be claimed again.

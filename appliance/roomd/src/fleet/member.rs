@@ -10,6 +10,7 @@ use fleet::contract::{
     Urgency,
 };
 use fleet::session::{Execution, Input, Output, Reply, Scope};
+use fleet::trust::SecretsKey;
 use media_protocol::Statistics;
 use room::{Bulletin, Language, RemoteAct, RemoteCommand, RoomCommand, RoomState, State};
 use serde_json::json;
@@ -21,6 +22,7 @@ use super::apply::{InForce, Own};
 use super::credentials::{Change, Credentials};
 use super::log::FollowedLog;
 use super::orders::{After, Hands, Progress};
+use super::secrets::Secrets;
 use super::states;
 use super::updates::Updates;
 use crate::Failure;
@@ -92,8 +94,8 @@ impl Member {
         updates: Updates,
         session: mpsc::Sender<Input>,
     ) -> Result<Self, Failure> {
-        let in_force =
-            InForce::new(Settings::default(), &around.own).map_err(|_| "the settings of the file are wrong")?;
+        let in_force = InForce::new(Settings::default(), Secrets::default(), &around.own)
+            .map_err(|_| "the settings of the file are wrong")?;
         let http = in_force.files()?;
         let (words, heard) = mpsc::channel(WORDS);
         Ok(Self {
@@ -266,6 +268,7 @@ impl Member {
             media_worker: self.around.media_worker.clone(),
             http: self.http.clone(),
             settings: self.in_force.settings.clone(),
+            token: self.in_force.token.clone(),
             name: self.in_force.name.clone(),
         };
         let words = self.words.clone();
@@ -289,7 +292,12 @@ impl Member {
     /// What it was; without a configuration as the file has it.
     async fn be_again(&mut self, configuration: Option<&Configuration>) -> Result<(), Over> {
         let settings = configuration.and_then(|before| Settings::parse(&before.cfg).ok());
-        match InForce::new(settings.unwrap_or_default(), &self.around.own) {
+        let secrets = configuration.and_then(|before| self.credentials.open(before).ok());
+        match InForce::new(
+            settings.unwrap_or_default(),
+            secrets.unwrap_or_default(),
+            &self.around.own,
+        ) {
             Ok(in_force) => self.put_in_force(in_force).await,
             Err(errors) => {
                 tracing::error!(errors = errors.len(), "the settings of before are wrong now");
@@ -300,7 +308,8 @@ impl Member {
 
     async fn apply(&mut self, configuration: &Configuration) -> Result<(), Over> {
         let read = Settings::parse(&configuration.cfg);
-        let made = read.and_then(|settings| InForce::new(settings, &self.around.own));
+        let opened = read.and_then(|settings| Ok((settings, self.credentials.open(configuration)?)));
+        let made = opened.and_then(|(settings, secrets)| InForce::new(settings, secrets, &self.around.own));
         let rev = configuration.rev;
         let trusted = made.and_then(|in_force| self.credentials.follow(configuration).map(|()| in_force));
         let errors = match trusted {
@@ -330,6 +339,7 @@ impl Member {
         if let Some(expires) = settled {
             tracing::info!(%expires, "this box has another certificate");
             self.metadata.certificate_expires = expires;
+            self.metadata.secrets_key = self.credentials.secrets_key();
             return Some(Input::Metadata(self.metadata.clone()));
         }
         (change == Change::Renewed).then_some(Input::Anew)
@@ -407,7 +417,7 @@ impl Member {
         if let Err(error) = self.credentials.forget() {
             tracing::error!(%error, "the box cannot forget who it was");
         }
-        for name in [STORE, update::STATE, update::BUNDLE] {
+        for name in [STORE, update::STATE, update::BUNDLE, SecretsKey::FILE] {
             if let Err(error) = std::fs::remove_file(self.configuration.directory.join(name))
                 && error.kind() != std::io::ErrorKind::NotFound
             {

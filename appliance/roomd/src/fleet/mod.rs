@@ -14,6 +14,7 @@
 //! | `log` | the log, followed from afar |
 //! | `upload` | files that leave the box |
 //! | `apply` | settings, applied |
+//! | `secrets` | what the fleet tells this box alone |
 //! | `updates` | the update of the machine |
 //! | `states` | the room, told |
 
@@ -24,6 +25,7 @@ mod log;
 mod member;
 mod orders;
 mod renewal;
+mod secrets;
 mod states;
 mod updates;
 mod upload;
@@ -38,7 +40,7 @@ use fleet::agent::{Agent, Clockwork, SystemClock};
 use fleet::contract::{Metadata, OnlineReason, Order};
 use fleet::session::{Session, Settings};
 use fleet::store::Store;
-use fleet::trust::{DocumentVerifier, Identities, SoftwareKeys, Usable};
+use fleet::trust::{DocumentVerifier, Identities, SecretsKey, SoftwareKeys, Usable};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -86,6 +88,13 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
     Ok(())
 }
 
+/// With which key the box opens its secrets, as it says so itself. None: it cannot say it, and gets none.
+fn said(secrets: &SecretsKey, usable: &Usable) -> Option<String> {
+    let statement = secrets.statement(usable);
+    let statement = statement.inspect_err(|error| tracing::error!(%error, "nobody can seal secrets for this box"));
+    statement.ok()
+}
+
 /// A name for this start.
 fn boot() -> String {
     uuid::Uuid::from_u128(rand::random()).simple().to_string()
@@ -119,11 +128,12 @@ fn join(
 ) -> Result<(), Failure> {
     let folder = &configuration.directory;
     let now = clock.now();
-    let identity = usable.identity;
+    let identity = usable.identity.clone();
     let (store, stored) =
         Store::open(&folder.join(STORE)).map_err(|error| format!("{}: {error}", folder.join(STORE).display()))?;
     let verifier = Arc::new(DocumentVerifier::new(identity.trusted()?));
     let release = Release::of_image(&configuration.os_release);
+    let secrets = SecretsKey::of_folder(folder)?;
     let metadata = Metadata {
         model: configuration.model.clone(),
         serial: configuration
@@ -135,6 +145,7 @@ fn join(
         schemas: vec!["cfg/1.0".into()],
         certificate_expires: identity.issued.expires,
         support_until: None,
+        secrets_key: said(&secrets, &usable),
     };
     let settings = Settings {
         tenant: identity.issued.tenant.clone(),
@@ -147,7 +158,7 @@ fn join(
     let chance = StdRng::from_rng(&mut rand::rng());
     let session = Session::new(settings, verifier.clone(), chance, stored, now);
     let kept = session.configuration().cloned();
-    let mut credentials = Credentials::new(configuration.clone(), clock.clone(), verifier, identities)?;
+    let mut credentials = Credentials::new(configuration.clone(), clock.clone(), verifier, identities, secrets)?;
     let agent = Agent::new(session, Box::new(store), Box::new(clock.clone()), credentials.ways());
     credentials.watch(&agent)?;
     let known = agent.known();

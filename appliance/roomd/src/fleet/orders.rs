@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use url::Url;
 
+use super::secrets::Hidden;
 use super::{log, upload};
 use crate::appliance::Request;
 use crate::{check, journal::Journal};
@@ -55,6 +56,8 @@ pub struct Hands {
     pub http: reqwest::Client,
     /// The box's own settings.
     pub settings: Settings,
+    /// Lets the box into the rooms of the service.
+    pub token: Option<Hidden>,
     /// Under which the box appears in meetings.
     pub name: String,
 }
@@ -155,10 +158,10 @@ impl Hands {
             return Ok(Reply::rejected(Code::BusyInCall, "a meeting goes on; leave it first"));
         }
         let join = JoinCommand {
+            token: self.token_for(&url),
             url: url.into(),
             name: self.name.clone(),
             password: None,
-            token: None,
             muted: Muted::BOTH,
             origin: Origin::Remote,
         };
@@ -182,6 +185,15 @@ impl Hands {
                 Err(_) => return Err(Gone),
             };
         }
+    }
+
+    /// The token of the fleet is for its own service, and for an address that brings none.
+    fn token_for(&self, url: &Url) -> Option<String> {
+        let service = self.settings.jitsi.url.as_ref();
+        let ours = service.is_some_and(|service| service.origin() == url.origin());
+        let brings_one = url.query_pairs().any(|(name, _)| name == "jwt");
+        let token = self.token.as_ref().filter(|_| ours && !brings_one);
+        token.map(|token| token.0.clone())
     }
 
     async fn leave(&mut self) -> Result<Reply, Gone> {

@@ -64,6 +64,7 @@ fn play(states: &[RoomState]) -> Played {
         media_worker: "/nonexistent".into(),
         http: reqwest::Client::new(),
         settings: serde_json::from_str(r#"{"jitsi":{"url":"https://meet.example/etat/"}}"#).unwrap(),
+        token: Some(Hidden("sealed".into())),
         name: "Lyon 4.12".into(),
     };
     let room = tokio::spawn(async move {
@@ -163,6 +164,19 @@ async fn a_host_that_nobody_named_is_not_called() {
         (Code::NotAuthorised, Some("/params/url"))
     );
     assert_eq!(heard, []);
+}
+
+#[tokio::test]
+async fn the_token_of_the_fleet_goes_to_its_own_service_and_nowhere_else() {
+    let played = play(&[state(State::Idle)]);
+    for (url, token) in [
+        ("https://meet.example/etat/x", Some("sealed")),
+        ("https://meet.example/etat/x?jwt=own", None),
+        ("https://meet.example:8443/x", None),
+        ("https://other.example/etat/x", None),
+    ] {
+        assert_eq!(played.hands.token_for(&url.parse().unwrap()).as_deref(), token, "{url}");
+    }
 }
 
 #[tokio::test]

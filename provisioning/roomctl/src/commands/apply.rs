@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fleet::contract::ApplyWhen;
+use fleet::contract::{ApplyWhen, DeviceId};
+use jiff::Timestamp;
 use roomctl::apply::{self, Change, Outcome, Proposal, Verdict};
 use roomctl::plan::Plan;
 use roomctl::view::word;
@@ -34,7 +35,17 @@ pub async fn run(arguments: &Arguments, order: &arguments::Apply, words: Words) 
     })?;
     let (office, mut console) = enter(arguments).await?;
     let anchors = office.anchors()?;
-    let proposal = apply::compare(&mut console, &anchors, &plan).await?;
+    let sealing = office.sealing()?;
+    if sealing.is_none() && plan.rooms.values().any(|room| !room.secrets.is_empty()) {
+        return Err(Failure::Wrong(words.cannot_seal()));
+    }
+    let mut proposal = apply::compare(&mut console, &anchors, &plan).await?;
+    if let Some(sealing) = &sealing {
+        let sealed = proposal.seal(sealing, office.tenant(), &plan, Timestamp::now());
+        sealed.map_err(|error| Failure::Wrong(words.not_sealed(&error)))?;
+    }
+    proposal.expire(&plan, Timestamp::now());
+    say_who_waits(&plan, &proposal, words);
     let changed = proposal
         .changes
         .values()
@@ -65,8 +76,21 @@ pub async fn run(arguments: &Arguments, order: &arguments::Apply, words: Words) 
     close(&outcome, &verdicts, order.wait.is_zero(), words)
 }
 
+/// Boxes that get their secrets another time.
+fn say_who_waits(plan: &Plan, proposal: &Proposal, words: Words) {
+    let room = |device: &DeviceId| {
+        plan.rooms
+            .get(device)
+            .map_or(device.to_string(), |room| room.name.clone())
+    };
+    let waiting: Vec<String> = proposal.waiting.keys().map(room).collect();
+    if !waiting.is_empty() {
+        eprintln!("{}", words.secrets_wait(&waiting));
+    }
+}
+
 fn show(arguments: &Arguments, plan: &Plan, proposal: &Proposal) -> Result<(), Failure> {
-    let line = |(device, (change, rev)): (&fleet::contract::DeviceId, &(Change, u64))| Line {
+    let line = |(device, (change, rev)): (&DeviceId, &(Change, u64))| Line {
         device: device.to_string(),
         room: plan.rooms.get(device).map(|room| room.name.clone()).unwrap_or_default(),
         rev: *rev,
@@ -106,7 +130,7 @@ fn show(arguments: &Arguments, plan: &Plan, proposal: &Proposal) -> Result<(), F
 /// What people have to know, and how it ended.
 fn close(
     outcome: &Outcome,
-    verdicts: &BTreeMap<fleet::contract::DeviceId, Verdict>,
+    verdicts: &BTreeMap<DeviceId, Verdict>,
     unasked: bool,
     words: Words,
 ) -> Result<(), Failure> {

@@ -31,6 +31,8 @@ name: Salle Zéphyr
 site: lyon
 box: box-hc24-000123
 ";
+/// What the room is told alone.
+const SEALED: &str = "planted-token-that-opens-all-rooms";
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJyb29tIjoiKiJ9.c2VjcmV0LXNpZ25hdHVyZQ";
 
 /// A fleet that a person began, with one box that is on and configured; everything that can be logged is.
@@ -208,10 +210,53 @@ fn shown_by_the_system(pid: u32) -> String {
         .join("\n")
 }
 
+/// The room gets a secret; what is shown of it on the way.
+fn told_alone(desk: &Desk, room_box: &RoomBox) {
+    desk.write("keys/token", &format!("{SEALED}\n"));
+    let secrets = "box: box-hc24-000123\nsecrets: {jitsi.token: {file: ../keys/token}}\n";
+    desk.write("fleet/lyon.yaml", &ROOMS.replace("box: box-hc24-000123\n", secrets));
+    let shown = desk.roomctl(&["apply", "-f", "fleet/", "--dry-run"]);
+    assert!(shown.contains("+ /secrets/jitsi.token: \"(sealed)\""), "{shown}");
+    let applied = desk.roomctl(&["apply", "-f", "fleet/"]);
+    is_well(desk, room_box, "2 applied");
+    let again = desk.roomctl(&["apply", "-f", "fleet/"]);
+    assert!(again.contains("0 published, 1 unchanged"), "{again}");
+    desk.write("keys/token", &format!("{SEALED}-of-tomorrow\n"));
+    let another = desk.roomctl(&["apply", "-f", "fleet/"]);
+    assert!(
+        another.contains("+ /secrets/jitsi.token: \"(sealed anew)\""),
+        "{another}"
+    );
+    is_well(desk, room_box, "3 applied");
+    let described = desk.roomctl(&["describe", "Salle Zéphyr"]);
+    for said in [shown, applied, again, another, described] {
+        assert!(!said.contains(SEALED), "{said}");
+    }
+    // The service that it is for is not there; but now the box has it in its hands.
+    let join = [
+        "command",
+        "Salle Zéphyr",
+        "call.join",
+        "room=Salle123456",
+        "--wait",
+        "60s",
+    ];
+    assert_eq!(desk.program(&join).output().unwrap().status.code(), Some(1));
+}
+
+/// Every file of a folder, as text.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    entries
+        .map(|entry| (entry.path().display().to_string(), file(&entry.path())))
+        .collect()
+}
+
 #[test]
 fn no_key_and_no_token_of_a_fleet_is_in_a_log_or_shown_by_ps_or_said_where_it_need_not_be() {
     let (desk, room_box) = begun();
     let mut ear = Ear::at(&desk);
+    told_alone(&desk, &room_box);
     desk.write("address.txt", &format!("https://localhost:9/Salle123456?jwt={TOKEN}\n"));
     let words = [
         "command",
@@ -262,8 +307,17 @@ fn no_key_and_no_token_of_a_fleet_is_in_a_log_or_shown_by_ps_or_said_where_it_ne
             shown_by_the_system(pid),
         ));
     }
+    let of_the_box = files(&desk.path(&format!("sticks/{SERIAL}")));
+    assert!(
+        of_the_box.iter().any(|(_, text)| text.contains("jitsi.token")),
+        "sealed, on its disk"
+    );
+    places.extend(of_the_box.into_iter().filter(|(path, _)| !path.ends_with(".key")));
     nowhere(TOKEN, &places);
+    nowhere(SEALED, &places);
     places.extend(heard.into_iter().map(|(topic, _, text)| (topic, text)));
+    nowhere(SEALED, &places);
+    nowhere(file(&desk.path("marks.secret")).trim(), &places);
     let keys = keys(&desk.path(""));
     assert!(keys.len() >= 12, "of the fleet and of the box: {}", keys.len());
     for (path, line) in keys {
