@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `root.key` | nobody, until a signer or a root is to be made: it belongs into a safe |
 //! | `root.pem`, `trust.json` | every box: whom it trusts |
+//! | `next-root.key`, `next-root.pem` | as `root.key`, while one root follows another |
+//! | `retired-root.key` | nobody: it is to be destroyed |
 //! | `boxes.key`, `boxes.pem` | the service: it certifies boxes. The broker: the certificate |
 //! | `makers.pem` | the service, and the broker's listener for boxes that nobody knows: the makers of boxes |
 //! | `maker.key`, `maker.pem` | whoever assembles boxes |
@@ -11,6 +13,8 @@
 //! | `broker.key`, `broker.pem` | the broker |
 //! | `signers/NAME.key`, `.pem` | whoever signs what boxes obey: `operations`, `enrolment` |
 //! | `people/NAME.key`, `.pem` | whoever connects: `administrator`, `enrolment` |
+
+mod rotation;
 
 use std::fs;
 use std::io;

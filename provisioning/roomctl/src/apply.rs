@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fleet::contract::{
     Apply, ApplyWhen, Channel, Code, Configuration, ConfigurationReport, ConfigurationStatus, DeviceId, Id, Message,
-    Metadata, SecretName, Tenant, UncheckedDocument, Verb, fingerprint, max_signed_bytes, parse,
+    Metadata, SecretName, Site, Tenant, UncheckedDocument, Verb, fingerprint, max_signed_bytes, parse,
 };
 use fleet::link::Publication;
 use fleet::trust::{Anchors, TrustedDocuments};
@@ -120,14 +120,21 @@ fn believed(
     room: &Room,
     payload: &[u8],
 ) -> Option<Message<Configuration>> {
+    is_believed(anchors, tenant, device, &room.site, payload)
+        .then(|| read(payload))
+        .flatten()
+}
+
+/// True when a box there would believe a configuration.
+#[must_use]
+pub fn is_believed(anchors: &Anchors, tenant: &Tenant, device: &DeviceId, site: &Site, payload: &[u8]) -> bool {
     let trusted = TrustedDocuments {
         anchors: anchors.clone(),
         tenant: tenant.clone(),
         device: device.clone(),
-        site: room.site.clone(),
+        site: site.clone(),
     };
-    trusted.check(payload, Verb::Configure, Some(Timestamp::now())).ok()?;
-    read(payload)
+    trusted.check(payload, Verb::Configure, Some(Timestamp::now())).is_ok()
 }
 
 fn of(tenant: &Tenant, topic: &str) -> Option<DeviceId> {

@@ -163,6 +163,17 @@ Examples:
     /// Says why rooms are not well.
     #[command(after_help = "Examples:\n  roomctl doctor 'Lyon 4.12'\n  roomctl doctor --all -o json")]
     Doctor(Chosen),
+    /// Puts another root in the place of the one that everything hangs on, without leaving a box behind. Needs root.key.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples, in this order:
+  roomctl root begin              boxes are told to trust the next root too
+  roomctl root status             who does by now
+  roomctl root switch             signers and broker come under it
+  roomctl root finish             boxes are told to trust it alone"
+    )]
+    Root(Root),
     /// Prints what a shell needs to complete what you type.
     #[command(after_help = "Example:\n  roomctl completion bash > /etc/bash_completion.d/roomctl")]
     Completion {
@@ -314,6 +325,28 @@ pub struct Events {
     /// Which rooms.
     #[command(flatten)]
     pub chosen: Chosen,
+}
+
+/// `root`.
+#[derive(Debug, Subcommand)]
+pub enum Root {
+    /// Makes the next root and tells every box that has a configuration to trust it too. Can be repeated.
+    Begin,
+    /// Shows the boxes that do not follow yet.
+    Status(SeenWithin),
+    /// Writes certificates under the next root for signers and broker. Refused while boxes do not follow.
+    Switch(SeenWithin),
+    /// Tells the boxes to trust the next root alone. Refused while boxes do not follow, or the broker is not under it.
+    Finish(SeenWithin),
+}
+
+/// Boxes that count.
+#[derive(Debug, Args)]
+pub struct SeenWithin {
+    /// Boxes that were silent for longer are not waited for: when they come back, the old root's word for the next one, which
+    /// signers and broker go on showing, brings them along.
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = time)]
+    pub seen_within: Duration,
 }
 
 /// `logs`.

@@ -153,7 +153,8 @@ fn office(plan: &Plan) -> String {
          signer = \"signers/operations.pem\"\n\
          signer_key = \"signers/operations.key\"\n\
          boxes = \"boxes.pem\"\n\
-         marks = \"marks.secret\"\n",
+         marks = \"marks.secret\"\n\
+         trust = \"trust.json\"\n",
         text(plan.tenant.as_str()),
         text(&plan.name),
         text(&format!("{}:{}", plan.host, plan.ports.staff)),

@@ -13,6 +13,7 @@
 //! | `apply` | from a plan to the broker |
 //! | `order` | a command and its answer |
 //! | `logs` | the log of a box |
+//! | `root` | one root follows another |
 //! | `rollout` | releases in waves that stop by themselves |
 //! | `notice` | messages on walls |
 //! | `view` | what the broker keeps of each box |
@@ -34,6 +35,7 @@ pub mod office;
 pub mod order;
 pub mod plan;
 pub mod rollout;
+pub mod root;
 pub mod secrets;
 pub mod view;
 pub mod words;

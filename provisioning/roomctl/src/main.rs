@@ -44,6 +44,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             Order::Events(order) => commands::events::run(arguments, order, words).await,
             Order::Notice(order) => commands::notice::run(arguments, order, words).await,
             Order::Rollout(order) => commands::rollout::run(arguments, order, words).await,
+            Order::Root(order) => commands::root::run(arguments, order, words).await,
             Order::Doctor(chosen) => commands::doctor::run(arguments, chosen, words).await,
             Order::Completion { shell } => {
                 commands::completion::run(*shell);

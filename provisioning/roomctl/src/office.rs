@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fleet::contract::{Signer, Tenant};
+use fleet::contract::{Signer, Tenant, TrustDocument};
 use fleet::link::{Endpoint, Identity, Limits, Target, Trust, context};
 use fleet::trust::Anchors;
 use openssl::pkey::PKey;
@@ -29,6 +29,7 @@ struct File {
     signer_key: Option<PathBuf>,
     boxes: Option<PathBuf>,
     marks: Option<PathBuf>,
+    trust: Option<PathBuf>,
 }
 
 /// An administrator's office.
@@ -91,6 +92,27 @@ impl Office {
         )
     }
 
+    /// What boxes shall trust, once one root has followed another; before that they have what they were delivered with.
+    ///
+    /// # Errors
+    /// [`OfficeError`].
+    pub fn trust(&self) -> Result<Option<TrustDocument>, OfficeError> {
+        let Some(path) = &self.file.trust else { return Ok(None) };
+        let read = |text: &[u8]| serde_json::from_slice::<TrustDocument>(text).ok();
+        let document = self.read(path, read, "roots of boxes")?;
+        Ok(Some(document).filter(|document| !document.crossed.is_empty()))
+    }
+
+    /// Where this is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        if self.folder == Path::new("") {
+            Path::new(".")
+        } else {
+            &self.folder
+        }
+    }
+
     /// With what secrets are sealed; none: this office cannot.
     ///
     /// # Errors
@@ -126,6 +148,14 @@ impl Office {
     /// # Errors
     /// [`OfficeError`].
     pub fn target(&self) -> Result<Target, OfficeError> {
+        self.target_under(self.certificates(&self.file.broker_authority)?)
+    }
+
+    /// The same, taking a broker under these roots alone.
+    ///
+    /// # Errors
+    /// [`OfficeError`].
+    pub fn target_under(&self, authorities: Vec<X509>) -> Result<Target, OfficeError> {
         let wrong = |message: String| OfficeError::Content(self.folder.join("roomctl.toml"), message);
         let (host, port) = self
             .file
@@ -141,7 +171,7 @@ impl Office {
             )?,
         };
         let trust = Trust {
-            authorities: self.certificates(&self.file.broker_authority)?,
+            authorities,
             clock_is_set: true,
         };
         Ok(Target {

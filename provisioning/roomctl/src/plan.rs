@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fleet::contract::{ConfigurationError, DeviceId, Settings, Site};
+use fleet::contract::{ConfigurationError, DeviceId, Settings, Site, TrustDocument};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -169,6 +169,14 @@ impl Plan {
             return Err(vec![PlanError::Empty(path.into())]);
         }
         Ok(plan)
+    }
+
+    /// Every room whose documents do not say otherwise believes these roots.
+    pub fn believe(&mut self, trust: &TrustDocument) {
+        let Ok(trust) = serde_json::to_value(trust) else { return };
+        for room in self.rooms.values_mut() {
+            room.cfg.entry("trust").or_insert_with(|| trust.clone());
+        }
     }
 
     /// Of these files.

@@ -57,6 +57,24 @@ impl Seen {
         matches!(self.presence, Some(Presence::Online(_)))
     }
 
+    /// When it said something for the last time, as far as the broker keeps it: a box that was well and said nothing new may have
+    /// been there later.
+    #[must_use]
+    pub fn last_word(&self) -> Option<Timestamp> {
+        let online = match &self.presence {
+            Some(Presence::Online(message)) => Some(message.envelope.ts),
+            _ => None,
+        };
+        let own = [
+            online,
+            self.meta.as_ref().map(|message| message.envelope.ts),
+            self.reported.as_ref().map(|message| message.envelope.ts),
+            self.update.as_ref().map(|message| message.envelope.ts),
+        ];
+        let states = self.states.values().map(|message| message.envelope.ts);
+        own.into_iter().flatten().chain(states).max()
+    }
+
     fn cfg(&self, pointer: &[&str]) -> Option<&str> {
         let (first, rest) = pointer.split_first()?;
         let value = self.desired.as_ref()?.body.cfg.get(*first)?;

@@ -2,6 +2,7 @@
 
 mod logs;
 mod rollout;
+mod root;
 mod secrets;
 
 use enrolment::registry::{Claimed, RegistryError};

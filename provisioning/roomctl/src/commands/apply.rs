@@ -29,12 +29,15 @@ struct Line {
 }
 
 pub async fn run(arguments: &Arguments, order: &arguments::Apply, words: Words) -> Result<(), Failure> {
-    let plan = Plan::read(&order.file).map_err(|errors| {
+    let mut plan = Plan::read(&order.file).map_err(|errors| {
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Failure::Wrong(all.join("\nroomctl: "))
     })?;
     let (office, mut console) = enter(arguments).await?;
     let anchors = office.anchors()?;
+    if let Some(trust) = office.trust()? {
+        plan.believe(&trust);
+    }
     let sealing = office.sealing()?;
     if sealing.is_none() && plan.rooms.values().any(|room| !room.secrets.is_empty()) {
         return Err(Failure::Wrong(words.cannot_seal()));

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod notice;
 mod registry;
 pub mod rollout;
+pub mod root;
 
 use std::collections::BTreeMap;
 

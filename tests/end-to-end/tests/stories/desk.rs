@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use end_to_end::{Devices, Place, RoomBox, program, wait_for};
@@ -54,9 +54,7 @@ impl Desk {
         let folder = files.path();
         let init = [&["init", "etat", "--broker", "localhost"][..], &own, &ports_of].concat();
         let begun = succeeded(type_in(&files, &init), &init);
-        let mut mosquitto = Command::new("/usr/sbin/mosquitto");
-        mosquitto.arg("-c").arg(folder.join("broker/mosquitto/mosquitto.conf"));
-        let broker = in_background(mosquitto, &folder.join("broker.log"));
+        let broker = broker(folder);
         assert!(wait_for(PATIENCE, || answers(ports[2])), "Mosquitto does not start");
         let mut service = Command::new(program("enrolment").unwrap());
         service
@@ -126,6 +124,16 @@ impl Desk {
         [self.broker.0.id(), self.enrolment.0.id()]
     }
 
+    /// The broker with its files as they are by now.
+    pub fn start_broker_anew(&mut self) {
+        self.stop_broker();
+        self.broker = broker(self.files.path());
+        assert!(
+            wait_for(PATIENCE, || answers(self.ports[2])),
+            "Mosquitto does not start"
+        );
+    }
+
     /// Ends the broker properly: it saves what it keeps.
     pub fn stop_broker(&mut self) {
         end_to_end::send(self.broker.0.id(), Signal::TERM);
@@ -133,11 +141,17 @@ impl Desk {
     }
 }
 
+fn broker(folder: &Path) -> Running {
+    let mut mosquitto = Command::new("/usr/sbin/mosquitto");
+    mosquitto.arg("-c").arg(folder.join("broker/mosquitto/mosquitto.conf"));
+    in_background(mosquitto, &folder.join("broker.log"))
+}
+
 fn answers(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
-fn in_background(mut command: Command, words: &std::path::Path) -> Running {
+fn in_background(mut command: Command, words: &Path) -> Running {
     let words = File::create(words).unwrap();
     let command = command
         .stdin(Stdio::null())

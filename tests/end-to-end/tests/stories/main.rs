@@ -28,6 +28,7 @@ mod moderation;
 mod network;
 mod refused;
 mod repetition;
+mod root;
 mod secrets;
 mod signalling;
 mod stage;
