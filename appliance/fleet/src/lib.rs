@@ -6,6 +6,8 @@
 //! [`store`] and clock. [`enrolment`] is how a box gets its certificate, [`trust`] who it is and whom it believes,
 //! [`update`] how it reaches another release.
 
+mod aside;
+
 pub mod agent;
 pub mod contract;
 pub mod enrolment;
@@ -14,3 +16,5 @@ pub mod session;
 pub mod store;
 pub mod trust;
 pub mod update;
+
+pub use aside::aside;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use fleet::contract::{Clock, Code, DeviceId, Grant, Signer, Tenant, TrustDocument, Verb};
 use fleet::session::{Now, Verifier};
@@ -68,7 +69,7 @@ fn signer(root: &Authority, born: i64, between: &[X509]) -> Signer {
     let leaf = root
         .signer("ops", &key, &grants, Validity::days(day(born), 400))
         .unwrap();
-    Signer::new(&key, &[&[leaf], between].concat()).unwrap()
+    Signer::new(Arc::new(key), &[&[leaf], between].concat()).unwrap()
 }
 
 /// What the servers show from a day on, until the next such stage.

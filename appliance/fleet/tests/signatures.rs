@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fleet::contract::{Code, CommandName, DeviceId, Grant, SignatureError, Signer, Tenant, Verb};
@@ -43,7 +45,7 @@ fn grants(texts: &[&str]) -> Vec<Grant> {
 fn signer(authority: &Authority, texts: &[&str]) -> Signer {
     let key = new_key().unwrap();
     let leaf = authority.signer("ops", &key, &grants(texts), Validity::days(now(), 2));
-    Signer::new(&key, &[leaf.unwrap()]).unwrap()
+    Signer::new(Arc::new(key), &[leaf.unwrap()]).unwrap()
 }
 
 fn trust(authority: &Authority) -> TrustedDocuments {
@@ -238,7 +240,7 @@ fn nobody_hands_out_more_than_they_have() {
         let leaf = authority
             .signer("forged", &key, &all, Validity::days(now(), 2))
             .unwrap();
-        let signer = Signer::new(&key, &[leaf, authority.certificate().to_owned()]).unwrap();
+        let signer = Signer::new(Arc::new(key), &[leaf, authority.certificate().to_owned()]).unwrap();
         signer.sign(&topic(verb), PAYLOAD).unwrap()
     };
     let lyon = root
@@ -272,7 +274,7 @@ fn whoever_holds_a_plain_certificate_issues_none() {
     let plain = Authority::from_pem(&pem.0, &pem.1).unwrap();
     let key = new_key().unwrap();
     let forged = plain.signer("forged", &key, &all, Validity::days(now(), 2)).unwrap();
-    let text = Signer::new(&key, &[forged, leaf])
+    let text = Signer::new(Arc::new(key), &[forged, leaf])
         .unwrap()
         .sign(&configuration(), PAYLOAD);
     let refused = checked(&trust(&root), &text.unwrap(), Verb::Configure).unwrap_err();
@@ -283,11 +285,15 @@ fn whoever_holds_a_plain_certificate_issues_none() {
 fn a_signer_has_the_key_of_its_certificate_and_of_the_kind_that_is_taken() {
     let root = root();
     let made = |key: &PKey<Private>| root.signer("ops", key, &[], Validity::days(now(), 2)).unwrap();
-    assert!(Signer::new(&new_key().unwrap(), &[made(&new_key().unwrap())]).is_err());
+    assert!(Signer::new(Arc::new(new_key().unwrap()), &[made(&new_key().unwrap())]).is_err());
     let rsa = PKey::from_rsa(openssl::rsa::Rsa::generate(2048).unwrap()).unwrap();
     let edwards = PKey::generate_ed25519().unwrap();
     for key in [rsa, edwards] {
-        assert!(Signer::new(&key, &[made(&key)]).is_err(), "{:?}", key.id());
+        assert!(
+            Signer::new(Arc::new(key.clone()), &[made(&key)]).is_err(),
+            "{:?}",
+            key.id()
+        );
     }
-    assert!(Signer::new(&new_key().unwrap(), &[]).is_err());
+    assert!(Signer::new(Arc::new(new_key().unwrap()), &[]).is_err());
 }

@@ -69,6 +69,8 @@ Example configuration (TOML):
   directory = \"/var/lib/roomd/fleet\"
   serial = \"HC24-000123\"
   enrolment = \"broker.example.org:8884\"   # until the box has enrolled
+  key = \"tpm\"              # where its keys are made and stay: software (files of the directory), tpm
+  tpm = \"device:/dev/tpmrm0\"
 
 The control socket takes one JSON document a line, for example {\"command\":\"join\",\"url\":\"https://...\"},
 {\"command\":\"leave\"}, {\"command\":\"microphone\",\"on\":false}, {\"command\":\"hand\",\"raised\":true},

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fleet::trust::{KeyStore, SoftwareKeys};
 use serde::Deserialize;
+use tpm::{Tpm, TpmKeys};
 
 /// Largest file that is read.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -76,6 +78,12 @@ pub struct FleetConfiguration {
     /// `HOST:PORT` where boxes that nobody knows are heard: the box gets its first certificate there, and each
     /// later one.
     pub enrolment: Option<String>,
+    /// Where the keys of the box are.
+    #[serde(default)]
+    pub key: KeyPlace,
+    /// The way to the TPM, as the tools of tpm2-tss name it.
+    #[serde(default = "tpm_device")]
+    pub tpm: String,
     /// Model, as its maker calls it.
     #[serde(default = "unknown")]
     pub model: String,
@@ -98,7 +106,29 @@ pub struct FleetConfiguration {
     pub reboot: Vec<String>,
 }
 
+/// Where the keys of a box are made and stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyPlace {
+    /// In files of [`FleetConfiguration::directory`].
+    #[default]
+    Software,
+    /// In the TPM 2.0 of the machine, or nowhere.
+    Tpm,
+}
+
 impl FleetConfiguration {
+    /// The keys of the box.
+    ///
+    /// # Errors
+    /// Their folder cannot be made, or `tpm` names no way to one.
+    pub fn keys(&self) -> Result<Box<dyn KeyStore>, crate::Failure> {
+        Ok(match self.key {
+            KeyPlace::Software => Box::new(SoftwareKeys::new(&self.directory)?),
+            KeyPlace::Tpm => Box::new(TpmKeys::new(&self.directory, Tpm::at(&self.tpm)?)?),
+        })
+    }
+
     /// How long the steps of an update take.
     pub fn pace(&self) -> fleet::update::Pace {
         let whole = fleet::update::Pace::ROOM;
@@ -134,6 +164,10 @@ pub struct AccountConfiguration {
     pub user: String,
     /// File with the password.
     pub password_file: PathBuf,
+}
+
+fn tpm_device() -> String {
+    tpm::DEVICE.into()
 }
 
 fn unknown() -> String {
@@ -204,6 +238,22 @@ impl Configuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_in_files_unless_the_tpm_is_asked_for_and_nothing_else_is_understood() {
+        let read = |more: &str| toml::from_str::<FleetConfiguration>(&format!("directory = '/fleet'\n{more}"));
+        assert_eq!(read("").unwrap().key, KeyPlace::Software);
+        let asked = read("key = 'tpm'").unwrap();
+        assert_eq!((asked.key, asked.tpm.as_str()), (KeyPlace::Tpm, "device:/dev/tpmrm0"));
+        assert!(read("key = 'TPM'").is_err() && read("key = true").is_err());
+        let (folder, astray) = (tempfile::tempdir().unwrap(), read("key = 'tpm'\ntpm = 'usb'").unwrap());
+        let astray = FleetConfiguration {
+            directory: folder.path().into(),
+            ..astray
+        };
+        let said = astray.keys().map(|_| ()).unwrap_err().to_string();
+        assert!(said.contains("device:/dev/tpmrm0"), "{said}");
+    }
 
     fn parse(text: &str) -> Result<Configuration, toml::de::Error> {
         toml::from_str(text)

@@ -58,6 +58,8 @@ pub enum WorkerNews {
     },
 }
 
+/// How long the start of a worker waits for a key in the TPM to have signed.
+const TPM_WITHIN: Duration = Duration::from_secs(2);
 /// Bridge messages that may wait for the worker; more are dropped.
 const BRIDGE_QUEUE: usize = 256;
 /// Facts that may wait for the room; the worker is read no further until they are taken.
@@ -187,6 +189,11 @@ async fn supervise(program: PathBuf, mut orders: Orders, news: mpsc::Sender<Work
 fn spawn(program: &PathBuf) -> std::io::Result<(Child, UnixStream)> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
+    // The worker gets nothing of the keys, not even a way to the TPM.
+    let alone = tpm::between_visits(TPM_WITHIN);
+    if alone.is_none() {
+        tracing::warn!("the TPM hangs; the media worker does not wait for it");
+    }
     let child = Command::new(program)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())

@@ -19,6 +19,7 @@ mod rotation;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fleet::contract::{Grant, Serial, SignatureError, Signer, Tenant, TrustDocument};
 use fleet::trust::{AnchorError, Anchors, Authority, Validity, new_key, write_private};
@@ -210,7 +211,7 @@ impl Folder {
     pub fn signing(&self, name: &str) -> Result<Signer, FolderError> {
         let (key, chain) = self.identity(&format!("signers/{name}"))?;
         let broken = |error: SignatureError| self.broken(&format!("signers/{name}.pem"), error);
-        Signer::new(&key, &chain).map_err(broken)
+        Signer::new(Arc::new(key), &chain).map_err(broken)
     }
 
     /// A key with its certificates: `people/administrator`, `broker`.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use enrolment::folder::Folder;
@@ -49,7 +50,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     let target = Target {
         endpoint: settings.broker.parse()?,
-        tls: context(&Identity { chain, key }, &trust)?,
+        tls: context(
+            &Identity {
+                chain,
+                key: Arc::new(key),
+            },
+            &trust,
+        )?,
         limits: Limits::default(),
     };
     let powers = Powers {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use enrolment::folder::{Folder, FolderError};
 use enrolment::registry::{BoxState, Claim, Registry};
@@ -95,7 +96,7 @@ impl Machine {
         ));
         let (maker, chain) = own.identity("maker").unwrap();
         Self {
-            maker: Signer::new(&maker, &chain).unwrap(),
+            maker: Signer::new(Arc::new(maker), &chain).unwrap(),
             serial,
             key: new_key().unwrap(),
             anchors: own.anchors("root.pem").unwrap(),

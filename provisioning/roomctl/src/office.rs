@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fleet::contract::{Signer, Tenant, TrustDocument};
 use fleet::link::{Endpoint, Identity, Limits, Target, Trust, context};
@@ -135,7 +136,7 @@ impl Office {
             (Some(chain), Some(key)) => {
                 let path = self.folder.join(key);
                 let key = self.read(key, |text| PKey::private_key_from_pem(text).ok(), "private key")?;
-                let signer = Signer::new(&key, &self.certificates(chain)?);
+                let signer = Signer::new(Arc::new(key), &self.certificates(chain)?);
                 Some(signer.map_err(|error| OfficeError::Content(path, error.to_string()))?)
             }
             _ => None,
@@ -164,11 +165,11 @@ impl Office {
             .ok_or_else(|| wrong("broker is HOST:PORT".into()))?;
         let identity = Identity {
             chain: self.certificates(&self.file.certificate)?,
-            key: self.read(
+            key: Arc::new(self.read(
                 &self.file.key,
                 |text| PKey::private_key_from_pem(text).ok(),
                 "private key",
-            )?,
+            )?),
         };
         let trust = Trust {
             authorities,

@@ -49,7 +49,7 @@ fn made(boxes: &Authority, device: &DeviceId) -> Box {
         usable: Usable {
             identity,
             chain: vec![own],
-            key,
+            key: std::sync::Arc::new(key),
         },
         _folder: folder,
     }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use enrolment::folder::Folder;
@@ -17,10 +18,9 @@ use fleet::enrolment::{Applicant, Purpose, Shown};
 use fleet::link::{
     Endpoint, Identity, Limits, Link, News, Opening, Publication, Session, Subscription, Target, Trust, context,
 };
-use fleet::trust::{Identities, KeyStore, KeyUse, SoftwareKeys, TrustedDocuments};
+use fleet::trust::{Identities, KeyStore, KeyUse, PrivateKey, SoftwareKeys, TrustedDocuments};
 use fleet_lab::broker::free_ports;
 use jiff::Timestamp;
-use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -132,7 +132,7 @@ impl Fleet {
         self.stop = Some(stop);
     }
 
-    fn target(&self, port: u16, (key, chain): (PKey<Private>, Vec<X509>)) -> Target {
+    fn target(&self, port: u16, (key, chain): (impl PrivateKey + 'static, Vec<X509>)) -> Target {
         let trust = Trust {
             authorities: self.folder().anchors("root.pem").unwrap().roots().to_vec(),
             clock_is_set: true,
@@ -142,7 +142,14 @@ impl Fleet {
                 host: "localhost".into(),
                 port,
             },
-            tls: context(&Identity { chain, key }, &trust).unwrap(),
+            tls: context(
+                &Identity {
+                    chain,
+                    key: Arc::new(key),
+                },
+                &trust,
+            )
+            .unwrap(),
             limits: Limits::default(),
         }
     }
@@ -178,7 +185,7 @@ impl Machine {
         let mut keys = SoftwareKeys::new(&folder.path().join("keys")).unwrap();
         let maker = keys.create(KeyUse::Maker).unwrap();
         let workshop = fleet.folder().authority("maker").unwrap();
-        let certificate = workshop.made(&maker, &serial, Timestamp::now());
+        let certificate = workshop.made(&*maker.public().unwrap(), &serial, Timestamp::now());
         let applicant = Applicant {
             serial,
             model: "Hemicycle One".into(),
@@ -350,10 +357,11 @@ async fn from_nothing_to_a_room_that_obeys_and_to_the_spare_that_takes_its_place
     machine.enrol(Purpose::Renew, |_| {}).await;
     let next = machine.applicant.identities.upcoming().unwrap().unwrap();
     let still = machine.applicant.identities.current().unwrap().unwrap();
-    assert!(!next.key.public_eq(&before) && still.key.public_eq(&before));
+    let public = |key: &dyn PrivateKey| key.public().unwrap();
+    assert!(!public(&next.key).public_eq(&public(&before)) && public(&still.key).public_eq(&public(&before)));
     machine.applicant.identities.settle().unwrap();
     let now = machine.applicant.identities.current().unwrap().unwrap();
-    assert!(now.key.public_eq(&next.key));
+    assert!(public(&now.key).public_eq(&public(&next.key)));
     machine.configuration(&fleet).await;
 
     // A spare takes its place by one claim, and has its configuration before it is even switched on.

@@ -14,7 +14,7 @@ use openssl::x509::X509Ref;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Error;
-use crate::authority::Authority;
+use crate::authority::{Authority, Credentials};
 use crate::office::Office;
 
 /// Where Debian puts it.
@@ -376,7 +376,7 @@ impl Drop for Broker {
     }
 }
 
-fn pem(identity: &Identity) -> Result<Vec<u8>, Error> {
+fn pem(identity: &Credentials) -> Result<Vec<u8>, Error> {
     let mut pem = Vec::new();
     for certificate in &identity.chain {
         pem.extend(certificate.to_pem()?);

@@ -4,13 +4,13 @@ use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fleet::link::Identity;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_openssl::SslStream;
 
 use crate::Error;
+use crate::authority::Credentials;
 
 /// CONNACK: accepted, no session, no properties.
 pub const ACCEPTED: &[u8] = &[0x20, 3, 0, 0, 0];
@@ -32,7 +32,7 @@ impl Impostor {
     ///
     /// # Errors
     /// No port; OpenSSL's.
-    pub async fn start(identity: &Identity) -> Result<Self, Error> {
+    pub async fn start(identity: &Credentials) -> Result<Self, Error> {
         let mut context = SslContext::builder(SslMethod::tls_server())?;
         context.set_min_proto_version(Some(SslVersion::TLS1_3))?;
         if let Some(own) = identity.chain.first() {

@@ -15,6 +15,7 @@
 //! | `room_box` | one real `roomd` |
 //! | `rooms` | simulated boxes: the session, the agent and the link of the real one |
 //! | `running` | broker, service, boxes and a consumer together |
+//! | `software_tpm` | a TPM 2.0 in software |
 //! | `try_it` | what to type in front of a fleet that runs |
 //! | `workshop` | boxes as their maker delivers them, and their way through the enrolment service |
 //! | `client` | a [`fleet::link::Link`] that is waited for |
@@ -33,6 +34,7 @@ pub mod progress;
 pub mod room_box;
 pub mod rooms;
 pub mod running;
+pub mod software_tpm;
 pub mod try_it;
 pub mod workshop;
 

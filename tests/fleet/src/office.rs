@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use access::User;
 use enrolment::folder::Folder;
@@ -91,7 +92,7 @@ impl Office {
         let certificate = self
             .root
             .signer(name, &key, &grants, Validity::days(Timestamp::now(), 30))?;
-        Ok(Author::new(name, Some(Signer::new(&key, &[certificate])?)))
+        Ok(Author::new(name, Some(Signer::new(Arc::new(key), &[certificate])?)))
     }
 
     /// An administrator who may sign everything.
@@ -127,7 +128,9 @@ impl Office {
     /// OpenSSL's; files.
     pub fn write(&self, broker: &Broker, name: &str, folder: &Path) -> Result<PathBuf, Error> {
         let at = |file: &str| folder.join(file);
-        let identity = broker.authority(Door::Staff).client(name, self.tenant.as_str())?;
+        let identity = broker
+            .authority(Door::Staff)
+            .client_credentials(name, self.tenant.as_str())?;
         let key = new_key()?;
         let grants = [Grant::everything(self.tenant.clone())];
         let signer = self

@@ -91,7 +91,14 @@ impl Desk {
         let registry = Registry::open(&settings.registry)?;
         let service = Service::new(powers, offer, registry, StdRng::try_from_rng(&mut SysRng)?, now);
         let (key, chain) = folder.identity("people/enrolment")?;
-        let target = broker.target(Door::Staff, &Identity { chain, key }, Limits::default())?;
+        let target = broker.target(
+            Door::Staff,
+            &Identity {
+                chain,
+                key: Arc::new(key),
+            },
+            Limits::default(),
+        )?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(enrolment::driver::run(service, target, "enrolment", stopped));
         Ok(Self { stop: Some(stop), task })
@@ -123,7 +130,8 @@ pub async fn enrol(office: &Office, broker: &Broker, serial: &Serial) -> Result<
         .folder
         .authority("maker")?
         .made(&made, serial, Timestamp::now())?;
-    let maker = Signer::new(&made, std::slice::from_ref(&certificate))?;
+    let made = Arc::new(made);
+    let maker = Signer::new(made.clone(), std::slice::from_ref(&certificate))?;
     let mut author = Author::new(serial.as_str(), Some(maker));
     let key = new_key()?;
     let identity = Identity {
@@ -156,7 +164,7 @@ pub async fn enrol(office: &Office, broker: &Broker, serial: &Serial) -> Result<
         issued.fits(serial, &key)?;
         let identity = Identity {
             chain: issued.certificates()?,
-            key,
+            key: Arc::new(key),
         };
         let trusted = BoxIdentity::new(*issued, &anchors)?.trusted()?;
         client.goodbye().await?;

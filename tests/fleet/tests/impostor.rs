@@ -19,9 +19,9 @@ struct Bench {
 }
 
 impl Bench {
-    async fn with_certificate_of(days: (i64, i64)) -> Self {
+    async fn with_certificate_of(host: &str, days: (i64, i64)) -> Self {
         let authority = Authority::new("servers").unwrap();
-        let server = authority.server("localhost", days).unwrap();
+        let server = authority.server(host, days).unwrap();
         Self {
             impostor: Impostor::start(&server).await.unwrap(),
             identity: Authority::new("boxes").unwrap().client("lyon-412", "etat").unwrap(),
@@ -30,7 +30,7 @@ impl Bench {
     }
 
     async fn new() -> Self {
-        Self::with_certificate_of((-1, 1)).await
+        Self::with_certificate_of("localhost", (-1, 1)).await
     }
 
     fn target(&self, clock_is_set: bool) -> Target {
@@ -167,14 +167,27 @@ async fn five_hundred_times_garbage_ends_five_hundred_connections_and_nothing_el
 
 #[tokio::test]
 async fn a_certificate_that_has_run_out_is_refused_unless_nobody_knows_what_time_it_is() {
-    for days in [(-10, -1), (1, 10)] {
-        let bench = Bench::with_certificate_of(days).await;
+    for (days, why) in [((-10, -1), "certificate has expired"), ((1, 10), "not yet valid")] {
+        let bench = Bench::with_certificate_of("localhost", days).await;
         bench.impostor.say(ACCEPTED.to_vec());
         let reason = Client::connect(bench.target(true), Bench::opening())
             .await
             .err()
             .unwrap();
-        assert!(matches!(reason, Reason::Tls(_)), "{reason}");
+        assert!(matches!(&reason, Reason::Tls(said) if said.contains(why)), "{reason}");
         assert!(Client::connect(bench.target(false), Bench::opening()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_host_is_refused_and_the_reason_says_so() {
+    let bench = Bench::with_certificate_of("elsewhere.example", (-1, 1)).await;
+    bench.impostor.say(ACCEPTED.to_vec());
+    for clock_is_set in [true, false] {
+        let reason = Client::connect(bench.target(clock_is_set), Bench::opening())
+            .await
+            .err();
+        let named = matches!(&reason, Some(Reason::Tls(said)) if said.contains("ostname mismatch"));
+        assert!(named, "{reason:?}");
     }
 }

@@ -44,6 +44,10 @@ pub const TABLE: &[Package] = &[
     ),
     package("libgstreamer-plugins-bad1.0-dev", "GStreamer webrtc library"),
     package("libssl-dev", "TLS, and certificates of the stand-ins"),
+    package(
+        "libtss2-dev",
+        "keys of the box in its TPM 2.0; with it the ways to a real one and to swtpm",
+    ),
     package("libudev-dev", "discovery of cameras and screens"),
     package("libasound2-dev", "discovery of microphones and loudspeakers"),
     package(
@@ -71,6 +75,7 @@ pub const TABLE: &[Package] = &[
     program("npm", "brings the web client's library"),
     package("mosquitto", "the MQTT broker of the fleet"),
     package("postgresql", "the other database of the enrolment registry"),
+    package("swtpm", "a TPM 2.0 in software: the keys of a box in its TPM"),
     package("dbus-daemon", "the system's bus of a machine that is updated"),
     package("coturn", "the TURN server of the closed networks"),
     package("iproute2", "the closed networks: namespaces, addresses, routes"),

@@ -4,21 +4,22 @@
 //! Here is the form and the arithmetic. Whether a signer is trusted, and for what, is up to [`crate::trust`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use openssl::bn::BigNum;
-use openssl::ec::EcKey;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
-use openssl::pkey::{HasPublic, PKey, PKeyRef, Private};
+use openssl::pkey::{HasPublic, PKey, PKeyRef};
 use openssl::sha::sha256;
 use openssl::x509::{X509, X509Ref};
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 use super::json;
+use crate::trust::{KeyError, PrivateKey};
 
 /// Certificates in a header: the signer and those between it and a root.
 pub const MAX_CHAIN: usize = 4;
@@ -58,6 +59,9 @@ pub enum SignatureError {
     /// The cryptographic library could not.
     #[error("cryptography: {0}")]
     Library(String),
+    /// Our own key could not.
+    #[error("{0}")]
+    Key(String),
 }
 
 impl SignatureError {
@@ -68,7 +72,7 @@ impl SignatureError {
             SignatureError::TooLarge => Code::TooLarge,
             SignatureError::Elsewhere | SignatureError::OutOfScope => Code::NotAuthorised,
             SignatureError::OutOfTime(_) => Code::Expired,
-            SignatureError::Library(_) => Code::Internal,
+            SignatureError::Library(_) | SignatureError::Key(_) => Code::Internal,
             SignatureError::Malformed(_) | SignatureError::Untrusted(_) | SignatureError::Wrong => Code::BadSignature,
         }
     }
@@ -77,6 +81,12 @@ impl SignatureError {
 impl From<ErrorStack> for SignatureError {
     fn from(error: ErrorStack) -> Self {
         SignatureError::Library(error.to_string())
+    }
+}
+
+impl From<KeyError> for SignatureError {
+    fn from(error: KeyError) -> Self {
+        SignatureError::Key(error.to_string())
     }
 }
 
@@ -123,7 +133,7 @@ pub fn is_p256<T: HasPublic>(key: &PKeyRef<T>) -> bool {
 
 /// Whoever signs.
 pub struct Signer {
-    key: EcKey<Private>,
+    key: Arc<dyn PrivateKey>,
     key_id: String,
     chain: Vec<String>,
 }
@@ -141,12 +151,13 @@ impl Signer {
     ///
     /// # Errors
     /// The key is of another kind, is not that of the first certificate, or the chain is longer than [`MAX_CHAIN`].
-    pub fn new(key: &PKeyRef<Private>, chain: &[X509]) -> Result<Self, SignatureError> {
+    pub fn new(key: Arc<dyn PrivateKey>, chain: &[X509]) -> Result<Self, SignatureError> {
         let leaf = chain.first().ok_or_else(|| malformed("there is no certificate"))?;
-        if !leaf.public_key()?.public_eq(key) {
+        let public = key.public()?;
+        if !leaf.public_key()?.public_eq(&public) {
             return Err(malformed("the key is not that of the certificate"));
         }
-        if !is_p256(key) {
+        if !is_p256(&public) {
             return Err(malformed("the key is not of P-256"));
         }
         if chain.len() > MAX_CHAIN {
@@ -157,8 +168,8 @@ impl Signer {
             .map(|certificate| Ok(STANDARD.encode(certificate.to_der()?)))
             .collect::<Result<_, ErrorStack>>()?;
         Ok(Self {
-            key: key.ec_key()?,
-            key_id: key_id(key)?,
+            key_id: key_id(&public)?,
+            key,
             chain,
         })
     }
@@ -166,7 +177,7 @@ impl Signer {
     /// Signs these bytes for this topic.
     ///
     /// # Errors
-    /// The header gets too long, or the cryptographic library cannot.
+    /// The header gets too long, or the key cannot.
     pub fn sign(&self, topic: &str, payload: &[u8]) -> Result<String, SignatureError> {
         let header = Header {
             alg: ALGORITHM.into(),
@@ -182,7 +193,7 @@ impl Signer {
         let mut text = URL_SAFE_NO_PAD.encode(header);
         text.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut text);
-        let signature = EcdsaSig::sign(&sha256(text.as_bytes()), &self.key)?;
+        let signature = EcdsaSig::from_der(&self.key.sign(text.as_bytes())?)?;
         let half = |number: &openssl::bn::BigNumRef| number.to_vec_padded(HALF as i32);
         let signature = [half(signature.r())?, half(signature.s())?].concat();
         text.push('.');

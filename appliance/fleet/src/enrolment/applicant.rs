@@ -1,8 +1,8 @@
 //! [`Enrolment`] with its surroundings: link, keys, disk and clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -12,9 +12,9 @@ use tokio::time::sleep;
 use super::{Enrolment, Input, Output, Purpose, Shown};
 use crate::agent::Clockwork;
 use crate::contract::{EnrolmentRequest, EnrolmentTopic, Id, Issued, Message, Serial, Signer};
+use crate::link::{ContextError, Trust, context};
 use crate::link::{Endpoint, Identity, Limits, Link, News, Opening, Publication, Session, Subscription, Target, Token};
-use crate::link::{Trust, context};
-use crate::trust::{Anchors, BoxIdentity, Identities, KeyUse, certificate_request};
+use crate::trust::{Anchors, BoxIdentity, Identities, KeyUse, PrivateKey, certificate_request};
 
 /// A box that wants to be in a fleet.
 pub struct Applicant {
@@ -25,7 +25,7 @@ pub struct Applicant {
     /// Release that runs.
     pub fw: String,
     /// The maker's key.
-    pub maker: PKey<Private>,
+    pub maker: Arc<dyn PrivateKey>,
     /// Its certificate and those up to the maker.
     pub maker_chain: Vec<X509>,
     /// The listener for boxes that nobody knows.
@@ -48,7 +48,7 @@ struct Run<'a> {
 }
 
 impl Applicant {
-    /// Asks until it is in. `shown`: what the wall shows; `touched`: somebody in the room wants it now.
+    /// Asks until it is in. It blocks for as long as its keys take, so a TPM wants [`aside`](crate::aside()). `shown`: what the wall shows; `touched`: somebody in the room wants it now.
     pub async fn run(
         &mut self,
         purpose: Purpose,
@@ -166,7 +166,7 @@ impl Run<'_> {
         }
     }
 
-    fn target(&self) -> Result<Target, openssl::error::ErrorStack> {
+    fn target(&self) -> Result<Target, ContextError> {
         let of = &self.applicant;
         let identity = Identity {
             chain: of.maker_chain.clone(),
@@ -203,7 +203,7 @@ impl Run<'_> {
                 fw: of.fw.clone(),
             },
         };
-        let signer = Signer::new(&of.maker, &of.maker_chain)?;
+        let signer = Signer::new(of.maker.clone(), &of.maker_chain)?;
         let topic = EnrolmentTopic::Request.of(&of.serial);
         Ok((id, signer.sign(&topic, &serde_json::to_vec(&message)?)?.into_bytes()))
     }

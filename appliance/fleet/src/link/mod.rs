@@ -20,6 +20,7 @@ mod endpoint;
 mod options;
 mod pipe;
 mod reason;
+mod server;
 mod socket;
 mod tls;
 mod window;
@@ -28,7 +29,7 @@ mod words;
 pub use connection::{Link, Orders, QueueFull};
 pub use endpoint::{Endpoint, NoEndpoint};
 pub use reason::Reason;
-pub use tls::{Identity, Trust, context};
+pub use tls::{ContextError, Identity, Trust, context};
 pub use words::{
     Limits, News, Opening, Publication, Receipt, Received, Refused, Session, Subscription, Target, Token, Will,
 };

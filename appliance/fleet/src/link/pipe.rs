@@ -82,14 +82,7 @@ pub(super) async fn carry<S: AsyncRead + AsyncWrite>(remote: S, local: UnixStrea
             let read = match timeout(silence, from_remote.read(&mut chunk)).await {
                 Ok(Ok(0)) => return Some(Reason::Cut("end of stream".into())),
                 Ok(Ok(read)) => read,
-                Ok(Err(error))
-                    if error
-                        .get_ref()
-                        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<openssl::ssl::Error>) =>
-                {
-                    return Some(Reason::Tls(error.to_string()));
-                }
-                Ok(Err(error)) => return Some(Reason::Cut(error.to_string())),
+                Ok(Err(error)) => return Some(Reason::of_tls(&error)),
                 Err(_) => return Some(Reason::Silence),
             };
             // Waits while `rumqttc` does: that is how a broker is slowed down.

@@ -1,8 +1,13 @@
 //! Why a connection ended.
 
+use std::io;
+
 use rumqttc::v5::mqttbytes::Error as CodecError;
 use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode};
 use rumqttc::v5::{ConnectionError, StateError};
+use rustls::{CertificateError, Error as TlsError, OtherError};
+
+use crate::trust::KeyError;
 
 /// Why a connection ended or did not come to be. Texts are for the log, none holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +21,9 @@ pub enum Reason {
     /// The broker's certificate is not of our authority, not for this host, or too old; or no common TLS 1.3.
     #[error("TLS failed: {0}")]
     Tls(String),
+    /// Our own key cannot be used. The text says what to do.
+    #[error("the key of this box: {0}")]
+    Key(String),
     /// The broker does not want us now; somebody who returns should take more time than usual.
     #[error("the broker is busy: {0}")]
     Busy(String),
@@ -46,6 +54,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Of what reading, writing or the handshake said below MQTT.
+    pub(super) fn of_tls(error: &io::Error) -> Self {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<TlsError>());
+        match cause {
+            None => Self::Cut(error.to_string()),
+            Some(TlsError::InvalidCertificate(CertificateError::Other(OtherError(verdict)))) => {
+                Self::Tls(verdict.to_string())
+            }
+            Some(TlsError::Other(OtherError(own))) if own.is::<KeyError>() => Self::Key(own.to_string()),
+            Some(cause) => Self::Tls(cause.to_string()),
+        }
+    }
+
     /// Of `rumqttc`'s error.
     pub(super) fn of(error: &ConnectionError) -> Self {
         match error {

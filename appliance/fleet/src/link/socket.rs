@@ -1,31 +1,31 @@
 //! TCP and TLS to a broker.
 
 use std::io;
-use std::pin::Pin;
 use std::time::Duration;
 
-use openssl::x509::X509VerifyResult;
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tokio_openssl::SslStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::reason::Reason;
-use super::tls;
 use super::words::Target;
+use crate::aside;
 
 /// For one address of several.
 const EACH: Duration = Duration::from_secs(10);
 
 /// A connection on which both sides have shown who they are. Under TLS 1.3 the broker's refusal of our certificate comes
 /// later, when something is read.
-pub(super) async fn connect(target: &Target) -> Result<SslStream<TcpStream>, Reason> {
+pub(super) async fn connect(target: &Target) -> Result<TlsStream<TcpStream>, Reason> {
     match timeout(target.limits.connect, attempt(target)).await {
         Ok(result) => result,
         Err(_) => Err(Reason::Unreachable("time out".into())),
     }
 }
 
-async fn attempt(target: &Target) -> Result<SslStream<TcpStream>, Reason> {
+async fn attempt(target: &Target) -> Result<TlsStream<TcpStream>, Reason> {
     let endpoint = &target.endpoint;
     let unreachable = |error: io::Error| Reason::Unreachable(error.to_string());
     let host = endpoint.host.trim_matches(['[', ']']);
@@ -50,19 +50,20 @@ fn prepare(stream: &TcpStream, write: Duration) -> io::Result<()> {
     Ok(())
 }
 
-async fn handshake(stream: TcpStream, target: &Target) -> Result<SslStream<TcpStream>, Reason> {
-    let failed = |error: openssl::error::ErrorStack| Reason::Tls(error.to_string());
-    let ssl = tls::for_host(&target.tls, &target.endpoint.host).map_err(failed)?;
-    let mut stream = SslStream::new(ssl, stream).map_err(failed)?;
-    match Pin::new(&mut stream).connect().await {
-        Ok(()) => Ok(stream),
-        Err(error) => {
-            let verdict = stream.ssl().verify_result();
-            Err(match (verdict, error.io_error()) {
-                (X509VerifyResult::OK, Some(error)) => Reason::Cut(error.to_string()),
-                (X509VerifyResult::OK, None) => Reason::Tls(error.to_string()),
-                (verdict, _) => Reason::Tls(verdict.error_string().into()),
-            })
-        }
+/// On a thread of its own: the key may be in a TPM, and take its time to sign.
+async fn handshake(stream: TcpStream, target: &Target) -> Result<TlsStream<TcpStream>, Reason> {
+    let host = target.endpoint.host.trim_matches(['[', ']']);
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|_| Reason::Tls(format!("{host} is no name of a host")))?;
+    let shake = TlsConnector::from(target.tls.clone()).connect(name, stream);
+    let reason = match aside(shake).await {
+        Some(Ok(stream)) => return Ok(stream),
+        Some(Err(error)) => Reason::of_tls(&error),
+        None => Reason::Tls("the library failed".into()),
+    };
+    if matches!(reason, Reason::Key(_)) {
+        // Brokers come and go; this somebody has to see to.
+        tracing::error!(%reason, "the box cannot show who it is");
     }
+    Err(reason)
 }

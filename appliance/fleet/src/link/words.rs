@@ -1,9 +1,10 @@
 //! What is said to a connection and heard from it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use openssl::ssl::SslContext;
+use rustls::ClientConfig;
 
 use super::endpoint::Endpoint;
 
@@ -13,7 +14,7 @@ pub struct Target {
     /// Where.
     pub endpoint: Endpoint,
     /// From [`super::context`].
-    pub tls: SslContext,
+    pub tls: Arc<ClientConfig>,
     /// How long and how much.
     pub limits: Limits,
 }

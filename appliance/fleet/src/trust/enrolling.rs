@@ -3,14 +3,18 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{HasPublic, PKey, PKeyRef, Private, Public};
-use openssl::x509::{X509, X509NameBuilder, X509Req};
+use openssl::pkey::{PKey, Public};
+use openssl::x509::{X509, X509Req};
+use picky_asn1::bit_string::BitString;
+use picky_asn1_x509::{
+    AlgorithmIdentifier, CertificationRequest, CertificationRequestInfo, Name, SubjectPublicKeyInfo,
+};
 
 use super::anchors::{Anchors, common_name, subject};
 use super::documents::grants;
+use super::keys::KeyError;
+use super::private_key::{PrivateKey, certifies};
 use crate::contract::{
     EnrolmentAnswer, EnrolmentRequest, EnrolmentTopic, Issued, Message, Refusal, Serial, SignatureError, Tenant,
     UncheckedDocument, is_p256,
@@ -34,19 +38,22 @@ pub enum EnrolmentError {
     OtherCertificate(&'static str),
 }
 
-/// A request for a certificate of this key, DER in base64.
+/// A request for a certificate of this key (PKCS #10, RFC 2986), DER in base64.
 ///
 /// # Errors
-/// The cryptographic library cannot.
-pub fn certificate_request(key: &PKeyRef<Private>, serial: &Serial) -> Result<String, ErrorStack> {
-    let mut builder = X509Req::builder()?;
-    builder.set_version(0)?;
-    let mut name = X509NameBuilder::new()?;
-    name.append_entry_by_nid(Nid::COMMONNAME, serial.as_str())?;
-    builder.set_subject_name(&name.build())?;
-    builder.set_pubkey(key)?;
-    builder.sign(key, MessageDigest::sha256())?;
-    Ok(STANDARD.encode(builder.build().to_der()?))
+/// [`KeyError`].
+pub fn certificate_request(key: &dyn PrivateKey, serial: &Serial) -> Result<String, KeyError> {
+    let broken = |error: picky_asn1_der::Asn1DerError| KeyError::Holder(format!("no certificate request: {error}"));
+    let public: SubjectPublicKeyInfo =
+        picky_asn1_der::from_bytes(&key.public()?.public_key_to_der()?).map_err(broken)?;
+    let wanted = CertificationRequestInfo::new(Name::new_common_name(serial.as_str()), public);
+    let signature = key.sign(&picky_asn1_der::to_vec(&wanted).map_err(broken)?)?;
+    let request = CertificationRequest {
+        certification_request_info: wanted,
+        signature_algorithm: AlgorithmIdentifier::new_ecdsa_with_sha256(),
+        signature: BitString::with_bytes(signature).into(),
+    };
+    Ok(STANDARD.encode(picky_asn1_der::to_vec(&request).map_err(broken)?))
 }
 
 impl EnrolmentRequest {
@@ -81,10 +88,10 @@ impl Issued {
     ///
     /// # Errors
     /// [`EnrolmentError::OtherCertificate`].
-    pub fn fits<T: HasPublic>(&self, serial: &Serial, key: &PKeyRef<T>) -> Result<(), EnrolmentError> {
+    pub fn fits(&self, serial: &Serial, key: &dyn PrivateKey) -> Result<(), EnrolmentError> {
         let chain = self.certificates()?;
         let own = &chain[0];
-        let same_key = own.public_key().is_ok_and(|certified| certified.public_eq(key));
+        let same_key = certifies(own, key).unwrap_or(false);
         let named = [
             (Nid::COMMONNAME, self.device.as_str()),
             (Nid::ORGANIZATIONNAME, self.tenant.as_str()),

@@ -3,14 +3,15 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
 use super::anchors::Anchors;
 use super::enrolling::EnrolmentError;
 use super::identity::BoxIdentity;
 use super::keys::{KeyError, KeyStore, KeyUse};
+use super::private_key::{PrivateKey, certifies};
 
 /// What went wrong with what a box keeps.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,7 @@ pub struct Usable {
     /// Its certificate first, then those above it.
     pub chain: Vec<X509>,
     /// The key.
-    pub key: PKey<Private>,
+    pub key: Arc<dyn PrivateKey>,
 }
 
 /// What a box keeps of its enrolments. The order of writing is such that a power cut at any moment leaves one that works.
@@ -78,7 +79,7 @@ impl Identities {
         let Some((identity, chain)) = self.load(KeyUse::Device)? else {
             return Ok(None);
         };
-        let fits = |key: &PKey<Private>| chain[0].public_key().is_ok_and(|own| own.public_eq(key));
+        let fits = |key: &Arc<dyn PrivateKey>| certifies(&chain[0], key).unwrap_or(false);
         if let Some(key) = self.keys.open(KeyUse::Device)?.filter(fits) {
             return Ok(Some(Usable { identity, chain, key }));
         }
@@ -100,7 +101,7 @@ impl Identities {
         let Some((identity, chain)) = self.load(KeyUse::Next)? else {
             return Ok(None);
         };
-        let fits = |key: &PKey<Private>| chain[0].public_key().is_ok_and(|own| own.public_eq(key));
+        let fits = |key: &Arc<dyn PrivateKey>| certifies(&chain[0], key).unwrap_or(false);
         let key = self.keys.open(KeyUse::Next)?.filter(fits);
         Ok(key.map(|key| Usable { identity, chain, key }))
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::anchors::Anchors;
 use super::documents::TrustedDocuments;
 use super::enrolling::EnrolmentError;
-use super::keys::write_private;
+use super::key_files::write_private;
 use crate::contract::{Issued, TrustDocument};
 
 /// Longest file that is read, bytes.

@@ -13,7 +13,8 @@ use openssl::pkey::{PKey, Private, Public};
 use super::anchors::{Anchors, common_name, subject};
 use super::authority::new_key;
 use super::identities::Usable;
-use super::keys::{KeyError, write_private};
+use super::key_files::write_private;
+use super::keys::KeyError;
 use crate::contract::{
     Channel, DeviceId, Jwk, SealError, Secret, SignatureError, Signer, Tenant, UncheckedDocument, parse,
 };
@@ -64,7 +65,7 @@ impl SecretsKey {
         let issued = &usable.identity.issued;
         let jwk = Jwk::of(&self.0).map_err(|error| SignatureError::Library(error.to_string()))?;
         let jwk = serde_json::to_vec(&jwk).map_err(|error| SignatureError::Malformed(error.to_string()))?;
-        let signer = Signer::new(&usable.key, &usable.chain)?;
+        let signer = Signer::new(usable.key.clone(), &usable.chain)?;
         signer.sign(&Channel::Meta.topic(&issued.tenant, &issued.device), &jwk)
     }
 

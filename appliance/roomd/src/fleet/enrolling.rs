@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fleet::agent::SystemClock;
+use fleet::aside;
 use fleet::contract::Serial;
 use fleet::enrolment::{Applicant, Purpose, Shown};
 use fleet::trust::{Anchors, Identities, KeyUse};
@@ -63,33 +64,31 @@ pub async fn enrol(
     language: Language,
     requests: &mpsc::Sender<Request>,
     mut room_touched: watch::Receiver<()>,
-) -> Identities {
+) -> Result<Identities, Failure> {
     let (shown, mut to_show) = mpsc::unbounded_channel();
     let (touch, mut touched) = mpsc::unbounded_channel();
     let chance = StdRng::from_rng(&mut rand::rng());
-    {
-        let asking = applicant.run(
-            Purpose::Enrol,
-            configuration.spread(),
-            &mut clock,
-            chance,
-            &shown,
-            &mut touched,
-        );
-        tokio::pin!(asking);
-        loop {
-            tokio::select! {
-                () = &mut asking => break,
-                Some(what) = to_show.recv() => show(&what, language, requests).await,
-                Ok(()) = room_touched.changed() => {
-                    let _ = touch.send(());
-                }
+    let spread = configuration.spread();
+    let asking = aside(async move {
+        applicant
+            .run(Purpose::Enrol, spread, &mut clock, chance, &shown, &mut touched)
+            .await;
+        applicant.identities
+    });
+    tokio::pin!(asking);
+    let identities = loop {
+        tokio::select! {
+            identities = &mut asking => break identities,
+            Some(what) = to_show.recv() => show(&what, language, requests).await,
+            Ok(()) = room_touched.changed() => {
+                let _ = touch.send(());
             }
         }
-    }
+    };
     show(&Shown::Nothing, language, requests).await;
+    let identities = identities.ok_or("who asked for its place has died")?;
     tracing::info!("this box belongs to a fleet now");
-    applicant.identities
+    Ok(identities)
 }
 
 async fn show(what: &Shown, language: Language, requests: &mpsc::Sender<Request>) {

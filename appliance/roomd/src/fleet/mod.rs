@@ -40,7 +40,7 @@ use fleet::agent::{Agent, Clockwork, SystemClock};
 use fleet::contract::{Metadata, OnlineReason, Order};
 use fleet::session::{Session, Settings};
 use fleet::store::Store;
-use fleet::trust::{DocumentVerifier, Identities, SecretsKey, SoftwareKeys, Usable};
+use fleet::trust::{DocumentVerifier, Identities, SecretsKey, Usable};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -63,7 +63,7 @@ const STORE: &str = "fleet.redb";
 /// When the files of the fleet cannot be used, with what to do.
 pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> Result<(), Failure> {
     let folder = &configuration.directory;
-    let mut identities = Identities::new(folder, Box::new(SoftwareKeys::new(folder)?));
+    let mut identities = Identities::new(folder, configuration.keys()?);
     let clock = SystemClock::new(configuration.clock_is_trusted);
     let configuration = configuration.clone();
     if let Some(usable) = identities.current()?.filter(|usable| !is_over(usable, &clock)) {
@@ -80,8 +80,10 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
             &surroundings.requests,
             surroundings.touched.clone(),
         );
-        let identities = identities.await;
-        if let Err(error) = join_anew(configuration, surroundings, identities, clock) {
+        let joined = identities
+            .await
+            .and_then(|identities| join_anew(configuration, surroundings, identities, clock));
+        if let Err(error) = joined {
             tracing::error!(%error, "this box cannot join its fleet");
         }
     });

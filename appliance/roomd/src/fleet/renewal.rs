@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet::agent::{Clockwork, SystemClock};
+use fleet::aside;
 use fleet::enrolment::{Applicant, Purpose};
-use fleet::trust::{BoxIdentity, DocumentVerifier, Identities, SoftwareKeys};
+use fleet::trust::{BoxIdentity, DocumentVerifier, Identities};
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -72,23 +73,21 @@ async fn ask(
     let chance = StdRng::from_rng(&mut rand::rng());
     // Nobody in the room sees a renewal, or hurries it.
     let (shown, _) = mpsc::unbounded_channel();
-    let (_touch, mut touched) = mpsc::unbounded_channel();
-    applicant
-        .run(
-            Purpose::Renew,
-            configuration.spread(),
-            &mut clock,
-            chance,
-            &shown,
-            &mut touched,
-        )
-        .await;
-    Ok(())
+    let (touch, mut touched) = mpsc::unbounded_channel();
+    let spread = configuration.spread();
+    let asking = aside(async move {
+        applicant
+            .run(Purpose::Renew, spread, &mut clock, chance, &shown, &mut touched)
+            .await;
+    });
+    let asked = asking.await;
+    drop(touch);
+    asked.ok_or_else(|| "who asked for it has died".into())
 }
 
 fn applicant(configuration: &FleetConfiguration, believed: &DocumentVerifier) -> Result<Applicant, Failure> {
     let folder = &configuration.directory;
-    let identities = Identities::new(folder, Box::new(SoftwareKeys::new(folder)?));
+    let identities = Identities::new(folder, configuration.keys()?);
     let mut applicant = enrolling::applicant(configuration, identities)?;
     applicant.anchors = believed.anchors();
     Ok(applicant)

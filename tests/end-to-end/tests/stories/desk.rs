@@ -40,6 +40,8 @@ pub struct Desk {
     enrolment: Running,
     /// What `roomctl init` said.
     pub begun: String,
+    /// What else the file of a box says under `[fleet]`.
+    pub more: String,
 }
 
 impl Desk {
@@ -72,6 +74,7 @@ impl Desk {
             broker,
             enrolment,
             begun,
+            more: String::new(),
             files,
         }
     }
@@ -109,9 +112,10 @@ impl Desk {
         let place = Place {
             configuration: format!(
                 "[fleet]\ndirectory = '{}'\nserial = '{serial}'\nenrolment = 'localhost:{}'\nreconnect_spread_s = 0\n\
-                 clock_is_trusted = true",
+                 clock_is_trusted = true\n{}",
                 self.path(delivered).display(),
-                self.ports[1]
+                self.ports[1],
+                self.more
             ),
             environment: vec![("ROOMD_LOG".to_owned(), log.to_owned())],
             ..Place::default()

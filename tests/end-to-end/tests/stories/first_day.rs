@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::{RoomBox, wait_for};
+use fleet_lab::software_tpm::SoftwareTpm;
 use jiff::{SignedDuration, Timestamp};
 use openssl::asn1::Asn1Time;
 use openssl::ec::{EcGroup, EcKey};
@@ -173,8 +174,20 @@ fn a_next_certificate_that_no_broker_takes_gives_way_to_another() {
 
 #[test]
 fn a_certificate_is_renewed_at_two_thirds_of_its_life_and_the_box_goes_on_under_it() {
-    let day = Day::begins();
-    let before = is_due(&day);
+    renews(&Day::begins());
+}
+
+#[test]
+fn a_box_whose_keys_are_in_its_tpm_enrols_and_renews_and_has_none_in_a_file() {
+    let (chip, mut day) = (SoftwareTpm::start().unwrap(), Day::begins());
+    day.0.more = format!("key = 'tpm'\ntpm = '{}'", chip.tcti());
+    renews(&day);
+    let key = std::fs::read_to_string(day.of_box("device.key")).unwrap();
+    assert!(key.starts_with("-----BEGIN TSS2 PRIVATE KEY-----"), "{key}");
+}
+
+fn renews(day: &Day) {
+    let before = is_due(day);
     let now = Timestamp::now();
     let key = std::fs::read(day.of_box("device.key")).unwrap();
 

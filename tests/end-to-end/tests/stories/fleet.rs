@@ -44,7 +44,10 @@ pub struct Fleet {
 
 /// What enrolment leaves.
 fn enrolled(folder: &Path, broker: &Broker, office: &Office, device: &DeviceId) {
-    let identity = broker.authority(Door::Boxes).client(device.as_str(), "etat").unwrap();
+    let identity = broker
+        .authority(Door::Boxes)
+        .client_credentials(device.as_str(), "etat")
+        .unwrap();
     let mut keys = SoftwareKeys::new(folder).unwrap();
     keys.create(KeyUse::Maker).unwrap();
     keys.install(KeyUse::Device, &identity.key).unwrap();

@@ -42,7 +42,10 @@ fn signed(root: &Authority, grant: &str, validity: Validity, rev: u64) -> String
     };
     let (key, grants): (_, [Grant; 1]) = (new_key().unwrap(), [grant.parse().unwrap()]);
     let certificate = root.signer("somebody", &key, &grants, validity).unwrap();
-    let mut author = Author::new("somebody", Some(Signer::new(&key, &[certificate]).unwrap()));
+    let mut author = Author::new(
+        "somebody",
+        Some(Signer::new(std::sync::Arc::new(key), &[certificate]).unwrap()),
+    );
     let message = author.stamp(image.update(rev, None, String::new()));
     let topic = Channel::UpdateDesired.topic(&tenant(), &device());
     author.signed(&topic, &message).unwrap()
