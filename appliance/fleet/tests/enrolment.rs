@@ -367,6 +367,18 @@ fn a_touch_while_the_box_asks_makes_it_ask_again_right_after() {
 }
 
 #[test]
+fn a_touch_on_the_way_to_the_service_leaves_the_box_as_little_patience_with_it() {
+    let mut room = Room::new(3, Purpose::Enrol);
+    room.now_ms = room.enrolment.next_deadline().unwrap();
+    room.enrolment.handle(Input::Tick, room.now_ms);
+    room.enrolment.handle(Input::Touched, room.now_ms);
+    room.live(HOUR_MS, &Outside::Silent);
+    let waits: Vec<u64> = room.asked_ms.windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!(waits[0], 7_000, "little patience with the service, and the least wait");
+    assert!(waits[1] >= 60_000, "one touch, one question: {waits:?}");
+}
+
+#[test]
 fn a_box_that_nobody_answers_keeps_trying() {
     for world in [Outside::Unreachable, Outside::Silent] {
         let mut room = Room::new(2, Purpose::Enrol);

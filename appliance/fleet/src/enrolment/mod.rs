@@ -200,8 +200,10 @@ impl Enrolment {
             (Input::Subscribed, State::Subscribing) => {
                 if let Some((_, request)) = &self.request {
                     self.outputs.push_back(Output::Publish(request.clone()));
+                    // Whoever has touched the box on its way there waits no longer than who touches it now.
+                    let patience_ms = if self.touched { HURRIED_MS } else { PATIENCE_MS };
                     self.state = State::Asked {
-                        until_ms: now_ms + PATIENCE_MS,
+                        until_ms: now_ms + patience_ms,
                     };
                 }
             }
