@@ -341,11 +341,9 @@ impl Session {
         let late = late.chain(self.streams.next_deadline(true)).min();
         let late = if waits_late { Some(0) } else { late };
         let catch_up = late.and_then(|late| Some(late.max(self.publishing.next_deadline()?)));
-        let now = self
-            .documents
-            .next_deadline(false)
-            .filter(|_| self.publishing.has_room());
-        let publishing = [catch_up, now, self.streams.next_deadline(false)];
+        let now = self.documents.next_deadline(false).into_iter();
+        let now = now.chain(self.streams.next_deadline(false)).min();
+        let publishing = [catch_up, now.filter(|_| self.publishing.has_room())];
         let others = [
             self.connection.next_deadline(),
             self.cx.writer.next_deadline(),

@@ -133,10 +133,9 @@ impl Notices {
 
     /// When the next one is over.
     pub fn next_deadline(&self, cx: &Context) -> Option<u64> {
-        let shown = self.entries.values().filter(|entry| entry.shown);
-        shown
-            .filter_map(|entry| cx.up_ms_at(entry.kept.notice.exp).or(entry.until_ms))
-            .min()
+        // What is not on disk yet waits for that, and for nothing else.
+        let shown = self.entries.values().filter(|entry| entry.written && entry.shown);
+        shown.filter_map(|entry| entry.kept.ends(entry.until_ms, cx)).min()
     }
 }
 
@@ -147,11 +146,27 @@ impl Kept {
         if self.notice.fr.is_empty() && self.notice.en.is_empty() {
             return false;
         }
-        match (cx.now.wall, cx.now.clock) {
-            (Some(wall), Clock::Sync) => wall < self.notice.exp,
-            (Some(wall), Clock::Unsync) if wall >= self.ts => wall < self.notice.exp,
-            _ => until_ms.is_some_and(|until| cx.now.up_ms < until),
+        match self.wall(cx) {
+            Some(wall) => wall < self.notice.exp,
+            None => until_ms.is_some_and(|until| cx.now.up_ms < until),
         }
+    }
+
+    /// When it no longer has to be shown, by what [`Kept::counts`] looks at.
+    fn ends(&self, until_ms: Option<u64>, cx: &Context) -> Option<u64> {
+        match self.wall(cx) {
+            Some(_) => cx.up_ms_at(self.notice.exp),
+            None => until_ms,
+        }
+    }
+
+    /// The time, if it can be believed.
+    fn wall(&self, cx: &Context) -> Option<Timestamp> {
+        cx.now.wall.filter(|wall| match cx.now.clock {
+            Clock::Sync => true,
+            Clock::Unsync => *wall >= self.ts,
+            Clock::None => false,
+        })
     }
 }
 

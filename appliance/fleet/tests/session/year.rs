@@ -745,6 +745,12 @@ fn a_year_of_everything_that_goes_wrong_leaves_nothing_lost_twice_or_forgotten()
     years(200);
 }
 
+/// Its last deadline stayed in the past, and the box asked for the time without end.
+#[test]
+fn a_notice_that_is_over_while_its_successor_waits_for_the_disk_keeps_nobody_busy() {
+    Year::new(1_159).live(YEAR);
+}
+
 #[test]
 #[ignore = "minutes long, with FLEET_SEEDS and --release less so: cargo lab soak"]
 fn soak_ten_thousand_years_of_everything_that_goes_wrong() {
