@@ -4,13 +4,14 @@
 //! of two documents with one revision the first one counts, and whoever was second puts the first one back.
 
 mod beside;
+mod kept;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet::contract::{
     Apply, ApplyWhen, Channel, Code, Configuration, ConfigurationReport, ConfigurationStatus, DeviceId, Id, Message,
-    Metadata, SecretName, Site, Tenant, UncheckedDocument, Verb, fingerprint, max_signed_bytes, parse,
+    Metadata, SecretName, Tenant, UncheckedDocument, Verb, fingerprint, max_signed_bytes, parse,
 };
 use fleet::link::Publication;
 use fleet::trust::{Anchors, TrustedDocuments};
@@ -22,6 +23,7 @@ use crate::console::{Console, ConsoleError};
 use crate::plan::{Plan, Room};
 
 pub use beside::Beside;
+pub use kept::{Kept, kept};
 
 /// Of `cfg`.
 pub const SCHEMA: &str = "cfg/1.0";
@@ -120,21 +122,14 @@ fn believed(
     room: &Room,
     payload: &[u8],
 ) -> Option<Message<Configuration>> {
-    is_believed(anchors, tenant, device, &room.site, payload)
-        .then(|| read(payload))
-        .flatten()
-}
-
-/// True when a box there would believe a configuration.
-#[must_use]
-pub fn is_believed(anchors: &Anchors, tenant: &Tenant, device: &DeviceId, site: &Site, payload: &[u8]) -> bool {
     let trusted = TrustedDocuments {
         anchors: anchors.clone(),
         tenant: tenant.clone(),
         device: device.clone(),
-        site: site.clone(),
+        site: room.site.clone(),
     };
-    trusted.check(payload, Verb::Configure, Some(Timestamp::now())).is_ok()
+    trusted.check(payload, Verb::Configure, Some(Timestamp::now())).ok()?;
+    read(payload)
 }
 
 fn of(tenant: &Tenant, topic: &str) -> Option<DeviceId> {

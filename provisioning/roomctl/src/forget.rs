@@ -2,18 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use fleet::contract::{ApplyWhen, Channel, DeviceId, Site, Verb};
-use fleet::trust::{Anchors, TrustedDocuments};
-use jiff::Timestamp;
+use fleet::contract::{ApplyWhen, Channel, DeviceId};
+use fleet::trust::Anchors;
 
-use crate::apply::{self, ApplyError, Change, Outcome};
+use crate::apply::{self, ApplyError, Change, Kept, Outcome};
 use crate::author::Author;
 use crate::console::Console;
-use crate::plan::{Plan, Room};
-use crate::secrets::Wanted;
-
-/// Stands for the site of a configuration that names none.
-const EVERYWHERE: &str = "everywhere";
+use crate::plan::Plan;
 
 /// What became of the configurations that bore their name.
 #[derive(Debug, Default)]
@@ -36,39 +31,13 @@ pub async fn person(
     name: &str,
 ) -> Result<Forgotten, ApplyError> {
     let tenant = console.tenant().clone();
-    let kept = console.kept(&[format!("cr/v1/{tenant}/+/config/desired")]).await?;
-    let mut plan = Plan::default();
-    for (topic, payload) in &kept {
-        let Ok((_, device, Channel::ConfigDesired)) = Channel::parse(topic) else {
-            continue;
-        };
-        let Some(message) = apply::read(payload) else { continue };
-        let cfg = message.body.cfg;
-        let text = |value: Option<&serde_json::Value>| value.and_then(|value| value.as_str()).map(ToOwned::to_owned);
-        // Without a site, only whoever may sign everywhere can have signed it.
-        let site = text(cfg.get("site")).unwrap_or_else(|| EVERYWHERE.to_owned());
-        let Ok(site) = Site::try_from(site) else { continue };
-        let trusted = TrustedDocuments {
-            anchors: anchors.clone(),
-            tenant: tenant.clone(),
-            device: device.clone(),
-            site: site.clone(),
-        };
-        let signer = trusted.check(payload, Verb::Configure, Some(Timestamp::now()));
-        if message.body.issued_by == name || signer.is_ok_and(|signed| signed.signer == name) {
-            let name = text(cfg.get("room").and_then(|room| room.get("name"))).unwrap_or_default();
-            let secrets = Wanted::new();
-            plan.rooms.insert(
-                device,
-                Room {
-                    name,
-                    site,
-                    cfg,
-                    secrets,
-                },
-            );
-        }
-    }
+    let theirs = |kept: &Kept| kept.issued_by == name || kept.signer.as_deref() == Some(name);
+    let kept = apply::kept(console, anchors).await?;
+    let rooms = kept.into_iter().filter(theirs).map(|kept| (kept.device, kept.room));
+    let plan = Plan {
+        rooms: rooms.collect(),
+        ..Plan::default()
+    };
     let mut proposal = apply::compare(console, anchors, &plan).await?;
     let mut forgotten = Forgotten::default();
     for (device, (change, rev)) in &mut proposal.changes {

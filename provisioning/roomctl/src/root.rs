@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fleet::contract::{ApplyWhen, Channel, ConfigurationStatus, DeviceId, Site, TrustDocument};
+use fleet::contract::{ApplyWhen, ConfigurationStatus, DeviceId, TrustDocument};
 use fleet::trust::Anchors;
 use jiff::{SignedDuration, Timestamp};
 use openssl::x509::X509;
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{self, ApplyError, Outcome};
-use crate::author::Author;
+use crate::author::{Author, AuthorError};
 use crate::console::Console;
-use crate::plan::{Plan, Room};
-use crate::secrets::Wanted;
+use crate::plan::Plan;
 use crate::view::Seen;
 
 /// How far a box is.
@@ -97,37 +96,14 @@ pub async fn tell(
     anchors: &Anchors,
     trust: &TrustDocument,
 ) -> Result<Outcome, ApplyError> {
-    let tenant = console.tenant().clone();
-    let kept = console.kept(&[format!("cr/v1/{tenant}/+/config/desired")]).await?;
+    let trust = serde_json::to_value(trust).map_err(AuthorError::from)?;
     let mut plan = Plan::default();
-    for (topic, payload) in &kept {
-        let Ok((_, device, Channel::ConfigDesired)) = Channel::parse(topic) else {
-            continue;
-        };
-        let Some(message) = apply::read(payload) else { continue };
-        let mut cfg = message.body.cfg;
-        let text = |value: Option<&serde_json::Value>| value.and_then(|value| value.as_str()).map(ToOwned::to_owned);
-        // Without a site only whoever may sign everywhere has signed it.
-        let site = text(cfg.get("site")).unwrap_or_else(|| "everywhere".to_owned());
-        let Ok(site) = Site::try_from(site) else { continue };
-        if !apply::is_believed(anchors, &tenant, &device, &site, payload) {
-            continue;
+    for kept in apply::kept(console, anchors).await? {
+        if kept.signer.is_some() {
+            let mut room = kept.room;
+            room.cfg.insert("trust".into(), trust.clone());
+            plan.rooms.insert(kept.device, room);
         }
-        let name = text(cfg.get("room").and_then(|room| room.get("name"))).unwrap_or_default();
-        cfg.insert(
-            "trust".into(),
-            serde_json::to_value(trust).map_err(crate::author::AuthorError::from)?,
-        );
-        let secrets = Wanted::new();
-        plan.rooms.insert(
-            device,
-            Room {
-                name,
-                site,
-                cfg,
-                secrets,
-            },
-        );
     }
     let proposal = apply::compare(console, anchors, &plan).await?;
     apply::publish(console, author, anchors, &plan, &proposal, ApplyWhen::Idle).await

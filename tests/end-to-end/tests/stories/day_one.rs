@@ -3,12 +3,7 @@
 
 use std::path::PathBuf;
 
-use end_to_end::wait_for;
-
-use crate::desk::Desk;
-use crate::stage::PATIENCE;
-
-const SERIAL: &str = "HC24-000123";
+use crate::desk::{Desk, SERIAL};
 
 const LIST: &str = "serial,site,room
 HC24-000123,lyon,lyon-412
@@ -107,11 +102,7 @@ fn what_the_readme_tells_of_day_one_is_what_the_programs_say() {
     // The maker delivers; then somebody plugs it in, and nothing is typed for it.
     desk.roomctl(&["deliver", "-f", "boxes.csv", "--to", "sticks"]);
     let room_box = desk.plug_in(SERIAL, &format!("sticks/{SERIAL}"), "warn,roomd::fleet=info");
-    let well = || {
-        let room = desk.room();
-        room["online"] == true && room["configuration"] == "1 applied"
-    };
-    assert!(wait_for(PATIENCE * 3, well), "{}", room_box.words());
+    desk.wait_until_well(&room_box, "1 applied");
     assert_eq!(room_box.state("/volume"), 0.4);
     let mut later = Transcript::default();
     later.roomctl(&desk, &["get"]);

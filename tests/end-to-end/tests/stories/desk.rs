@@ -13,6 +13,22 @@ use tempfile::TempDir;
 
 use crate::stage::PATIENCE;
 
+/// The fleet of a list with one room, as a young administrator has it: its box, the list, and the folder.
+pub const SERIAL: &str = "HC24-000123";
+/// The name of its box.
+pub const BOX: &str = "box-hc24-000123";
+/// `boxes.csv`.
+pub const LIST: &str = "serial,site,room\nHC24-000123,lyon,lyon-412\n";
+/// `fleet/lyon.yaml`.
+pub const ROOMS: &str = "kind: Organisation
+---
+kind: Site
+name: lyon
+---
+kind: Rooms
+list: ../boxes.csv
+";
+
 /// Programs that end with the story.
 struct Running(Child);
 
@@ -64,11 +80,9 @@ impl Desk {
             .arg(folder.join("enrolment.toml"))
             .env("RUST_LOG", "trace");
         let enrolment = in_background(service, &folder.join("enrolment.log"));
-        let registry = folder.join("registry.db");
-        assert!(
-            wait_for(PATIENCE, || registry.exists()),
-            "the enrolment service does not start"
-        );
+        let hears =
+            || fs::read_to_string(folder.join("enrolment.log")).is_ok_and(|log| log.contains("boxes are heard"));
+        assert!(wait_for(PATIENCE, hears), "the enrolment service does not start");
         Self {
             ports,
             broker,
@@ -105,6 +119,32 @@ impl Desk {
     pub fn room(&self) -> Value {
         let rooms: Value = serde_json::from_str(&self.roomctl(&["get", "-o", "json"])).unwrap();
         rooms[0].clone()
+    }
+
+    /// A desk with this list and folder, and the box of [`SERIAL`], that is on and has the first revision.
+    pub fn with_a_room(name: &str, list: &str, rooms: &str, log: &str) -> (Self, RoomBox) {
+        let desk = Self::begin(name);
+        desk.write("boxes.csv", list);
+        desk.write("fleet/lyon.yaml", rooms);
+        desk.roomctl(&["claim", "-f", "boxes.csv"]);
+        desk.roomctl(&["deliver", "-f", "boxes.csv", "--to", "sticks"]);
+        desk.roomctl(&["apply", "-f", "fleet/", "--wait", "0s"]);
+        let room_box = desk.plug_in(SERIAL, &format!("sticks/{SERIAL}"), log);
+        desk.wait_until_well(&room_box, "1 applied");
+        (desk, room_box)
+    }
+
+    /// Waits until the first room is there with this configuration in effect.
+    pub fn wait_until_well(&self, room_box: &RoomBox, configuration: &str) {
+        let well = || {
+            let room = self.room();
+            room["online"] == true && room["configuration"] == configuration
+        };
+        let words = || {
+            let words = room_box.words();
+            words.lines().rev().take(20).collect::<Vec<_>>().join("\n")
+        };
+        assert!(wait_for(PATIENCE * 3, well), "{}: {}", self.room(), words());
     }
 
     /// Somebody plugs a box in, with what `roomctl deliver` wrote for it into this folder.

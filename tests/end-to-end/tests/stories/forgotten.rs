@@ -11,10 +11,9 @@ use roomctl::office::Office;
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, SERIAL};
 use crate::stage::PATIENCE;
 
-const SERIAL: &str = "HC24-000123";
 const LIST: &str = "serial,site,room\nHC24-000123,lyon,salle-zephyr\n";
 const PERSON: &str = "zoe-lambert";
 /// Of the room, as the list and as people say it.
@@ -37,32 +36,7 @@ const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJyb29tIjoiKiJ9.c2VjcmV0LXNpZ25hdHVyZ
 
 /// A fleet that a person began, with one box that is on and configured; everything that can be logged is.
 fn begun() -> (Desk, RoomBox) {
-    let desk = Desk::begin(PERSON);
-    desk.write("boxes.csv", LIST);
-    desk.write("fleet/lyon.yaml", ROOMS);
-    desk.roomctl(&["claim", "-f", "boxes.csv"]);
-    desk.roomctl(&["deliver", "-f", "boxes.csv", "--to", "sticks"]);
-    desk.roomctl(&["apply", "-f", "fleet/", "--wait", "0s"]);
-    let room_box = desk.plug_in(SERIAL, &format!("sticks/{SERIAL}"), "trace");
-    is_well(&desk, &room_box, "1 applied");
-    (desk, room_box)
-}
-
-fn is_well(desk: &Desk, room_box: &RoomBox, configuration: &str) {
-    let well = || {
-        let room = desk.room();
-        room["online"] == true && room["configuration"] == configuration
-    };
-    assert!(
-        wait_for(PATIENCE * 3, well),
-        "{}: {}",
-        desk.room(),
-        tail(&room_box.words())
-    );
-}
-
-fn tail(words: &str) -> String {
-    words.lines().rev().take(20).collect::<Vec<_>>().join("\n")
+    Desk::with_a_room(PERSON, LIST, ROOMS, "trace")
 }
 
 /// A message as text: what is in a signature's form is taken out of it.
@@ -156,7 +130,7 @@ fn of_somebody_and_of_a_room_that_are_forgotten_nothing_is_left_behind() {
     desk.write("bob.toml", &office);
     let bob = |words: &[&str]| desk.roomctl(&[&["--office", "bob.toml"], words].concat());
     assert_eq!(bob(&["forget", "--person", PERSON]), "2 entries forgotten\n");
-    is_well(&desk, &room_box, "2 applied");
+    desk.wait_until_well(&room_box, "2 applied");
     nowhere(PERSON, &written(&desk));
     nowhere(PERSON, &[("the log of the box".to_owned(), room_box.words())]);
     assert_eq!(
@@ -173,7 +147,7 @@ fn of_somebody_and_of_a_room_that_are_forgotten_nothing_is_left_behind() {
     room_box.signal(Signal::KILL);
     room_box.start_again().expect("roomd runs");
     let is_back = || kept(&desk).contains("box-hc24-000123/meta");
-    assert!(wait_for(PATIENCE * 3, is_back), "{}", tail(&room_box.words()));
+    assert!(wait_for(PATIENCE * 3, is_back), "{}", room_box.words());
     let places = written(&desk);
     ROOM.iter().for_each(|name| nowhere(name, &places));
     desk.stop_broker();
@@ -218,7 +192,7 @@ fn told_alone(desk: &Desk, room_box: &RoomBox) {
     let shown = desk.roomctl(&["apply", "-f", "fleet/", "--dry-run"]);
     assert!(shown.contains("+ /secrets/jitsi.token: \"(sealed)\""), "{shown}");
     let applied = desk.roomctl(&["apply", "-f", "fleet/"]);
-    is_well(desk, room_box, "2 applied");
+    desk.wait_until_well(room_box, "2 applied");
     let again = desk.roomctl(&["apply", "-f", "fleet/"]);
     assert!(again.contains("0 published, 1 unchanged"), "{again}");
     desk.write("keys/token", &format!("{SEALED}-of-tomorrow\n"));
@@ -227,7 +201,7 @@ fn told_alone(desk: &Desk, room_box: &RoomBox) {
         another.contains("+ /secrets/jitsi.token: \"(sealed anew)\""),
         "{another}"
     );
-    is_well(desk, room_box, "3 applied");
+    desk.wait_until_well(room_box, "3 applied");
     let described = desk.roomctl(&["describe", "Salle Zéphyr"]);
     for said in [shown, applied, again, another, described] {
         assert!(!said.contains(SEALED), "{said}");

@@ -5,39 +5,12 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
-use end_to_end::{RoomBox, wait_for};
+use end_to_end::wait_for;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, LIST, ROOMS};
 use crate::stage::PATIENCE;
-
-const SERIAL: &str = "HC24-000123";
-const LIST: &str = "serial,site,room\nHC24-000123,lyon,lyon-412\n";
-const ROOMS: &str = "kind: Organisation
----
-kind: Site
-name: lyon
----
-kind: Rooms
-list: ../boxes.csv
-";
-
-fn begun() -> (Desk, RoomBox) {
-    let desk = Desk::begin("alice");
-    desk.write("boxes.csv", LIST);
-    desk.write("fleet/lyon.yaml", ROOMS);
-    desk.roomctl(&["claim", "-f", "boxes.csv"]);
-    desk.roomctl(&["deliver", "-f", "boxes.csv", "--to", "sticks"]);
-    desk.roomctl(&["apply", "-f", "fleet/", "--wait", "0s"]);
-    let room_box = desk.plug_in(SERIAL, &format!("sticks/{SERIAL}"), "warn");
-    let well = || {
-        let room = desk.room();
-        room["online"] == true && room["configuration"] == "1 applied"
-    };
-    assert!(wait_for(PATIENCE * 3, well), "{}", room_box.words());
-    (desk, room_box)
-}
 
 /// `roomctl logs --follow` that runs, line by line.
 struct Follower {
@@ -79,7 +52,7 @@ impl Drop for Follower {
 
 #[test]
 fn what_a_box_writes_is_read_and_followed_over_its_restart_until_it_is_gone() {
-    let (desk, mut room_box) = begun();
+    let (desk, mut room_box) = Desk::with_a_room("alice", LIST, ROOMS, "warn");
     let volume = |percent: &str| desk.roomctl(&["command", "lyon-412", "av.volume", &format!("percent={percent}")]);
     volume("30");
     let said = desk.roomctl(&["logs", "lyon-412"]);

@@ -1,39 +1,11 @@
 //! One root follows another, as an administrator types it, with a real broker and a real box.
 
-use end_to_end::{RoomBox, wait_for};
+use end_to_end::wait_for;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::desk::Desk;
+use crate::desk::{BOX, Desk, LIST, ROOMS, SERIAL};
 use crate::stage::PATIENCE;
-
-const SERIAL: &str = "HC24-000123";
-const BOX: &str = "box-hc24-000123";
-const LIST: &str = "serial,site,room\nHC24-000123,lyon,lyon-412\n";
-const ROOMS: &str = "kind: Organisation
----
-kind: Site
-name: lyon
----
-kind: Rooms
-list: ../boxes.csv
-";
-
-fn begun() -> (Desk, RoomBox) {
-    let desk = Desk::begin("alice");
-    desk.write("boxes.csv", LIST);
-    desk.write("fleet/lyon.yaml", ROOMS);
-    desk.roomctl(&["claim", "-f", "boxes.csv"]);
-    desk.roomctl(&["deliver", "-f", "boxes.csv", "--to", "sticks"]);
-    desk.roomctl(&["apply", "-f", "fleet/", "--wait", "0s"]);
-    let room_box = desk.plug_in(SERIAL, &format!("sticks/{SERIAL}"), "warn,roomd::fleet=info");
-    let well = || {
-        let room = desk.room();
-        room["online"] == true && room["configuration"] == "1 applied"
-    };
-    assert!(wait_for(PATIENCE * 3, well), "{}", room_box.words());
-    (desk, room_box)
-}
 
 /// Types it; how it ended, and what was said beside the output.
 fn ends(desk: &Desk, words: &[&str]) -> (Option<i32>, String) {
@@ -50,7 +22,7 @@ fn trusted(desk: &Desk) -> Vec<Value> {
 
 #[test]
 fn a_root_takes_the_place_of_another_and_no_box_is_left_behind() {
-    let (mut desk, mut room_box) = begun();
+    let (mut desk, mut room_box) = Desk::with_a_room("alice", LIST, ROOMS, "warn,roomd::fleet=info");
     let first = trusted(&desk);
     room_box.signal(Signal::TERM);
     assert!(room_box.wait(PATIENCE).is_some());
