@@ -284,8 +284,8 @@ impl Agent {
                 })
             }
             News::Received(message) => Some(Input::Received(linked.received(message))),
-            News::Acknowledged(UNASKED) | News::Refused(UNASKED, _) => None,
-            News::Acknowledged(token) => Some(Input::Acknowledged { token: Token(token.0) }),
+            News::Acknowledged(UNASKED) | News::Unheard(UNASKED) | News::Refused(UNASKED, _) => None,
+            News::Acknowledged(token) | News::Unheard(token) => Some(Input::Acknowledged { token: Token(token.0) }),
             News::Refused(token, refused) => {
                 // It would be refused again; what it said is lost to this broker.
                 tracing::error!(?refused, "the broker refuses a message");

@@ -247,6 +247,8 @@ struct Room {
 #[derive(Clone)]
 enum Outside {
     Unreachable,
+    /// The broker says that nobody subscribes.
+    Deaf,
     Silent,
     Says(Decision),
 }
@@ -282,6 +284,10 @@ impl Room {
                     (Output::Publish(request), world) => {
                         assert_eq!(request, b"request");
                         self.asked_ms.push(self.now_ms);
+                        if let Outside::Deaf = world {
+                            self.enrolment.handle(Input::Unheard, self.now_ms);
+                            continue;
+                        }
                         let Outside::Says(decision) = world else { continue };
                         let answer = |nonce: &str| {
                             Input::Answered(EnrolmentAnswer {
@@ -380,13 +386,22 @@ fn a_touch_on_the_way_to_the_service_leaves_the_box_as_little_patience_with_it()
 
 #[test]
 fn a_box_that_nobody_answers_keeps_trying() {
-    for world in [Outside::Unreachable, Outside::Silent] {
+    for world in [Outside::Unreachable, Outside::Deaf, Outside::Silent] {
         let mut room = Room::new(2, Purpose::Enrol);
         room.live(24 * HOUR_MS, &world);
         assert!(room.adopted.is_none());
         room.live(31 * HOUR_MS, &decided());
         assert!(room.adopted.is_some(), "the next attempt is at most six hours away");
     }
+}
+
+#[test]
+fn a_box_that_hears_that_the_service_is_away_does_not_wait_for_its_answer() {
+    let mut room = Room::new(2, Purpose::Enrol);
+    room.live(HOUR_MS, &Outside::Deaf);
+    let waits: Vec<u64> = room.asked_ms.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!((15_000..=30_000).contains(&waits[0]), "{waits:?}");
+    assert!(waits.iter().any(|wait| *wait > 300_000), "ever more seldom: {waits:?}");
 }
 
 #[test]

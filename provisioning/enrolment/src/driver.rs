@@ -87,6 +87,7 @@ async fn serve(link: &mut Link, requests: &mpsc::Sender<Request>, replies: &mut 
                 Some(News::Subscribed { refused }) if !refused.is_empty() => {
                     tracing::error!(?refused, "the broker does not let the service hear boxes");
                 }
+                Some(News::Subscribed { .. }) => tracing::info!("boxes are heard"),
                 Some(News::Received(received)) => {
                     if let Some(receipt) = received.receipt {
                         let _ = link.orders().acknowledge(receipt);

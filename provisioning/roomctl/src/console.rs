@@ -99,7 +99,7 @@ impl Console {
                 }
                 self.inbox.push_back(message);
             }
-            News::Acknowledged(token) => {
+            News::Acknowledged(token) | News::Unheard(token) => {
                 self.acknowledged.insert(token, None);
             }
             News::Refused(token, refused) => {

@@ -98,7 +98,7 @@ impl Client {
         self.link.orders().publish(publication)?;
         loop {
             match self.next().await? {
-                News::Acknowledged(token) if token == own => return Ok(Ok(())),
+                News::Acknowledged(token) | News::Unheard(token) if token == own => return Ok(Ok(())),
                 News::Refused(token, refused) if token == own => return Ok(Err(refused)),
                 News::Received(message) => self.inbox.push(message),
                 News::Disconnected(reason) => return Err(reason.into()),

@@ -234,14 +234,14 @@ async fn twenty_thousand_commands_as_fast_as_they_go_execute_nothing_and_take_no
             };
             let publication = Publication::new(bench.mallory.token(), topics[number % 4].clone(), payload);
             while bench.mallory.link().orders().publish(publication.clone()).is_err() {
-                if let News::Acknowledged(_) = bench.mallory.next().await.unwrap() {
+                if let News::Acknowledged(_) | News::Unheard(_) = bench.mallory.next().await.unwrap() {
                     waiting -= 1;
                 }
             }
             waiting += 1;
         }
         while waiting > 0 {
-            if let News::Acknowledged(_) = bench.mallory.next().await.unwrap() {
+            if let News::Acknowledged(_) | News::Unheard(_) = bench.mallory.next().await.unwrap() {
                 waiting -= 1;
             }
         }

@@ -92,6 +92,29 @@ async fn a_box_speaks_and_hears_and_its_publications_are_acknowledged_one_by_one
 }
 
 #[tokio::test]
+async fn a_publication_that_nobody_subscribes_to_says_so() {
+    let broker = broker();
+    let (target, _line) = of_box(&broker, Limits::default()).await;
+    let mut own_box = Client::connect(target, kept(BOX, None)).await.unwrap();
+    for heard in [false, true] {
+        let mut alice = Client::staff(&broker, "alice").await.unwrap();
+        if heard {
+            alice.subscribe(&["cr/v1/etat/+/evt/+"]).await.unwrap();
+        }
+        let publication = Publication::new(own_box.token(), own("evt/alert"), "{}");
+        let token = publication.token;
+        own_box.link().orders().publish(publication).unwrap();
+        let said = own_box.next().await.unwrap();
+        assert_eq!(
+            matches!(said, News::Acknowledged(own) if own == token),
+            heard,
+            "{said:?}"
+        );
+        assert_eq!(matches!(said, News::Unheard(own) if own == token), !heard, "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_says_goodbye_leaves_no_will_and_whoever_is_cut_does() {
     let broker = broker();
     let mut alice = Client::staff(&broker, "alice").await.unwrap();
@@ -165,7 +188,7 @@ async fn a_line_that_is_cut_at_any_byte_ends_the_connection_and_loses_nothing_th
             }
             loop {
                 match own_box.next().await.unwrap() {
-                    News::Acknowledged(token) => {
+                    News::Acknowledged(token) | News::Unheard(token) => {
                         assert!(acknowledged.insert(sent.remove(&token).unwrap()));
                         if sent.is_empty() {
                             break;
@@ -319,7 +342,7 @@ async fn ten_thousand_commands_in_a_burst_all_come_once_in_order_sixteen_at_a_ti
             waiting += 1;
         }
         while waiting > 0 {
-            if let News::Acknowledged(_) = alice.next().await.unwrap() {
+            if let News::Acknowledged(_) | News::Unheard(_) = alice.next().await.unwrap() {
                 waiting -= 1;
             }
         }

@@ -250,6 +250,7 @@ impl Run<'_> {
                 self.link = None;
                 Some(Input::Disconnected)
             }
+            Some(News::Unheard(_)) => Some(Input::Unheard),
             Some(News::Acknowledged(_) | News::Refused(..)) => None,
         }
     }

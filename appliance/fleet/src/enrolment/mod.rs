@@ -55,6 +55,8 @@ pub enum Input {
     Disconnected,
     /// The answers can be heard.
     Subscribed,
+    /// The request is at the broker, and nobody is there to hear it.
+    Unheard,
     /// An answer whose signature holds. Others are dropped before.
     Answered(EnrolmentAnswer),
     /// [`Output::Adopt`]: it is on disk and in use. True: it was what the box asked for.
@@ -206,6 +208,10 @@ impl Enrolment {
                         until_ms: now_ms + patience_ms,
                     };
                 }
+            }
+            (Input::Unheard, State::Asked { .. }) => {
+                let wait_ms = self.longer();
+                self.close(Some(wait_ms));
             }
             (Input::Answered(answer), State::Asked { .. }) if self.is_mine(&answer) => self.answered(answer.decision),
             (Input::Adopted(true), State::Adopting) => {

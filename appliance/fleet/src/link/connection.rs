@@ -66,7 +66,7 @@ impl Orders {
         self.give(Order::Subscribe(subscription))
     }
 
-    /// Answered by [`News::Acknowledged`] or [`News::Refused`], unless the connection ends before.
+    /// Answered by [`News::Acknowledged`], [`News::Unheard`] or [`News::Refused`], unless the connection ends before.
     ///
     /// # Errors
     /// [`QueueFull`].
@@ -419,7 +419,8 @@ impl Connection {
 
 fn outcome(token: Token, reason: PubAckReason) -> News {
     let code = match reason {
-        PubAckReason::Success | PubAckReason::NoMatchingSubscribers => return News::Acknowledged(token),
+        PubAckReason::Success => return News::Acknowledged(token),
+        PubAckReason::NoMatchingSubscribers => return News::Unheard(token),
         PubAckReason::UnspecifiedError => 0x80,
         PubAckReason::ImplementationSpecificError => 0x83,
         PubAckReason::NotAuthorized => 0x87,

@@ -92,7 +92,7 @@ pub struct Token(pub u64);
 /// A message to the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// Comes back in [`News::Acknowledged`].
+    /// Comes back in [`News::Acknowledged`], or in [`News::Unheard`].
     pub token: Token,
     /// Where.
     pub topic: String,
@@ -182,6 +182,9 @@ pub enum News {
     Received(Received),
     /// A publication has reached the broker; with QoS 0: it was written.
     Acknowledged(Token),
+    /// A publication has reached the broker, which says that nobody subscribes to its topic (MQTT 5 §3.4.2.1, 0x10). Not
+    /// every broker says so.
+    Unheard(Token),
     /// A publication is not taken and will not be.
     Refused(Token, Refused),
     /// It is over. Comes once, last.
