@@ -21,6 +21,13 @@ pub enum Order {
         /// Arguments handed on as they are.
         passed: Vec<String>,
     },
+    /// A virtual machine with real kernel devices; the rest goes to the program `hardware-lab`.
+    Hardware {
+        /// Leave the machine's packages alone.
+        no_install: bool,
+        /// Arguments handed on as they are.
+        passed: Vec<String>,
+    },
     /// Everything that must hold before a change lands.
     Test {
         /// Leave the machine's packages alone.
@@ -85,6 +92,10 @@ pub fn parse(words: &[String]) -> Result<Order, String> {
         "fleet" => {
             let (no_install, passed) = without(rest, "--no-install");
             Ok(Order::Fleet { no_install, passed })
+        }
+        "hardware" => {
+            let (no_install, passed) = without(rest, "--no-install");
+            Ok(Order::Hardware { no_install, passed })
         }
         "test" => {
             let (no_install, rest) = without(rest, "--no-install");

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::tally::Tally;
-use crate::{footage, packages, step, tools};
+use crate::{footage, hardware, packages, step, tools};
 
 /// Crates whose tests start whole conferences or brokers: they run after the others and one at a time, so that a machine of
 /// two cores shows the box's own delays and not those of a neighbour.
@@ -45,6 +45,7 @@ pub fn test(no_install: bool) -> bool {
     whole.args(END_TO_END.iter().flat_map(|name| ["--package", name]));
     whole.args(["--", "--test-threads=1"]);
     run.tests("end to end", whole, 30 * MINUTE);
+    run.tests("hardware", Command::new(hardware::program()), 25 * MINUTE);
     run.mutants(&[]);
     run.close()
 }

@@ -8,7 +8,8 @@ Usage: cargo lab <command> [arguments]
 Commands:
   demo       a whole conference on this machine, with the room box in it, shown live
   fleet      a fleet on this machine: a real broker, a real box, and as many simulated ones as you like
-  test       everything that must hold: format, lints, licences, unit, protocol and end-to-end tests
+  hardware   a virtual machine with real kernel devices, the box's own programs, units and rules in it, and the stories
+  test       everything that must hold: format, lints, licences, unit, protocol and end-to-end tests, hardware
   check      format and lints only
   mutants    deliberately broken clients, and whether the bench catches each
   soak       the long runs
@@ -63,10 +64,31 @@ The first run builds the release binaries: several minutes. 2,000 boxes take two
 with --spread 120 two minutes to connect and two to come back; what they mean for 100,000: docs/fleet-scale.md.
 ";
 
+const HARDWARE: &str = "\
+A virtual machine under QEMU (software emulation, no KVM) with Debian 12 and its kernel, systemd as process 1, and in it this
+workspace's programs, units (systemd/) and rules (udev/). Cameras and array microphones at USB ports that only its kernel has
+are found by its usbcore, uvcvideo and snd-usb-audio; others are the kernel's own vivid and snd-aloop. Stories are told there,
+one after the other, each with what was seen.
+
+Usage: cargo lab hardware [--no-install] [--all] [--only <part>] [--report <file>] [--again]
+
+  --all             the long stories too; without it those that belong to `cargo lab test`
+  --only <part>     only stories whose name contains this
+  --report <file>   write JSON: `stories` (name, ok, seconds, evidence), and what the boot cost in processor seconds
+  --again           make the machine's disk again
+  --no-install      do not look at this machine's packages
+
+The disk is made once (about 2 minutes and 250 MB from Debian's servers) and kept in ~/.cache/hemicycle/hardware (or
+$XDG_CACHE_HOME) under a key of everything that goes into it: any clone finds it there. What you change in the box's programs,
+units or rules needs no new one. A boot takes half a minute on two idle cores. Needs root, or subordinate user ids
+(/etc/subuid and the package uidmap), and 3 GB of memory.
+";
+
 const TEST: &str = "\
 Everything that must hold before a change lands, in this order: packages, format, lints, licences and sources of
 the dependencies, known vulnerabilities (where the advisory database can be had), build, unit and protocol tests,
-end-to-end tests. A part that fails does not stop the next ones. Closes with `N passed, N failed, N skipped`.
+end-to-end tests, hardware (the short stories). A part that fails does not stop the next ones. Closes with
+`N passed, N failed, N skipped`.
 
 Usage: cargo lab test [--no-install]
 
@@ -130,6 +152,7 @@ pub fn text(command: Option<&str>) -> &'static str {
     match command {
         Some("demo") => DEMO,
         Some("fleet") => FLEET,
+        Some("hardware") => HARDWARE,
         Some("test") => TEST,
         Some("check") => CHECK,
         Some("mutants") => MUTANTS,
@@ -146,7 +169,7 @@ mod tests {
     #[test]
     fn every_listed_command_has_its_own_text() {
         for command in [
-            "demo", "fleet", "test", "check", "mutants", "soak", "fuzz", "packages", "footage",
+            "demo", "fleet", "hardware", "test", "check", "mutants", "soak", "fuzz", "packages", "footage",
         ] {
             assert!(
                 super::GENERAL.contains(&format!("\n  {command} ")),

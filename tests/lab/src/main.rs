@@ -9,6 +9,7 @@ mod descendants;
 mod fleet;
 mod footage;
 mod fuzz;
+mod hardware;
 mod help;
 mod packages;
 mod step;
@@ -41,6 +42,7 @@ fn obey(order: Order) -> Result<bool, String> {
         }
         Order::Demo { no_install, passed } => Err(demo::run(no_install, &passed)),
         Order::Fleet { no_install, passed } => Err(fleet::run(no_install, &passed)),
+        Order::Hardware { no_install, passed } => Err(hardware::run(no_install, &passed)),
         Order::Test { no_install } => Ok(checks::test(no_install)),
         Order::Check => Ok(checks::check()),
         Order::Mutants { passed } => Ok(checks::mutants(&passed)),

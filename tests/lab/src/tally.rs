@@ -55,16 +55,17 @@ impl Tally {
     }
 
     /// Closes a part made of tests. A runner that fails without a failed test (a crash, code that does not compile)
-    /// is one failure, and so is one that ran no test at all.
+    /// is one failure, and so is one that ran no test at all without saying why.
     pub fn close_tests(&mut self, part: &str, good: bool, how: &str) {
-        self.passed = self.passed.saturating_sub(std::mem::take(&mut self.unmade));
+        let unmade = std::mem::take(&mut self.unmade);
+        self.passed = self.passed.saturating_sub(unmade);
         if !good && self.failed == 0 {
             self.check(
                 part,
                 false,
                 &format!("{how}, without a failed test: it crashed or did not compile"),
             );
-        } else if good && self.passed == 0 {
+        } else if good && self.passed == 0 && unmade == 0 {
             self.check(part, false, "not one test ran");
         }
     }
@@ -165,6 +166,13 @@ mod tests {
         let mut tally = read("test result: ok. 0 passed; 0 failed; 4 ignored; 0 measured; 0 filtered out");
         tally.close_tests("unit", true, "exit status: 0");
         assert_eq!(tally.failed, 1);
+    }
+
+    #[test]
+    fn a_part_that_says_why_it_could_not_be_told_is_skipped() {
+        let mut tally = read("skipped: hardware: there is no qemu-system-x86_64");
+        tally.close_tests("hardware", true, "exit status: 0");
+        assert_eq!((tally.failed, tally.skipped), (0, 1));
     }
 
     #[test]

@@ -1,0 +1,164 @@
+//! One run of QEMU: a machine whose processor is emulated, and whose power can be cut.
+
+use std::fs::File;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::image::Image;
+use crate::wire::PORT;
+
+/// The kernel's command line: nothing that watches for stalls, since an emulated processor on a busy machine stalls.
+const COMMAND_LINE: &str = "console=ttyS0 root=/dev/vda rw quiet loglevel=4 nokaslr mitigations=off nosoftlockup nowatchdog \
+     rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on net.ifnames=0 lab.address=10.0.2.15/24 lab.gateway=10.0.2.2";
+
+/// Last lines of the console that an error shows.
+const CONSOLE_LINES: usize = 15;
+
+/// QEMU makes its sockets within this time.
+const SOCKETS: Duration = Duration::from_secs(30);
+
+/// Ticks a second in `/proc` (`USER_HZ`), the same on every x86 kernel.
+pub const TICKS: f64 = 100.0;
+
+/// A running machine; its power is cut when dropped, and when this process ends in whatever way.
+#[derive(Debug)]
+pub struct Machine {
+    qemu: Child,
+    folder: PathBuf,
+    /// When its power came.
+    pub begun: Instant,
+}
+
+impl Machine {
+    /// Gives power. `share` is what the guest sees as `/lab`; sockets and console lie in `folder`. What the guest writes on
+    /// its disk is gone with the machine.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started.
+    pub fn start(image: &Image, share: &Path, folder: &Path) -> Result<Self> {
+        let file = |name: &str| image.folder.join(name);
+        let socket = folder.join("port");
+        let log = File::create(folder.join("qemu.log")).map_err(Error::io("qemu.log"))?;
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-name", "hemicycle-lab"]);
+        command.args([
+            "-M",
+            "q35",
+            "-accel",
+            "tcg,thread=multi,tb-size=512",
+            "-cpu",
+            "max",
+            "-smp",
+            "2",
+            "-m",
+            "2048",
+        ]);
+        command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        command
+            .arg("-serial")
+            .arg(format!("file:{}", folder.join("console").display()));
+        command
+            .arg("-kernel")
+            .arg(file("vmlinuz"))
+            .arg("-initrd")
+            .arg(file("initrd.gz"));
+        command.args(["-append", COMMAND_LINE]);
+        let disk = file("root.img");
+        command.arg("-drive").arg(format!(
+            "if=none,id=root,file={},format=raw,snapshot=on,cache=unsafe",
+            disk.display()
+        ));
+        command.args(["-device", "virtio-blk-pci,drive=root"]);
+        command
+            .arg("-fsdev")
+            .arg(format!("local,id=lab,path={},security_model=none", share.display()));
+        command.args([
+            "-device",
+            "virtio-9p-pci,fsdev=lab,mount_tag=lab",
+            "-device",
+            "virtio-rng-pci",
+        ]);
+        command.args(["-device", "virtio-serial-pci"]);
+        command
+            .arg("-chardev")
+            .arg(format!("socket,id=port,path={},server=on,wait=off", socket.display()));
+        command
+            .arg("-device")
+            .arg(format!("virtserialport,chardev=port,name={PORT}"));
+        // The guest reaches this machine's loopback as 10.0.2.2, and nothing reaches the guest.
+        command.args(["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let qemu = command.spawn().map_err(Error::io("setpriv qemu-system-x86_64"))?;
+        Ok(Self {
+            qemu,
+            folder: folder.to_owned(),
+            begun: Instant::now(),
+        })
+    }
+
+    /// The lab's end of the virtual serial port.
+    ///
+    /// # Errors
+    /// When QEMU ended instead, with its words.
+    pub fn port(&mut self) -> Result<UnixStream> {
+        let socket = self.folder.join("port");
+        let deadline = Instant::now() + SOCKETS;
+        loop {
+            match UnixStream::connect(&socket) {
+                Ok(stream) => return Ok(stream),
+                Err(error) if Instant::now() > deadline || !self.runs() => {
+                    let words = std::fs::read_to_string(self.folder.join("qemu.log")).unwrap_or_default();
+                    return Err(Error::io(format!("QEMU's socket ({})", words.trim()))(error));
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// Whether QEMU runs: the guest has not switched itself off.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.qemu.try_wait(), Ok(None))
+    }
+
+    /// Processor seconds that QEMU has used, all of it: the guest's programs, its kernel, and the emulation.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.qemu.id())).unwrap_or_default();
+        // After the name in brackets come state and numbers; user and system time are fields 14 and 15 of `proc(5)`.
+        let after = stat.rsplit(')').next().unwrap_or_default();
+        let ticks: u64 = after
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        ticks as f64 / TICKS
+    }
+
+    /// The end of the console, for whoever looks for a reason.
+    pub fn console(&self) -> String {
+        let console = std::fs::read(self.folder.join("console")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&console);
+        let lines: Vec<&str> = text
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty())
+            .collect();
+        lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n")
+    }
+
+    /// Cuts the power.
+    pub fn cut(&mut self) {
+        // Either fails only when it has ended already.
+        let _killed = self.qemu.kill();
+        let _reaped = self.qemu.wait();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}

@@ -1,0 +1,98 @@
+//! `cargo lab hardware`.
+
+#![forbid(unsafe_code)]
+
+mod stories;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use hardware_lab::image::Image;
+use hardware_lab::lab::Lab;
+use hardware_lab::report::{ImageFigures, Report};
+use hardware_lab::{Error, Result, missing};
+use stories::STORIES;
+
+/// The box's own binaries, units and rules in a virtual machine with real kernel devices, and the stories told there.
+#[derive(Debug, Parser)]
+#[command(name = "cargo lab hardware")]
+struct Arguments {
+    /// The long stories too.
+    #[arg(long)]
+    all: bool,
+    /// Write what was seen there, as JSON.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Only stories whose name contains this.
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
+    /// Make the image again, even if it is there.
+    #[arg(long)]
+    again: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut report = Report::default();
+    let told = tell(&arguments, &mut report);
+    if let Err(error) = &told {
+        eprintln!("error: {error}");
+    }
+    let written = arguments.report.as_deref().map_or(Ok(()), |file| report.write(file));
+    if let Err(error) = &written {
+        eprintln!("error: {error}");
+    }
+    match report.stories.iter().all(|story| story.ok) && told.is_ok() && written.is_ok() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn tell(arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let image = match missing::missing() {
+        Some(reason) => Err(reason),
+        None => match Image::ensure(arguments.again) {
+            Err(error @ Error::Unreachable(_)) => Err(error.to_string()),
+            other => Ok(other?),
+        },
+    };
+    let image = match image {
+        Ok(image) => image,
+        Err(reason) => {
+            println!("skipped: hardware: {reason}");
+            report.skipped = Some(reason);
+            return Ok(());
+        }
+    };
+    println!("image: {}, kernel {}", image.folder.display(), image.kernel());
+    report.image = Some(ImageFigures {
+        kernel: image.kernel(),
+        made_in_seconds: image.made_in.map(|time| time.as_secs_f64()),
+    });
+    let mut lab = Lab::power(image)?;
+    let boot = stories::until_ready(&lab)?;
+    println!(
+        "boot: {:.0} s; QEMU worked {:.0} s, the guest's programs {:.1} s, its kernel {:.1} s",
+        boot.wall_seconds, boot.qemu_cpu_seconds, boot.user_cpu_seconds, boot.system_cpu_seconds
+    );
+    report.boot = Some(boot);
+    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|part| name.contains(part));
+    for story in STORIES
+        .iter()
+        .filter(|story| (story.fast || arguments.all) && wanted(story.name))
+    {
+        let told = story.tell(&mut lab);
+        // As the test runner of cargo says it, which `cargo lab test` counts.
+        println!("test {} ... {}", told.name, if told.ok { "ok" } else { "FAILED" });
+        println!("  {:.1} s: {}", told.seconds, told.evidence.replace('\n', "\n  "));
+        report.stories.push(told);
+    }
+    let failed = report.stories.iter().filter(|story| !story.ok).count();
+    let passed = report.stories.len() - failed;
+    println!(
+        "test result: {}. {passed} passed; {failed} failed",
+        if failed == 0 { "ok" } else { "FAILED" }
+    );
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The stories. Each takes the guest as the one before left it, and leaves it with nothing plugged in.
+
+mod boot;
+mod exposure;
+mod inventory;
+mod plug;
+mod usb;
+
+use std::time::Instant;
+
+use hardware_lab::lab::Lab;
+use hardware_lab::report::{BootFigures, Told};
+
+/// What was seen; or in words, what was not as it should be.
+pub type Evidence = Result<String, String>;
+
+/// A story and what may be told of it.
+pub struct Story {
+    /// Its name.
+    pub name: &'static str,
+    /// Belongs to `cargo lab test` too.
+    pub fast: bool,
+    tell: fn(&mut Lab) -> Evidence,
+}
+
+const fn fast(name: &'static str, tell: fn(&mut Lab) -> Evidence) -> Story {
+    Story { name, fast: true, tell }
+}
+
+/// All of them, in their order.
+pub const STORIES: &[Story] = &[
+    fast("boots_to_ready_with_no_failed_unit", boot::ready),
+    fast("found_devices_match_the_kernels", inventory::matches),
+    fast("the_usb_camera_gives_pictures_that_move", usb::pictures),
+    fast("the_usb_array_gives_eight_channels_each_its_own", usb::channels),
+    fast("an_array_with_two_channels_says_so", usb::two_channels),
+    fast("a_closed_shutter_is_told_and_shows_nothing", usb::shutter),
+    fast(
+        "a_pulled_cable_is_noticed_while_streaming_and_the_names_come_back",
+        usb::pulled,
+    ),
+    fast("no_port_is_open_but_the_documented", exposure::ports),
+];
+
+impl Story {
+    /// Tells it.
+    pub fn tell(&self, lab: &mut Lab) -> Told {
+        let begun = Instant::now();
+        let (ok, evidence) = match (self.tell)(lab) {
+            Ok(seen) => (true, seen),
+            Err(reason) => (false, reason),
+        };
+        Told {
+            name: self.name,
+            ok,
+            seconds: begun.elapsed().as_secs_f64(),
+            evidence,
+        }
+    }
+}
+
+/// Waits until every unit has started, and counts what that took.
+///
+/// # Errors
+/// When the guest does not answer.
+pub fn until_ready(lab: &Lab) -> hardware_lab::Result<BootFigures> {
+    boot::figures(lab)
+}
+
+/// `Ok` when it holds.
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+/// For `map_err`: an error as the reason why a story does not hold.
+fn why(error: hardware_lab::Error) -> String {
+    error.to_string()
+}
