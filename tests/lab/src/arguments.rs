@@ -35,6 +35,11 @@ pub enum Order {
     },
     /// Format and lints only.
     Check,
+    /// What can be known of the image's layers without building it.
+    Image {
+        /// Leave the machine's packages alone.
+        no_install: bool,
+    },
     /// Deliberately broken clients against the bench; the rest goes to their program.
     Mutants {
         /// Arguments handed on as they are.
@@ -59,6 +64,8 @@ pub enum Order {
         /// Install those that this machine lacks.
         install: bool,
     },
+    /// Write the list of crates of the Yocto recipe anew.
+    Crates,
     /// Make the recorded input, unless it is there.
     Footage {
         /// Make it again.
@@ -103,6 +110,12 @@ pub fn parse(words: &[String]) -> Result<Order, String> {
             Ok(Order::Test { no_install })
         }
         "check" => nothing_left("check", rest).map(|()| Order::Check),
+        "image" => {
+            let (no_install, rest) = without(rest, "--no-install");
+            nothing_left("image", &rest)?;
+            Ok(Order::Image { no_install })
+        }
+        "crates" => nothing_left("crates", rest).map(|()| Order::Crates),
         "mutants" => Ok(Order::Mutants { passed: rest.to_vec() }),
         "soak" => Ok(Order::Soak { passed: rest.to_vec() }),
         "fuzz" => parse_fuzz(rest),

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::tally::Tally;
-use crate::{footage, hardware, packages, step, tools};
+use crate::{footage, hardware, image, packages, step, tools};
 
 /// Crates whose tests start whole conferences or brokers: they run after the others and one at a time, so that a machine of
 /// two cores shows the box's own delays and not those of a neighbour.
@@ -22,16 +22,12 @@ pub fn check() -> bool {
 /// Everything that must hold before a change lands. Whether it did.
 pub fn test(no_install: bool) -> bool {
     let mut run = Run::new();
-    if !no_install {
-        run.title("packages");
-        if let Err(reason) = packages::install() {
-            eprintln!("{reason}");
-            run.tally.check("packages", false, &reason);
-            return run.close();
-        }
+    if !run.packages(no_install) {
+        return run.close();
     }
     run.lints();
     run.dependencies();
+    run.image();
     run.checked(
         "build",
         cargo(&["build", "--workspace", "--all-targets", "--locked"]),
@@ -47,6 +43,15 @@ pub fn test(no_install: bool) -> bool {
     run.tests("end to end", whole, 30 * MINUTE);
     run.tests("hardware", Command::new(hardware::program()), 25 * MINUTE);
     run.mutants(&[]);
+    run.close()
+}
+
+/// The layers of the image. Whether all holds that can be known without building it.
+pub fn image(no_install: bool) -> bool {
+    let mut run = Run::new();
+    if run.packages(no_install) {
+        run.image();
+    }
     run.close()
 }
 
@@ -93,6 +98,20 @@ impl Run {
 
     fn title(&self, part: &str) {
         println!("\n=== {part} (at {})", clock(self.begun.elapsed()));
+    }
+
+    /// The packages of the machine, unless they are to be left alone. Whether the rest can run.
+    fn packages(&mut self, no_install: bool) -> bool {
+        if no_install {
+            return true;
+        }
+        self.title("packages");
+        let installed = packages::install();
+        if let Err(reason) = &installed {
+            eprintln!("{reason}");
+            self.tally.check("packages", false, reason);
+        }
+        installed.is_ok()
     }
 
     fn lints(&mut self) {
@@ -146,6 +165,20 @@ impl Run {
                 "dependencies: advisories",
                 "the advisory database could not be had from here",
             ),
+        }
+    }
+
+    /// The layers of the image, and a release as boxes get it.
+    fn image(&mut self) {
+        self.title("image");
+        match image::parts() {
+            Ok(parts) => parts
+                .into_iter()
+                .for_each(|(part, command)| self.checked(part, command, 5 * MINUTE)),
+            Err(reason) => {
+                eprintln!("{reason}");
+                self.tally.check("image", false, &reason);
+            }
         }
     }
 

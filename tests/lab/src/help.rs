@@ -11,9 +11,11 @@ Commands:
   hardware   a virtual machine with real kernel devices, the box's own programs, units and rules in it, and the stories
   test       everything that must hold: format, lints, licences, unit, protocol and end-to-end tests, hardware
   check      format and lints only
+  image      the layers that the system of a box is built from, and a release, without building it
   mutants    deliberately broken clients, and whether the bench catches each
   soak       the long runs
   fuzz       every parser of network input against made-up input
+  crates     write the list of crates of the Yocto recipe anew from Cargo.lock
   packages   the Debian packages that the project needs, and why
   footage    make the recorded camera film and speech that the demo plays
 
@@ -86,8 +88,8 @@ units or rules needs no new one. A boot takes half a minute on two idle cores. N
 
 const TEST: &str = "\
 Everything that must hold before a change lands, in this order: packages, format, lints, licences and sources of
-the dependencies, known vulnerabilities (where the advisory database can be had), build, unit and protocol tests,
-end-to-end tests, hardware (the short stories). A part that fails does not stop the next ones. Closes with
+the dependencies, known vulnerabilities (where the advisory database can be had), the layers of the image, build, unit and
+protocol tests, end-to-end tests, hardware (the short stories). A part that fails does not stop the next ones. Closes with
 `N passed, N failed, N skipped`.
 
 Usage: cargo lab test [--no-install]
@@ -137,6 +139,23 @@ Usage: cargo lab packages [--missing] [--install]
   --install         install those that this machine lacks
 ";
 
+const IMAGE: &str = "\
+What can be known of the system of a box without building it: a lint of the recipes, every file of yocto/ through BitBake's own
+parser, the kas files, the list of crates, a real release by RAUC (read, tampered with, signed by others) and a root by
+dm-verity. Python packages come once into target/lab/python. Building it: yocto/README.md.
+
+Usage: cargo lab image [--no-install]
+
+  --no-install      do not look at the machine's packages
+";
+
+const CRATES: &str = "\
+Writes yocto/meta-hemicycle/recipes-hemicycle/roomd/roomd-crates.inc anew: every crate that Cargo.lock names, with its checksum.
+A test says when the two differ.
+
+Usage: cargo lab crates
+";
+
 const FOOTAGE: &str = "\
 Makes the recorded input of the demo and the end-to-end tests in target/lab/media: film.webm (30 s, 1280x720 at
 30 frames per second), speech.wav (30 s, 48 kHz) and footage.json, which says where in the picture a lamp flashes
@@ -158,6 +177,8 @@ pub fn text(command: Option<&str>) -> &'static str {
         Some("mutants") => MUTANTS,
         Some("soak") => SOAK,
         Some("fuzz") => FUZZ,
+        Some("image") => IMAGE,
+        Some("crates") => CRATES,
         Some("packages") => PACKAGES,
         Some("footage") => FOOTAGE,
         _ => GENERAL,
@@ -169,7 +190,8 @@ mod tests {
     #[test]
     fn every_listed_command_has_its_own_text() {
         for command in [
-            "demo", "fleet", "hardware", "test", "check", "mutants", "soak", "fuzz", "packages", "footage",
+            "demo", "fleet", "hardware", "test", "check", "mutants", "soak", "fuzz", "image", "crates", "packages",
+            "footage",
         ] {
             assert!(
                 super::GENERAL.contains(&format!("\n  {command} ")),

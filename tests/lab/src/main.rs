@@ -4,6 +4,7 @@
 
 mod arguments;
 mod checks;
+mod crates;
 mod demo;
 mod descendants;
 mod fleet;
@@ -11,6 +12,7 @@ mod footage;
 mod fuzz;
 mod hardware;
 mod help;
+mod image;
 mod packages;
 mod step;
 mod tally;
@@ -53,6 +55,11 @@ fn obey(order: Order) -> Result<bool, String> {
                 packages::install()?;
             }
             packages::print(missing).map(|()| true)
+        }
+        Order::Image { no_install } => Ok(checks::image(no_install)),
+        Order::Crates => {
+            println!("{}", crates::write()?.display());
+            Ok(true)
         }
         Order::Footage { again } => {
             println!("{}", footage::ensure(again)?.display());

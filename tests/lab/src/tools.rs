@@ -1,6 +1,7 @@
-//! Cargo's helpers: found on this machine, or built once into the lab's own folder.
+//! Helpers of Cargo and Python: found on this machine, or built once into the lab's own folder.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::workspace;
@@ -35,6 +36,48 @@ pub fn find_or_build(name: &str) -> Result<PathBuf, String> {
         false => Err(format!(
             "{name} could not be built; by hand: cargo install {name} --locked"
         )),
+    }
+}
+
+/// The folder of a Python environment with exactly the packages of a requirements file; made anew when the file has changed.
+pub fn python(requirements: &Path) -> Result<PathBuf, String> {
+    let wanted = fs::read_to_string(requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+    let folder = workspace::lab().join("python");
+    let made = folder.join("made-from.txt");
+    if fs::read_to_string(&made).is_ok_and(|text| text == wanted)
+        && answers(Command::new(folder.join("bin/python")).arg("-V"))
+    {
+        return Ok(folder);
+    }
+    println!(
+        "Python packages of {} into {}",
+        requirements.display(),
+        folder.display()
+    );
+    run(
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder),
+        "python3-venv",
+    )?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    // All of them are named with their versions: nothing else comes along.
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--requirement",
+    ])
+    .arg(requirements);
+    run(&mut pip, "a package registry")?;
+    fs::write(&made, wanted).map_err(|error| format!("{}: {error}", made.display()))?;
+    Ok(folder)
+}
+
+fn run(command: &mut Command, needs: &str) -> Result<(), String> {
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?}: {status}; it needs {needs}")),
+        Err(error) => Err(format!("{command:?}: {error}; it needs {needs}")),
     }
 }
 

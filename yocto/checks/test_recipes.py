@@ -1,0 +1,172 @@
+"""Stories of the layers: every file is read by BitBake's own parser, and says what it has to say."""
+
+import functools
+import pathlib
+import re
+import unittest
+
+from layers import ELSEWHERE, LAYERS, MACHINES, ROOT, YOCTO, Parser, files
+
+META = LAYERS[2]
+IMAGE = META / "recipes-core/images/hemicycle-image.bb"
+IMAGE_DEV = META / "recipes-core/images/hemicycle-image-development.bb"
+BUNDLE = META / "recipes-core/bundles/hemicycle-bundle_1.0.bb"
+ROOMD = META / "recipes-hemicycle/roomd/roomd_0.1.0.bb"
+RAUC_CONF = META / "recipes-core/rauc/rauc-conf.bbappend"
+
+
+def words(data, variable):
+    return (data.getVar(variable) or "").split()
+
+
+def on_every_machine(story):
+    """Tells a story once for each machine; one that fails stops no other."""
+
+    @functools.wraps(story)
+    def told(self):
+        for machine, parser in self.parsers.items():
+            with self.subTest(machine=machine):
+                story(self, machine, parser)
+
+    return told
+
+
+class Recipes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.parsers = {machine: Parser(machine) for machine in MACHINES}
+
+    @classmethod
+    def tearDownClass(cls):
+        for parser in cls.parsers.values():
+            parser.close()
+
+    @on_every_machine
+    def test_bitbake_reads_every_recipe_append_and_configuration_file_for_every_machine(self, _, parser):
+        recipes = files(".bb", ".bbappend")
+        self.assertGreater(len(recipes), 15)
+        for recipe in recipes:
+            with self.subTest(recipe=recipe.name):
+                parser.recipe(recipe)
+        for configuration in files("layer.conf"):
+            parser.read(configuration, parser.data.createCopy())
+
+    def test_nothing_is_named_as_coming_from_elsewhere_that_no_file_takes(self):
+        text = "".join(path.read_text() for path in files(".bb", ".bbappend", ".inc", ".conf"))
+        for stub in ELSEWHERE:
+            name = stub if stub.endswith((".inc", ".conf")) else pathlib.Path(stub).stem
+            self.assertIn(name, text)
+
+    @on_every_machine
+    def test_the_word_that_rauc_compares_is_the_same_in_bundle_and_system_conf(self, machine, parser):
+        self.assertEqual(parser.recipe(BUNDLE).getVar("RAUC_BUNDLE_COMPATIBLE"), machine)
+        install = parser.recipe(RAUC_CONF).getVar("do_install")
+        self.assertIn(f"s|@COMPATIBLE@|{machine}|", install)
+
+    @on_every_machine
+    def test_the_machine_gets_the_system_conf_of_its_boot_loader(self, machine, parser):
+        loaders = {"hemicycle-n100": "efi", "hemicycle-imx8mp": "uboot", "hemicycle-rk3588": "uboot"}
+        name = words(parser.recipe(RAUC_CONF), "SRC_URI")[0].removeprefix("file://")
+        text = (RAUC_CONF.parent / "files" / name).read_text()
+        self.assertIn(f"\nbootloader={loaders[machine]}\n", text)
+        self.assertIn("\ncompatible=@COMPATIBLE@\n", text)
+        self.assertIn("\nbundle-formats=verity\n", text)
+
+    @on_every_machine
+    def test_the_production_image_is_read_only_and_lets_nobody_in(self, _, parser):
+        image = parser.recipe(IMAGE)
+        self.assertEqual(words(image, "IMAGE_FEATURES"), ["read-only-rootfs"])
+        self.assertIn("hemicycle-keyring", words(image, "IMAGE_INSTALL"))
+        self.assertNotIn("hemicycle-keyring-development", words(image, "IMAGE_INSTALL"))
+        self.assertIn("hemicycle_no_login", words(image, "ROOTFS_POSTPROCESS_COMMAND"))
+        for unit in ("getty@.service", "serial-getty@.service", "debug-shell.service", "emergency.service"):
+            self.assertIn(unit, image.getVar("hemicycle_no_login"))
+
+    @on_every_machine
+    def test_production_and_development_take_each_the_releases_of_their_own_authority(self, _, parser):
+        keys = {"HEMICYCLE_BUNDLE_AUTHORITY": "/safe/authority.pem", "HEMICYCLE_DEVELOPMENT_KEYS": "/desk"}
+        taken = {"": "/safe/authority.pem", "-development": "/desk/bundle-authority.cert.pem"}
+        for suffix, certificate in taken.items():
+            keyring = parser.recipe(META / f"recipes-core/keyring/hemicycle-keyring{suffix}_1.0.bb", **keys)
+            self.assertEqual(keyring.getVar("HEMICYCLE_KEYRING"), certificate)
+            bundle = parser.recipe(META / f"recipes-core/bundles/hemicycle-bundle{suffix}_1.0.bb", **keys)
+            self.assertEqual(bundle.getVar("RAUC_KEYRING_FILE"), certificate)
+        self.assertIn("hemicycle-keyring-development", words(parser.recipe(IMAGE_DEV), "IMAGE_INSTALL"))
+
+    @on_every_machine
+    def test_the_root_is_verified_and_holds_the_daemon(self, _, parser):
+        group = META / "recipes-core/packagegroups/packagegroup-hemicycle.bb"
+        image = parser.recipe(IMAGE)
+        self.assertEqual(image.getVar("IMAGE_FSTYPES"), "verity")
+        self.assertIn("image_types_verity", words(image, "IMAGE_CLASSES"))
+        self.assertIn("rauc-mark-good", words(image, "BAD_RECOMMENDATIONS"))
+        self.assertIn("packagegroup-hemicycle", words(image, "IMAGE_INSTALL"))
+        group_of = words(parser.recipe(group), "RDEPENDS:packagegroup-hemicycle")
+        self.assertLessEqual({"roomd", "rauc", "rauc-service", "libnice"}, set(group_of))
+
+    @on_every_machine
+    def test_a_bundle_is_of_the_verity_format_adaptive_and_says_its_security_version(self, _, parser):
+        bundle = parser.recipe(BUNDLE)
+        self.assertEqual(bundle.getVar("RAUC_BUNDLE_FORMAT"), "verity")
+        self.assertEqual(words(bundle, "RAUC_BUNDLE_SLOTS"), ["boot", "rootfs"])
+        for slot in words(bundle, "RAUC_BUNDLE_SLOTS"):
+            self.assertEqual(bundle.getVarFlag(f"RAUC_SLOT_{slot}", "adaptive"), "block-hash-index")
+        self.assertTrue(bundle.getVarFlag("RAUC_META_hemicycle", "security-version").isdigit())
+        self.assertEqual(bundle.getVar("RAUC_BUNDLE_VERSION"), parser.data.getVar("DISTRO_VERSION"))
+
+    @on_every_machine
+    def test_root_and_boot_partition_that_go_into_the_bundle_belong_together(self, _, parser):
+        for suffix in ("", "-development"):
+            bundle = parser.recipe(META / f"recipes-core/bundles/hemicycle-bundle{suffix}_1.0.bb")
+            boot = parser.recipe(META / f"recipes-core/boot/{bundle.getVar('HEMICYCLE_BOOT_RECIPE')}_1.0.bb")
+            disk = parser.recipe(META / f"recipes-core/images/hemicycle-disk{suffix}.bb")
+            self.assertEqual(bundle.getVar("RAUC_SLOT_rootfs"), f"hemicycle-image{suffix}")
+            self.assertEqual(boot.getVar("HEMICYCLE_IMAGE"), f"hemicycle-image{suffix}")
+            self.assertEqual(disk.getVar("HEMICYCLE_IMAGE"), f"hemicycle-image{suffix}")
+
+    def test_the_release_says_its_version_where_the_daemon_reads_it(self):
+        reader = (ROOT / "appliance/roomd/src/update/release.rs").read_text()
+        data = self.parsers[MACHINES[0]].data.createCopy()
+        data.setVar("PN", "os-release")
+        fields = words(data, "OS_RELEASE_FIELDS")
+        self.assertIn("IMAGE_VERSION", reader)
+        for field in re.findall(r'get\("([A-Z_]+)"\)', reader):
+            self.assertIn(field, fields)
+
+    def test_every_unit_and_rule_of_the_repository_is_installed_by_name(self):
+        recipe = self.parsers[MACHINES[0]].recipe(ROOMD)
+        named = {entry.partition(":")[0] for entry in words(recipe, "HEMICYCLE_FILES")}
+        lying = {
+            str(path.relative_to(ROOT))
+            for folder in ("systemd", "udev")
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and path.suffix != ".md"
+        }
+        if not lying:
+            self.skipTest("the units are not in the repository yet")
+        self.assertEqual(lying - named, set(), "files that no image has")
+        self.assertEqual(named - lying, set(), "files that the recipe names and that are not there")
+
+    def test_the_users_of_the_units_have_the_same_numbers_in_the_image(self):
+        table = (LAYERS[1] / "files/passwd-hemicycle").read_text()
+        numbers = {line.split(":")[0]: line.split(":")[2] for line in table.splitlines() if not line.startswith("#")}
+        self.assertEqual(len(set(numbers.values())), len(numbers), "a number was given twice")
+        for file in (ROOT / "systemd/sysusers.d").glob("*.conf"):
+            for name, number in re.findall(r"^u\s+(\S+)\s+(\d+)", file.read_text(), re.M):
+                self.assertEqual(numbers.get(name), number, name)
+
+    def test_no_private_key_lies_in_the_layers(self):
+        for path in YOCTO.rglob("*"):
+            if path.is_file() and path.suffix != ".pyc":
+                self.assertNotIn(b"PRIVATE " + b"KEY-----", path.read_bytes(), path)
+
+    def test_each_layer_says_who_keeps_it_and_how_to_tell_of_a_weakness(self):
+        for layer in LAYERS:
+            readme = (layer / "README.md").read_text().lower()
+            for word in ("maintainer", "patch", "@"):
+                self.assertIn(word, readme, layer.name)
+            self.assertTrue((layer / "SECURITY.md").is_file() and (layer / "COPYING").is_file(), layer.name)
+
+
+if __name__ == "__main__":
+    unittest.main()

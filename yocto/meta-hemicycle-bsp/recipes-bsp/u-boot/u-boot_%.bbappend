@@ -1,0 +1,21 @@
+FILESEXTRAPATHS:prepend:hemicycle-box := "${THISDIR}/files:"
+
+SRC_URI:append:hemicycle-box = " \
+    file://fw_env.config \
+    file://hemicycle.cfg \
+    file://hemicycle.env \
+"
+
+# The default environment, and the fragment that names it.
+do_configure:prepend:hemicycle-box() {
+    sed -i -e "s|@ENVIRONMENT@|${UNPACKDIR}/hemicycle.env|" ${UNPACKDIR}/hemicycle.cfg
+}
+
+do_compile:prepend:hemicycle-box() {
+    for file in ${HEMICYCLE_BOOT_FIRMWARE_FILES}; do
+        if [ ! -f "${HEMICYCLE_BOOT_FIRMWARE}/$file" ]; then
+            bbfatal "$file is not in HEMICYCLE_BOOT_FIRMWARE ('${HEMICYCLE_BOOT_FIRMWARE}'): docs/boards.md says where it comes from"
+        fi
+        install -D -m 0644 "${HEMICYCLE_BOOT_FIRMWARE}/$file" "${B}/$file"
+    done
+}
