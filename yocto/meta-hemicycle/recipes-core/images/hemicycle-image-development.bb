@@ -6,6 +6,8 @@ require hemicycle-image.inc
 # nooelint: oelint.var.badimagefeature.allow-root-login,oelint.var.badimagefeature.empty-root-password,oelint.var.badimagefeature.allow-empty-password - a desk
 IMAGE_FEATURES += "allow-root-login empty-root-password allow-empty-password ssh-server-openssh"
 
+HEMICYCLE_ROOT_MAXIMUM = "700"
+
 IMAGE_INSTALL += "\
     alsa-utils \
     hemicycle-keyring-development \
