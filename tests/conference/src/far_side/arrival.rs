@@ -43,6 +43,8 @@ pub struct FarSide {
 
 /// Between two requests for key frames: JVB keeps 200 ms.
 const ASK_DISTANCE: Duration = Duration::from_millis(300);
+/// Key frames of other layers within this time of a request are answers to it.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 impl FarSide {
     /// For a new endpoint.
@@ -113,9 +115,9 @@ impl FarSide {
         if fresh {
             self.current = None;
             self.report.first_rtp_ns = None;
-            let mut seen = locked(&self.seen);
-            seen.first_ns = None;
-            locked(&self.heard).first_ns = None;
+            let (mut seen, mut heard) = (locked(&self.seen), locked(&self.heard));
+            (seen.begun, seen.first_ns) = (false, None);
+            (heard.begun, heard.first_ns) = (false, None);
         }
     }
 
@@ -137,7 +139,11 @@ impl FarSide {
     pub fn clear(&mut self, header: &ClearHeader) {
         let now = monotonic_ns();
         self.report.last_rtp_ns = Some(now);
-        self.report.first_rtp_ns.get_or_insert(now);
+        if self.report.first_rtp_ns.is_none() {
+            self.report.first_rtp_ns = Some(now);
+            locked(&self.seen).begun = true;
+            locked(&self.heard).begun = true;
+        }
         let tcc = header.extensions.contains(&5);
         if let Some(at) = self.rtx.get(&header.ssrc) {
             self.layers[*at].rtx_packets += 1;
@@ -227,9 +233,7 @@ impl FarSide {
         // Nobody asked this layer: it stands with whatever layer was asked a moment ago.
         for other in (0..self.layers.len()).filter(|other| *other != at) {
             let asked = &self.layers[other];
-            let just_now = asked
-                .asked_at
-                .is_some_and(|when| now.duration_since(when) < Duration::from_millis(300));
+            let just_now = asked.asked_at.is_some_and(|when| now.duration_since(when) < TOGETHER);
             if just_now
                 && let Some(request) = asked.last_request
                 && !self.report.key_frame_requests[request].others.contains(&index)

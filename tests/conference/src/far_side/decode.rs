@@ -17,7 +17,9 @@ use crate::error::{Error, Result};
 pub struct Seen {
     /// Pictures so far.
     pub frames: u64,
-    /// When the first one was decoded.
+    /// A packet of the last session has come; what is decoded before is left over from the one before.
+    pub begun: bool,
+    /// When the first one of the last session was decoded.
     pub first_ns: Option<u64>,
     /// When the last one was decoded.
     pub last_ns: Option<u64>,
@@ -135,7 +137,9 @@ fn picture(sample: &gst::Sample, seen: &Mutex<Seen>) {
     let pts = buffer.pts().map(gst::ClockTime::nseconds).unwrap_or_default();
     let mut seen = lock(seen);
     seen.frames += 1;
-    seen.first_ns.get_or_insert(now);
+    if seen.begun {
+        seen.first_ns.get_or_insert(now);
+    }
     if let Some(last) = seen.last_ns.replace(now) {
         seen.longest_gap_ns = seen.longest_gap_ns.max(now.saturating_sub(last));
     }
@@ -172,7 +176,9 @@ pub struct Heard {
     pub listener: Listener,
     /// From the last sender report of the audio SSRC.
     pub clock: Option<SenderClock>,
-    /// When sound was first decoded.
+    /// As with pictures.
+    pub begun: bool,
+    /// When sound of the last session was first decoded.
     pub first_ns: Option<u64>,
     /// RTP timestamp of PTS zero.
     base: u32,
@@ -187,6 +193,7 @@ impl Heard {
         Self {
             listener: Listener::new(frequency),
             clock: None,
+            begun: false,
             first_ns: None,
             base: 0,
         }
@@ -257,7 +264,9 @@ fn sound(sample: &gst::Sample, heard: &Mutex<Heard>) {
         .collect();
     let pts = buffer.pts().map(gst::ClockTime::nseconds).unwrap_or_default();
     let mut heard = lock(heard);
-    heard.first_ns.get_or_insert_with(monotonic_ns);
+    if heard.begun {
+        heard.first_ns.get_or_insert_with(monotonic_ns);
+    }
     let timestamp = heard.base.wrapping_add(((pts * 48 + 500_000) / 1_000_000) as u32);
     heard.listener.push(timestamp, &samples);
 }

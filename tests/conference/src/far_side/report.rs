@@ -40,7 +40,7 @@ pub struct KeyFrameRequest {
     pub layer: usize,
     /// Until its key frame began; None: not yet, or never.
     pub latency_ms: Option<f64>,
-    /// Other layers that made a key frame within 300 ms of the request, nobody having asked them.
+    /// Other layers that made a key frame within a second of the request, nobody having asked them.
     pub others: Vec<usize>,
 }
 

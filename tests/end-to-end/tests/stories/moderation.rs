@@ -35,6 +35,8 @@ fn under_moderation_the_box_is_heard_again_only_once_it_is_allowed_and_somebody_
     stage.wait("people are told that they may", |stage| {
         stage.room_box.state("/notice") == json!({"allowed": "microphone"})
     });
+    let frames = stage.far_frames();
+    stage.wait("three seconds of pictures", |stage| stage.far_frames() > frames + 300);
     assert_eq!(
         stage.room_box.state("/microphone/open"),
         false,

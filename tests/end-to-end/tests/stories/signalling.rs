@@ -182,7 +182,7 @@ fn a_lost_request_of_bosh_is_posted_again_and_nobody_notices() {
     for _ in 0..3 {
         stage.conference.cut_websocket(Duration::ZERO);
         sleep(Duration::from_secs(2));
-        assert!(is(&stage, "in-meeting"));
+        assert!(is(&stage, "in-meeting"), "{}", stage.room_box.words());
     }
     stage.tell(r#"{"command":"microphone","on":false}"#);
     stage.wait("the others see it", |stage| stage.guest().audio_muted);

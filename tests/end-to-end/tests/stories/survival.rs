@@ -112,8 +112,8 @@ fn a_killed_daemon_that_starts_again_takes_its_ghost_out_of_the_room_and_capture
     stage.wait("the far side sees the box", |stage| {
         stage.conference.far_side().first_frame_ns.is_some()
     });
-    let (files_in, files_out) = (files(&stage), stage.room_box.state_directory());
-    assert_eq!(files_in, 1);
+    stage.wait("what a restart must know is kept", |stage| files(stage) == 1);
+    let files_out = stage.room_box.state_directory();
     stage.leave_and_judge();
     assert_eq!(
         std::fs::read_dir(files_out).map_or(0, Iterator::count),
