@@ -1,6 +1,7 @@
 """Stories of the layers: every file is read by BitBake's own parser, and says what it has to say."""
 
 import functools
+import hashlib
 import pathlib
 import re
 import unittest
@@ -154,6 +155,12 @@ class Recipes(unittest.TestCase):
         for file in (ROOT / "systemd/sysusers.d").glob("*.conf"):
             for name, number in re.findall(r"^u\s+(\S+)\s+(\d+)", file.read_text(), re.M):
                 self.assertEqual(numbers.get(name), number, name)
+
+    def test_the_licence_that_the_recipe_of_the_daemon_names_is_the_one_of_the_repository(self):
+        checksum = hashlib.md5((ROOT / "LICENSE").read_bytes()).hexdigest()
+        recipe = self.parsers[MACHINES[0]].recipe(ROOMD)
+        self.assertEqual(recipe.getVar("LIC_FILES_CHKSUM"), f"file://LICENSE;md5={checksum}")
+        self.assertIn(f'license = "{recipe.getVar("LICENSE")}"', (ROOT / "Cargo.toml").read_text())
 
     def test_no_private_key_lies_in_the_layers(self):
         for path in YOCTO.rglob("*"):
