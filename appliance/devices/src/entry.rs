@@ -17,6 +17,10 @@ const DUMMY_SERIALS: [&str; 8] = [
     "none",
 ];
 
+/// End of the name of a node of which one platform device has several (`vivid-000-vid-cap`), which all have its one path.
+/// Without this end it is what the driver calls the bus in `VIDIOC_QUERYCAP`, for which the node would have to be opened.
+const INSTANCE_END: &str = "-vid-cap";
+
 /// Longest name that is taken over from a device.
 const NAME_LIMIT: usize = 80;
 
@@ -65,8 +69,17 @@ impl Entry {
         (!dummy).then_some(serial)
     }
 
+    /// Which of the cameras of one platform device it is.
+    fn instance(&self) -> Option<&str> {
+        let name = self.attribute("name").filter(|_| self.usb().is_none());
+        name?.strip_suffix(INSTANCE_END)
+    }
+
     /// See [`Camera::id`].
     fn identity(&self) -> String {
+        if let Some(instance) = self.instance() {
+            return format!("platform:{instance}");
+        }
         match (self.usb(), self.serial(), self.property("ID_PATH")) {
             (Some(usb), Some(serial), _) => format!("{usb}:{serial}"),
             (Some(usb), None, Some(path)) => format!("{usb}@{path}"),
@@ -110,6 +123,7 @@ pub fn camera(entry: &Entry) -> Option<Camera> {
     // A link by id is only as good as the serial number in it: two cameras with the same dummy have one link.
     let good = links
         .iter()
+        .filter(|_| entry.instance().is_none())
         .find(|link| link.contains(if serial.is_some() { "/by-id/" } else { "/by-path/" }));
     let name = entry
         .property("ID_V4L_PRODUCT")

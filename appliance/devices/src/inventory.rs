@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything that was found, in a stable order, and what stands in the way of using it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Inventory {
     /// V4L2 capture nodes; metadata and codec nodes are not cameras.
     pub cameras: Vec<Camera>,
@@ -18,6 +18,9 @@ pub struct Inventory {
     pub displays: Vec<Display>,
     /// A desktop session runs, in which a window can be opened.
     pub desktop_session: bool,
+    /// The devices are those of [`crate::simulated::Folder`]: the path of each is its plug.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
     /// What stands in the way.
     pub problems: Vec<Problem>,
 }
@@ -27,7 +30,9 @@ pub struct Inventory {
 #[serde(rename_all = "camelCase")]
 pub struct Camera {
     /// Identity that survives another socket where the camera has a serial number of its own:
-    /// `vendor:product:serial`, else `vendor:product@path` (`specs/camera.md §2.1`), else the node's name.
+    /// `vendor:product:serial`, else `vendor:product@path` (`specs/camera.md §2.1`), else the path, else the node's name;
+    /// `platform:vivid-000` where one platform device has several cameras. Another capture node than the first: `#` and
+    /// its index behind it.
     pub id: String,
     /// What the camera calls itself.
     pub name: String,

@@ -8,19 +8,25 @@
 //! | [`inventory`] | what was found, in words and in JSON |
 //! | [`hardware`], [`simulated`] | the two twins of [`Discovery`] |
 //! | [`entry`] | one device as udev describes it, and the pure functions from there to the inventory |
-//! | [`choice`] | which devices to take when nobody chose |
+//! | [`choice`] | which devices to take, by wishes and where nobody chose |
+//! | [`tracker`] | which devices can be relied on while things are plugged and pulled; pure |
+//! | [`monitor`] | the tracker with a clock, beside udev or a folder |
 //! | [`wish`] | `--camera`, `--microphone`, `--loudspeaker`, `--display` |
 
 pub mod choice;
 pub mod entry;
 pub mod hardware;
 pub mod inventory;
+pub mod monitor;
 pub mod simulated;
+pub mod tracker;
 pub mod wish;
 
 pub use hardware::Hardware;
 pub use inventory::{Camera, Display, Inventory, Microphone, Problem, Speaker};
+pub use monitor::{Bus, Monitor};
 pub use simulated::Simulated;
+pub use tracker::{Kind, View};
 pub use wish::{CameraWish, DisplayWish, LoudspeakerWish, MicrophoneWish, WishError};
 
 /// Finds the devices of the machine. A machine without any gives an empty inventory, not an error.

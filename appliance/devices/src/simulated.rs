@@ -1,4 +1,6 @@
-//! A machine whose devices are given, for tests and demonstrations.
+//! Machines whose devices are given, for tests and demonstrations.
+
+use std::path::{Path, PathBuf};
 
 use crate::Discovery;
 use crate::inventory::{Camera, Display, Inventory, Microphone, Speaker};
@@ -72,8 +74,61 @@ impl Simulated {
             ],
             displays: vec![display("HDMI-A-1", false, 77), display("HDMI-A-2", true, 84)],
             desktop_session: false,
+            simulated: false,
             problems: Vec::new(),
         })
+    }
+}
+
+/// Largest description of a plug that is read.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// A machine whose plugs are the files of a folder: each is an [`Inventory`] as JSON, and what it describes is plugged in
+/// while the file is there. A device that is open holds its file open.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The machine of this folder.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The files that are there, in order.
+    #[must_use]
+    pub fn plugs(&self) -> Vec<PathBuf> {
+        let listed = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let mut plugs: Vec<PathBuf> = listed.map(|entry| entry.path()).collect();
+        plugs.sort();
+        plugs
+    }
+}
+
+impl Discovery for Folder {
+    fn inventory(&self) -> Inventory {
+        let mut all = Inventory {
+            simulated: true,
+            ..Inventory::default()
+        };
+        for plug in self.plugs() {
+            let small = std::fs::metadata(&plug).is_ok_and(|about| about.len() <= MOST_BYTES);
+            let text = std::fs::read_to_string(&plug).unwrap_or_default();
+            let Some(mut found) = small.then(|| serde_json::from_str::<Inventory>(&text).ok()).flatten() else {
+                // Half written, or gone by now.
+                continue;
+            };
+            for camera in &mut found.cameras {
+                camera.path = plug.clone();
+            }
+            for microphone in &mut found.microphones {
+                microphone.device = plug.to_string_lossy().into_owned();
+            }
+            all.cameras.append(&mut found.cameras);
+            all.microphones.append(&mut found.microphones);
+            all.speakers.append(&mut found.speakers);
+        }
+        all
     }
 }
 

@@ -1,20 +1,23 @@
 //! `--camera`, `--microphone`, `--loudspeaker` and `--display`: what a person wrote, as the devices of the contract.
 //!
-//! Reading is pure; [`CameraWish::resolve`] and its siblings look at an inventory, and at the named file.
+//! Reading is pure; [`CameraWish::resolve`] and its siblings look at the named file, that of the display at an inventory.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use media_protocol::{CameraDevice, DisplayDevice, LoudspeakerDevice, MicrophoneDevice};
+use media_protocol::{CameraDevice, DeviceWish, DisplayDevice, LoudspeakerDevice, MicrophoneDevice};
 
 use crate::inventory::Inventory;
 
 /// What may be written for a camera.
-pub const CAMERA_WORDS: &str = "auto, none, simulated, file:FILM, a path such as film.webm, or /dev/video0";
+pub const CAMERA_WORDS: &str = "auto, none, simulated, simulated:PLUG, file:FILM, a path such as film.webm, /dev/video0, or wishes: \
+                                id:VENDOR:PRODUCT:SERIAL, vendor:046d, name:WORDS";
 /// What may be written for a microphone.
-pub const MICROPHONE_WORDS: &str = "auto, none, simulated, file:RECORDING, a path such as speech.wav, or alsa:hw:1,0";
+pub const MICROPHONE_WORDS: &str = "auto, none, simulated, simulated:PLUG, file:RECORDING, a path such as speech.wav, \
+                                    alsa:hw:1,0, or wishes: id:VENDOR:PRODUCT:SERIAL, vendor:046d, name:WORDS";
 /// What may be written for a loudspeaker.
-pub const LOUDSPEAKER_WORDS: &str = "auto, none, simulated, simulated:RECORDING.wav, or alsa:default";
+pub const LOUDSPEAKER_WORDS: &str = "auto, none, simulated, simulated:RECORDING.wav, alsa:default, or wishes: \
+                                     id:VENDOR:PRODUCT:SERIAL, vendor:046d, name:WORDS";
 /// What may be written for a display.
 pub const DISPLAY_WORDS: &str = "auto, none, simulated, simulated:SNAPSHOT.jpg, kms, kms:CONNECTOR-ID, or window";
 
@@ -56,38 +59,29 @@ pub enum WishError {
 }
 
 /// Which camera somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CameraWish {
-    /// The best there is, or none.
-    #[default]
-    Auto,
     /// None, whatever there is.
     None,
-    /// This one.
+    /// This one, or one of those that are plugged in.
     Device(CameraDevice),
 }
 
 /// Which microphone somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MicrophoneWish {
-    /// The best there is, or none.
-    #[default]
-    Auto,
     /// None, whatever there is.
     None,
-    /// This one.
+    /// This one, or one of those that are plugged in.
     Device(MicrophoneDevice),
 }
 
 /// Which loudspeaker somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoudspeakerWish {
-    /// The best there is, or none.
-    #[default]
-    Auto,
     /// None, whatever there is.
     None,
-    /// This one.
+    /// This one, or one of those that are plugged in.
     Device(LoudspeakerDevice),
 }
 
@@ -143,6 +137,24 @@ fn required<'a>(rest: &'a str, text: &str, words: &'static str) -> Result<&'a st
     }
 }
 
+/// Most wishes for one device.
+const MOST_WISHES: usize = 16;
+
+/// `id:…, vendor:…, name:…`, the most wanted first.
+fn wishes(text: &str, kind: &'static str, words: &'static str) -> Result<Vec<DeviceWish>, WishError> {
+    let wish = |part: &str| {
+        let (word, rest) = split(part.trim());
+        let wish = match word {
+            "id" => DeviceWish::Id,
+            "vendor" => DeviceWish::Vendor,
+            "name" => DeviceWish::Name,
+            _ => return Err(unknown(text, kind, words)),
+        };
+        Ok(wish(required(rest.unwrap_or_default(), text, words)?.to_owned()))
+    };
+    text.split(',').take(MOST_WISHES).map(wish).collect()
+}
+
 fn readable(path: &Path) -> Result<(), WishError> {
     let unreadable = |detail: String| WishError::Unreadable {
         path: path.to_owned(),
@@ -170,9 +182,15 @@ impl FromStr for CameraWish {
     fn from_str(text: &str) -> Result<Self, WishError> {
         let text = text.trim();
         let device = match split(text) {
-            ("auto", None) => return Ok(Self::Auto),
+            ("auto", None) => CameraDevice::Attached { wishes: Vec::new() },
             ("none", None) => return Ok(Self::None),
-            ("simulated", None) => CameraDevice::Simulated,
+            ("id" | "vendor" | "name", Some(_)) => CameraDevice::Attached {
+                wishes: wishes(text, "camera", CAMERA_WORDS)?,
+            },
+            ("simulated", None) => CameraDevice::Simulated { plug: None },
+            ("simulated", Some(path)) => CameraDevice::Simulated {
+                plug: Some(from_root(required(path, text, CAMERA_WORDS)?)),
+            },
             ("file", Some(path)) => CameraDevice::File {
                 path: from_root(required(path, text, CAMERA_WORDS)?),
             },
@@ -191,9 +209,15 @@ impl FromStr for MicrophoneWish {
         let text = text.trim();
         let words = MICROPHONE_WORDS;
         let device = match split(text) {
-            ("auto", None) => return Ok(Self::Auto),
+            ("auto", None) => MicrophoneDevice::Attached { wishes: Vec::new() },
             ("none", None) => return Ok(Self::None),
-            ("simulated", None) => MicrophoneDevice::Simulated,
+            ("id" | "vendor" | "name", Some(_)) => MicrophoneDevice::Attached {
+                wishes: wishes(text, "microphone", MICROPHONE_WORDS)?,
+            },
+            ("simulated", None) => MicrophoneDevice::Simulated { plug: None },
+            ("simulated", Some(path)) => MicrophoneDevice::Simulated {
+                plug: Some(from_root(required(path, text, MICROPHONE_WORDS)?)),
+            },
             ("file", Some(path)) => MicrophoneDevice::File {
                 path: from_root(required(path, text, words)?),
             },
@@ -217,8 +241,11 @@ impl FromStr for LoudspeakerWish {
         let text = text.trim();
         let words = LOUDSPEAKER_WORDS;
         let device = match split(text) {
-            ("auto", None) => return Ok(Self::Auto),
+            ("auto", None) => LoudspeakerDevice::Attached { wishes: Vec::new() },
             ("none", None) => return Ok(Self::None),
+            ("id" | "vendor" | "name", Some(_)) => LoudspeakerDevice::Attached {
+                wishes: wishes(text, "loudspeaker", LOUDSPEAKER_WORDS)?,
+            },
             ("simulated", None) => LoudspeakerDevice::Simulated { record: None },
             ("simulated", Some(path)) => LoudspeakerDevice::Simulated {
                 record: Some(from_root(required(path, text, words)?)),
@@ -267,9 +294,8 @@ impl CameraWish {
     ///
     /// # Errors
     /// [`WishError::Unreadable`]: the film is not there. A camera may come back, so its node is not looked at.
-    pub fn resolve(self, inventory: &Inventory) -> Result<Option<CameraDevice>, WishError> {
+    pub fn resolve(self) -> Result<Option<CameraDevice>, WishError> {
         match self {
-            Self::Auto => Ok(inventory.default_camera()),
             Self::None => Ok(None),
             Self::Device(device) => {
                 if let CameraDevice::File { path } = &device {
@@ -286,9 +312,8 @@ impl MicrophoneWish {
     ///
     /// # Errors
     /// [`WishError::Unreadable`]: the recording is not there.
-    pub fn resolve(self, inventory: &Inventory) -> Result<Option<MicrophoneDevice>, WishError> {
+    pub fn resolve(self) -> Result<Option<MicrophoneDevice>, WishError> {
         match self {
-            Self::Auto => Ok(inventory.default_microphone()),
             Self::None => Ok(None),
             Self::Device(device) => {
                 if let MicrophoneDevice::File { path } = &device {
@@ -305,9 +330,8 @@ impl LoudspeakerWish {
     ///
     /// # Errors
     /// [`WishError::NoDirectory`]: the recording cannot be written there.
-    pub fn resolve(self, inventory: &Inventory) -> Result<Option<LoudspeakerDevice>, WishError> {
+    pub fn resolve(self) -> Result<Option<LoudspeakerDevice>, WishError> {
         match self {
-            Self::Auto => Ok(inventory.default_loudspeaker()),
             Self::None => Ok(None),
             Self::Device(device) => {
                 if let LoudspeakerDevice::Simulated { record: Some(path) } = &device {

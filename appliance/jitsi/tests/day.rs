@@ -142,8 +142,8 @@ impl Day {
     fn new(seed: u64) -> Self {
         let now = Instant::now();
         let equipment = Equipment {
-            camera: Some(CameraDevice::Simulated),
-            microphone: Some(MicrophoneDevice::Simulated),
+            camera: Some(CameraDevice::Simulated { plug: None }),
+            microphone: Some(MicrophoneDevice::Simulated { plug: None }),
             loudspeaker: Some(LoudspeakerDevice::Simulated { record: None }),
             display: Some(DisplayDevice::Simulated { snapshot: None }),
         };

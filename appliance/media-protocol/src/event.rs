@@ -19,6 +19,8 @@ pub enum FromWorker {
     },
     /// Which capture devices are really open. Sent at each change, and as soon as the last descriptor is closed.
     Capture(CaptureState),
+    /// What is plugged in: soon after the start, and at each change.
+    Attached(AttachedDevices),
     /// Something about a session.
     Session {
         /// Which session; stale ones are ignored.
@@ -95,6 +97,18 @@ pub struct CaptureState {
     pub at_ns: u64,
 }
 
+/// The names of what is plugged in and can be used now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachedDevices {
+    /// Cameras.
+    pub cameras: Vec<String>,
+    /// Microphones.
+    pub microphones: Vec<String>,
+    /// Loudspeakers.
+    pub loudspeakers: Vec<String>,
+}
+
 /// State of a device as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "camelCase")]
@@ -115,8 +129,10 @@ pub enum DeviceState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "camelCase")]
 pub enum DeviceFault {
-    /// No such device or file.
+    /// No such device or file: it is not plugged in.
     NotFound,
+    /// It is not there, and broke off three times within five minutes; used again when it has stayed for two seconds.
+    Unstable,
     /// Another program holds it.
     Busy,
     /// The process may not open it.

@@ -11,12 +11,12 @@ pub mod plan;
 pub mod session;
 
 pub use event::{
-    BridgeChannelState, CaptureState, DeviceFault, DeviceState, FromWorker, LayerStatistics, LocalDescription,
-    ReceivedStatistics, SelfTestReport, SessionEvent, Statistics, WallState, WorkerHello,
+    AttachedDevices, BridgeChannelState, CaptureState, DeviceFault, DeviceState, FromWorker, LayerStatistics,
+    LocalDescription, ReceivedStatistics, SelfTestReport, SessionEvent, Statistics, WallState, WorkerHello,
 };
 pub use network::{NetworkSettings, Proxy};
 pub use plan::{
-    CameraDevice, CameraPlan, CapturePurpose, DisplayDevice, LoudspeakerDevice, LoudspeakerPlan, MediaPlan,
+    CameraDevice, CameraPlan, CapturePurpose, DeviceWish, DisplayDevice, LoudspeakerDevice, LoudspeakerPlan, MediaPlan,
     MicrophoneDevice, MicrophonePlan, OwnState, Tile, WallPlan,
 };
 pub use session::{
@@ -27,7 +27,7 @@ pub use session::{
 use serde::{Deserialize, Serialize};
 
 /// Version of this contract. Both sides say it first; a worker of another version is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// From `roomd` to the worker. Each message travels in an [`Envelope`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -44,6 +44,8 @@ pub struct CameraPlan {
     pub device: CameraDevice,
     /// Why it may be open.
     pub purpose: CapturePurpose,
+    /// What the others in the meeting read while the camera is wanted and gives no picture, in the room's language.
+    pub stand_in: String,
 }
 
 /// Where pictures come from.
@@ -62,7 +64,27 @@ pub enum CameraDevice {
     },
     /// A generated scene, 1280x720 at 30 fps: moving picture, a frame counter, and a white flash once a second on the
     /// full second of `CLOCK_MONOTONIC`, together with the beep of [`MicrophoneDevice::Simulated`].
-    Simulated,
+    Simulated {
+        /// It is plugged in while this file is there, and holds it open; none: always.
+        plug: Option<PathBuf>,
+    },
+    /// One of those that are plugged in, now or later.
+    Attached {
+        /// The first that some camera fulfils decides; where none does, the worker does.
+        wishes: Vec<DeviceWish>,
+    },
+}
+
+/// Which device is wanted of those that are plugged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", content = "is", rename_all = "camelCase")]
+pub enum DeviceWish {
+    /// This very one, by its id (`vendor:product:serial`, as `roomd check` shows it).
+    Id(String),
+    /// One of this USB vendor (`046d`), or this USB vendor and product (`046d:0825`).
+    Vendor(String),
+    /// One with these letters in its name, large or small.
+    Name(String),
 }
 
 /// The microphone to open.
@@ -90,7 +112,15 @@ pub enum MicrophoneDevice {
         path: PathBuf,
     },
     /// A quiet 440 Hz tone without end, and a 100 ms beep of 1 kHz on each full second of `CLOCK_MONOTONIC`.
-    Simulated,
+    Simulated {
+        /// As [`CameraDevice::Simulated`].
+        plug: Option<PathBuf>,
+    },
+    /// As [`CameraDevice::Attached`].
+    Attached {
+        /// As [`CameraDevice::Attached`].
+        wishes: Vec<DeviceWish>,
+    },
 }
 
 /// Where received sound goes.
@@ -116,6 +146,11 @@ pub enum LoudspeakerDevice {
     Simulated {
         /// Where to write, if anywhere.
         record: Option<PathBuf>,
+    },
+    /// As [`CameraDevice::Attached`].
+    Attached {
+        /// As [`CameraDevice::Attached`].
+        wishes: Vec<DeviceWish>,
     },
 }
 

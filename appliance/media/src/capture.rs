@@ -3,9 +3,11 @@
 
 mod device;
 mod hardware;
+mod plug;
 mod recording;
 mod simulated_camera;
 mod simulated_microphone;
+mod stand_in;
 mod tap;
 
 pub use device::{Capture, Wanted};

@@ -5,6 +5,7 @@
 //! ([`clock`]), joined by references to buffers that never wait: no stall of one leg holds up another, and closing a device
 //! really closes its descriptor.
 
+mod attached;
 pub mod capture;
 pub mod certificate;
 pub mod clock;

@@ -71,7 +71,8 @@ impl Loudspeaker {
                 sink.set_property("sync", true);
                 vec![make("wavenc")?, sink]
             }
-            LoudspeakerDevice::Simulated { record: None } => {
+            // One that is not plugged in is not opened.
+            LoudspeakerDevice::Simulated { record: None } | LoudspeakerDevice::Attached { .. } => {
                 let sink = make("fakesink")?;
                 sink.set_property("async", false);
                 sink.set_property("sync", true);

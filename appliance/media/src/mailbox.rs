@@ -35,6 +35,10 @@ pub enum Message {
     EndOfFile,
     /// A message of a pipeline's bus that matters.
     Bus(PipelineId, gst::Message),
+    /// A simulated device was pulled out.
+    Unplugged(PipelineId),
+    /// Other devices can be used from now on.
+    Attached(Box<devices::View>),
     /// Something of a session's transport.
     Transport(SessionId, TransportEvent),
     /// The first packet after a start of sending passed to the transport.

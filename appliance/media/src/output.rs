@@ -121,6 +121,10 @@ impl LoudspeakerPlace {
     fn try_open(&mut self) {
         let Some(plan) = self.wanted.clone() else { return };
         self.generation += 1;
+        if let LoudspeakerDevice::Attached { .. } = plan.device {
+            self.trouble.note(loudspeaker_name(&plan.device), DeviceFault::NotFound);
+            return;
+        }
         match Loudspeaker::open(&plan.device, PipelineId::Loudspeaker(self.generation), &self.mailbox) {
             Ok(open) => {
                 open.set_volume(plan.volume);
@@ -175,6 +179,7 @@ fn loudspeaker_name(device: &LoudspeakerDevice) -> String {
     match device {
         LoudspeakerDevice::Alsa { device } => device.clone(),
         LoudspeakerDevice::Simulated { .. } => "simulated".into(),
+        LoudspeakerDevice::Attached { .. } => "loudspeaker".into(),
     }
 }
 

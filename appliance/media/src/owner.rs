@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use crate::attached::Attached;
 use crate::capture::{Capture, Tap, Wanted};
 use crate::clock::now_ns;
 use crate::elements::{BuildError, version};
@@ -35,6 +36,9 @@ pub struct Owner {
     reports: Sender<Envelope<FromWorker>>,
     epoch: Option<u64>,
     plan: MediaPlan,
+    attached: Attached,
+    /// Tells what is plugged in.
+    _monitor: devices::Monitor,
     around: Surroundings,
     camera: Capture,
     microphone: Capture,
@@ -56,11 +60,17 @@ impl Owner {
     /// [`BuildError::Thread`].
     pub fn new(mailbox: &Mailbox, messages: Inbox, reports: Sender<Envelope<FromWorker>>) -> Result<Self, BuildError> {
         let (camera, microphone, board) = (Tap::default(), Tap::default(), Board::default());
+        let told = mailbox.clone();
+        let monitor = devices::Monitor::start(devices::Bus::of_environment(), move |view| {
+            told.post(Message::Attached(Box::new(view)));
+        })?;
         Ok(Self {
             messages,
             reports,
             epoch: None,
             plan: MediaPlan::default(),
+            attached: Attached::default(),
+            _monitor: monitor,
             camera: Capture::new("camera", camera.clone(), mailbox.clone()),
             microphone: Capture::new("microphone", microphone.clone(), mailbox.clone()),
             told_capture: None,
@@ -110,6 +120,17 @@ impl Owner {
             Message::Command(envelope) => return self.on_command(envelope),
             Message::EndOfFile => return false,
             Message::Bus(id, message) => self.on_bus(id, &message),
+            Message::Unplugged(id) => {
+                self.camera.on_unplugged(id);
+                self.microphone.on_unplugged(id);
+            }
+            Message::Attached(view) => {
+                self.attached.set(*view);
+                self.attach();
+                // What is closed is said before what is gone.
+                self.tell_capture();
+                self.tell_attached();
+            }
             Message::Transport(id, event) => self.on_transport(id, event),
             Message::FirstPacket(session, kind, at_ns) => {
                 self.tell_session(session, SessionEvent::FirstPacketSent { kind, at_ns });
@@ -133,6 +154,7 @@ impl Owner {
                 gstreamer: self::version(),
             };
             self.tell(FromWorker::Hello(hello));
+            self.tell_attached();
             if version != media_protocol::VERSION {
                 tracing::error!(
                     theirs = version,
@@ -173,30 +195,56 @@ impl Owner {
         } else {
             self.update_session();
         }
-        let camera = self
-            .plan
-            .camera
-            .as_ref()
-            .map(|plan| Wanted::Camera(plan.device.clone()));
-        let microphone = self
-            .plan
-            .microphone
-            .as_ref()
-            .map(|plan| Wanted::Microphone(plan.device.clone()));
+        let (camera, microphone) = self.wanted();
         self.camera.close_unless(camera.as_ref());
         self.microphone.close_unless(microphone.as_ref());
         self.tell_capture();
         self.replace_session();
         self.camera.set(camera);
         self.microphone.set(microphone);
+        let meeting = |plan: &&CameraPlan| plan.purpose == CapturePurpose::Meeting;
+        let sentence = self.plan.camera.as_ref().filter(meeting);
+        self.camera.set_sentence(sentence.map(|plan| plan.stand_in.clone()));
         self.wall.set_plan(self.plan.wall.clone(), self.session_id);
-        self.loudspeaker.set(self.plan.loudspeaker.as_ref());
+        self.set_loudspeaker();
         self.display
             .set(self.plan.wall.as_ref().map(|wall| &wall.display), &self.wall);
         self.update_session();
         self.begin_self_test();
         self.tell(FromWorker::Applied { revision });
         self.tell_faults();
+    }
+
+    /// The capture devices that shall be open: those of the plan, as far as they are plugged in.
+    fn wanted(&mut self) -> (Option<Wanted>, Option<Wanted>) {
+        let camera = self.attached.camera(self.plan.camera.as_ref());
+        (camera, self.attached.microphone(self.plan.microphone.as_ref()))
+    }
+
+    fn set_loudspeaker(&mut self) {
+        let loudspeaker = self.attached.loudspeaker(self.plan.loudspeaker.as_ref());
+        self.loudspeaker.set(loudspeaker.as_ref());
+    }
+
+    /// Something was plugged in or pulled out: the plan is the same, what can be had of it is not.
+    fn attach(&mut self) {
+        let (camera, microphone) = self.wanted();
+        self.camera.set(camera);
+        self.microphone.set(microphone);
+        self.set_loudspeaker();
+        if let Some(session) = &self.session {
+            self.loudspeaker.mix(&session.sounds());
+        }
+        let now = Instant::now();
+        self.camera.hurry(now);
+        self.microphone.hurry(now);
+        self.tell_faults();
+    }
+
+    fn tell_attached(&self) {
+        if let Some(names) = self.attached.names() {
+            self.tell(FromWorker::Attached(names));
+        }
     }
 
     /// As long as the plan says so; the test itself ends earlier.

@@ -2,10 +2,10 @@
 //! screen or a slow text never holds up a decoder or the owner thread.
 
 mod board;
-mod canvas;
+pub(crate) mod canvas;
 mod code;
 pub mod layout;
-mod lettering;
+pub(crate) mod lettering;
 mod marks;
 mod painter;
 mod snapshot;

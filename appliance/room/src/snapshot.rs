@@ -97,7 +97,7 @@ impl std::fmt::Debug for Person {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceStatus {
-    /// The box has such a device.
+    /// The box has such a device, and it is plugged in.
     pub present: bool,
     /// It is really open: somebody may see or hear the room. From the worker, never from a wish.
     pub open: bool,

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use media_protocol::{CaptureState, DeviceFault, DeviceState, FromWorker, SessionEvent};
+use media_protocol::{AttachedDevices, CameraDevice, CaptureState, DeviceFault, DeviceState, FromWorker, SessionEvent};
 use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, Sources, WaitReason};
 use room::{Effect, Equipment, Milestone, Notice, OffReason, Origin, Outcome, RoomInput, State, WorkerInput};
 
@@ -112,6 +112,91 @@ fn muted_is_announced_after_the_device_has_closed_and_unmuted_after_it_has_opene
 }
 
 #[test]
+fn a_camera_and_a_microphone_pulled_out_in_a_meeting_are_said_to_be_and_come_back_by_themselves() {
+    let mut story = Story::in_meeting();
+    story.obedient = false;
+    let gone = |fault: DeviceFault| {
+        FromWorker::Capture(CaptureState {
+            camera: DeviceState::Failed { fault: fault.clone() },
+            microphone: DeviceState::Failed { fault },
+            at_ns: 1,
+        })
+    };
+    story.message(gone(DeviceFault::NotFound));
+    let microphone_off = Muted {
+        audio: true,
+        video: false,
+    };
+    assert_eq!(
+        story.told(),
+        [ConferenceCommand::SetMuted(microphone_off)],
+        "nothing is heard; of the camera a sentence is seen"
+    );
+    let plan = story.plan();
+    assert_eq!(plan.camera.as_ref().unwrap().stand_in, "La caméra est débranchée");
+    let own = &plan.wall.as_ref().unwrap().own;
+    assert_eq!(
+        (own.camera.as_str(), own.microphone.as_str()),
+        ("Caméra débranchée", "Micro débranché")
+    );
+    story.message(gone(DeviceFault::Unstable));
+    assert_eq!(
+        story.plan().camera.as_ref().unwrap().stand_in,
+        "La liaison de la caméra est instable"
+    );
+    assert_eq!(
+        story.state().notice,
+        Some(Notice::DeviceFailed(Device::Microphone, DeviceFault::Unstable))
+    );
+    story.capture(true, true);
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+    assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Caméra allumée");
+}
+
+#[test]
+fn a_camera_that_was_switched_off_while_it_was_unplugged_stays_off_when_it_is_back() {
+    let mut story = Story::in_meeting();
+    story.obedient = false;
+    story.message(FromWorker::Capture(CaptureState {
+        camera: DeviceState::Failed {
+            fault: DeviceFault::NotFound,
+        },
+        microphone: DeviceState::Open,
+        at_ns: 1,
+    }));
+    story.set(Device::Camera, false, Origin::InRoom);
+    assert!(story.plan().camera.is_none());
+    let camera_off = Muted {
+        audio: false,
+        video: true,
+    };
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(camera_off)]);
+    story.message(FromWorker::Attached(AttachedDevices {
+        cameras: vec!["Wide Room Camera".into()],
+        ..AttachedDevices::default()
+    }));
+    assert!(story.plan().camera.is_none());
+    assert_eq!(story.told(), []);
+}
+
+#[test]
+fn a_box_that_takes_what_is_plugged_in_says_so_while_nothing_is() {
+    let mut story = Story::in_meeting();
+    let mut other = equipment();
+    other.camera = Some(CameraDevice::Attached { wishes: Vec::new() });
+    story.input(RoomInput::Equipment(Box::new(other)));
+    assert!(story.state().camera.present, "nobody has looked yet");
+    story.message(FromWorker::Attached(AttachedDevices::default()));
+    assert!(!story.state().camera.present);
+    assert!(story.state().microphone.present, "that is another one");
+    story.message(FromWorker::Attached(AttachedDevices {
+        cameras: vec!["Wide Room Camera".into()],
+        ..AttachedDevices::default()
+    }));
+    assert!(story.state().camera.present);
+}
+
+#[test]
 fn a_device_switched_off_and_on_in_a_hurry_is_never_announced_wrongly() {
     let mut story = Story::in_meeting();
     story.obedient = false;
@@ -212,7 +297,7 @@ fn a_box_whose_worker_cannot_be_started_leaves_and_says_why() {
 }
 
 #[test]
-fn a_broken_camera_keeps_nobody_out_and_is_shown_muted() {
+fn a_broken_camera_keeps_nobody_out_and_others_read_so_in_its_place() {
     let mut story = Story::idle();
     story.obedient = false;
     story.command(join(Origin::InRoom, ALL_ON));
@@ -223,18 +308,14 @@ fn a_broken_camera_keeps_nobody_out_and_is_shown_muted() {
         microphone: DeviceState::Open,
         at_ns: 1,
     }));
-    assert_eq!(
-        story.told(),
-        [ConferenceCommand::SetMuted(Muted {
-            audio: false,
-            video: true
-        })]
-    );
+    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+    assert_eq!(story.plan().camera.as_ref().unwrap().stand_in, "La caméra est en panne");
+    assert!(!story.state().camera.open, "nobody sees the room");
     assert_eq!(story.state().notice, Some(Notice::DeviceFailed(Device::Camera, fault)));
     assert_eq!(story.state().state, State::InMeeting);
     assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Caméra en panne");
     story.capture(true, true);
-    assert_eq!(story.told(), [ConferenceCommand::SetMuted(ALL_ON)]);
+    assert_eq!(story.told(), [], "it goes on");
 }
 
 #[test]

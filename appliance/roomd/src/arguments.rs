@@ -47,7 +47,7 @@ const RUN_HELP: &str = "\
 Example configuration (TOML):
   name = \"Salle 4\"
   language = \"fr\"
-  camera = \"auto\"
+  camera = \"auto\"            # or wishes, the most wanted first: \"id:2e7e:0600:A1B2C3, vendor:046d, name:wide\"
   microphone = \"auto\"
   loudspeaker = \"auto\"
   display = \"kms\"
@@ -137,13 +137,14 @@ pub struct Network {
 /// Which devices to use.
 #[derive(Debug, Args)]
 pub struct Devices {
-    /// Camera: auto, none, simulated, /dev/videoN, or the path of a film.
+    /// Camera: auto, none, simulated, /dev/videoN, the path of a film, or wishes in their order (the ids: roomd check):
+    /// id:VENDOR:PRODUCT:SERIAL, vendor:046d, name:WORDS.
     #[arg(long, default_value = "auto")]
     pub camera: String,
-    /// Microphone: auto, none, simulated, alsa:NAME, or the path of a recording.
+    /// Microphone: auto, none, simulated, alsa:NAME, the path of a recording, or wishes as for the camera.
     #[arg(long, default_value = "auto")]
     pub microphone: String,
-    /// Loudspeaker: auto, none, simulated, simulated:FILE.wav, or alsa:NAME.
+    /// Loudspeaker: auto, none, simulated, simulated:FILE.wav, alsa:NAME, or wishes as for the camera.
     #[arg(long, default_value = "auto")]
     pub loudspeaker: String,
     /// Display: auto, none, kms, kms:CONNECTOR, window, simulated, or simulated:SNAPSHOT.jpg.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use devices::{CameraWish, Discovery, DisplayWish, Hardware, Inventory, LoudspeakerWish, MicrophoneWish};
+use devices::{Bus, CameraWish, Discovery, DisplayWish, Hardware, Inventory, LoudspeakerWish, MicrophoneWish};
 use room::Equipment;
 use serde::{Deserialize, Serialize};
 use tokio::{process::Command, time::timeout};
@@ -16,7 +16,7 @@ use crate::{
 /// Reading GStreamer's registry for the first time takes seconds.
 const WORKER_WITHIN: Duration = Duration::from_secs(60);
 
-/// The devices that the words on the command line stand for, as they are plugged in now.
+/// The devices that the words on the command line stand for.
 ///
 /// # Errors
 /// A word that names no device, with what may be written instead.
@@ -44,24 +44,23 @@ pub struct DeviceChange {
     pub display: Option<String>,
 }
 
-/// `equipment` with the devices that `wanted` names, as they are plugged in now.
+/// `equipment` with the devices that `wanted` names.
 ///
 /// # Errors
 /// A word that names no device, with what may be written instead.
 pub fn change(equipment: &Equipment, wanted: &DeviceChange) -> Result<Equipment, Failure> {
-    let inventory = Hardware.inventory();
     let mut equipment = equipment.clone();
     if let Some(word) = &wanted.camera {
-        equipment.camera = word.parse::<CameraWish>()?.resolve(&inventory)?;
+        equipment.camera = word.parse::<CameraWish>()?.resolve()?;
     }
     if let Some(word) = &wanted.microphone {
-        equipment.microphone = word.parse::<MicrophoneWish>()?.resolve(&inventory)?;
+        equipment.microphone = word.parse::<MicrophoneWish>()?.resolve()?;
     }
     if let Some(word) = &wanted.loudspeaker {
-        equipment.loudspeaker = word.parse::<LoudspeakerWish>()?.resolve(&inventory)?;
+        equipment.loudspeaker = word.parse::<LoudspeakerWish>()?.resolve()?;
     }
     if let Some(word) = &wanted.display {
-        equipment.display = word.parse::<DisplayWish>()?.resolve(&inventory)?;
+        equipment.display = word.parse::<DisplayWish>()?.resolve(&Hardware.inventory())?;
     }
     Ok(equipment)
 }
@@ -123,7 +122,7 @@ async fn report(media_worker: &Path) -> Result<CheckReport, Failure> {
         .iter()
         .all(|element| element.present || !element.required);
     Ok(CheckReport {
-        devices: Hardware.inventory(),
+        devices: Bus::of_environment().inventory(),
         media,
         ready,
     })
@@ -168,7 +167,7 @@ fn tables(report: &CheckReport) -> String {
         devices
             .cameras
             .iter()
-            .map(|c| [c.path.display().to_string(), c.name.clone()])
+            .map(|c| [c.path.display().to_string(), format!("{} (id:{})", c.name, c.id)])
             .collect(),
     );
     table(
@@ -176,7 +175,7 @@ fn tables(report: &CheckReport) -> String {
         devices
             .microphones
             .iter()
-            .map(|m| [m.device.clone(), m.name.clone()])
+            .map(|m| [m.device.clone(), format!("{} (id:{})", m.name, m.id)])
             .collect(),
     );
     table(
@@ -184,7 +183,7 @@ fn tables(report: &CheckReport) -> String {
         devices
             .speakers
             .iter()
-            .map(|s| [s.device.clone(), s.name.clone()])
+            .map(|s| [s.device.clone(), format!("{} (id:{})", s.name, s.id)])
             .collect(),
     );
     let connected = |display: &devices::Display| {

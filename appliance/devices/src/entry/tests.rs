@@ -75,6 +75,38 @@ fn two_cameras_with_the_vendors_dummy_serial_are_told_apart_by_their_sockets() {
 }
 
 #[test]
+fn cameras_of_one_platform_device_are_told_apart_though_they_share_its_path_and_its_link() {
+    let vivid = |number: u32| {
+        let entry = Entry {
+            sysname: format!("video{number}"),
+            node: Some(format!("/dev/video{number}").into()),
+            properties: map(&[
+                ("DEVLINKS", "/dev/v4l/by-path/platform-vivid.0-video-index0"),
+                ("ID_V4L_CAPABILITIES", ":capture:"),
+                ("ID_V4L_PRODUCT", "vivid"),
+                ("ID_PATH", "platform-vivid.0"),
+            ]),
+            attributes: map(&[("index", "0"), ("name", &format!("vivid-00{number}-vid-cap"))]),
+            parent: None,
+        };
+        camera(&entry).unwrap()
+    };
+    let (first, second) = (vivid(0), vivid(1));
+    assert_eq!(
+        (first.id.as_str(), second.id.as_str()),
+        ("platform:vivid-000", "platform:vivid-001")
+    );
+    assert_eq!((first.path, second.path), ("/dev/video0".into(), "/dev/video1".into()));
+    let mut liar = webcam();
+    liar.attributes.insert("name".into(), "vivid-000-vid-cap".into());
+    assert_eq!(
+        camera(&liar).unwrap().id,
+        "046d:082d:8F2A11DF",
+        "a USB device cannot take its place"
+    );
+}
+
+#[test]
 fn metadata_codec_and_radio_nodes_are_no_cameras() {
     for (capabilities, index) in [(":", "1"), ("", "1"), (":capture:video_output:", "0"), (":radio:", "0")] {
         let mut entry = webcam();

@@ -31,7 +31,7 @@ fn display(text: &str) -> DisplayDevice {
 
 #[test]
 fn a_camera_is_written_as_a_word_a_film_or_a_node() {
-    assert_eq!(camera("simulated"), CameraDevice::Simulated);
+    assert_eq!(camera("simulated"), CameraDevice::Simulated { plug: None });
     assert_eq!(
         camera("/dev/video2"),
         CameraDevice::V4l2 {
@@ -52,7 +52,13 @@ fn a_camera_is_written_as_a_word_a_film_or_a_node() {
             }
         );
     }
-    assert_eq!("auto".parse(), Ok(CameraWish::Auto));
+    assert_eq!(camera("auto"), CameraDevice::Attached { wishes: Vec::new() });
+    assert_eq!(
+        camera("simulated:/t/plug"),
+        CameraDevice::Simulated {
+            plug: Some("/t/plug".into())
+        }
+    );
     assert_eq!(" none ".parse(), Ok(CameraWish::None));
 }
 
@@ -70,7 +76,7 @@ fn a_film_named_from_here_is_found_by_a_worker_that_runs_elsewhere() {
 
 #[test]
 fn a_microphone_is_written_as_a_word_a_recording_or_an_alsa_name() {
-    assert_eq!(microphone("simulated"), MicrophoneDevice::Simulated);
+    assert_eq!(microphone("simulated"), MicrophoneDevice::Simulated { plug: None });
     for (text, device) in [
         ("alsa:hw:1,0", "hw:1,0"),
         ("alsa:default", "default"),
@@ -84,7 +90,7 @@ fn a_microphone_is_written_as_a_word_a_recording_or_an_alsa_name() {
             path: "/s/speech.wav".into()
         }
     );
-    assert_eq!("auto".parse(), Ok(MicrophoneWish::Auto));
+    assert_eq!(microphone("auto"), MicrophoneDevice::Attached { wishes: Vec::new() });
     assert_eq!("none".parse(), Ok(MicrophoneWish::None));
 }
 
@@ -122,7 +128,7 @@ fn a_word_that_names_nothing_is_answered_with_what_to_write() {
         camera.to_string(),
         format!("`webcam` names no camera: write {CAMERA_WORDS}")
     );
-    for text in ["", "simulated:5", "auto:1", "speech"] {
+    for text in ["", "auto:1", "speech", "name:a, speech"] {
         assert!(
             matches!(text.parse::<MicrophoneWish>(), Err(WishError::Unknown { .. })),
             "{text}"
@@ -152,24 +158,20 @@ fn a_word_that_names_nothing_is_answered_with_what_to_write() {
 
 #[test]
 fn a_missing_film_is_noticed_before_the_meeting() {
-    let nothing = Simulated::default().inventory();
     let directory = tempfile::tempdir().unwrap();
     let film = directory.path().join("room.webm");
     let wish = || CameraWish::Device(CameraDevice::File { path: film.clone() });
-    let error = wish().resolve(&nothing).unwrap_err();
+    let error = wish().resolve().unwrap_err();
     assert!(
         matches!(&error, WishError::Unreadable { path, .. } if *path == film),
         "{error}"
     );
     std::fs::write(&film, "film").unwrap();
-    assert_eq!(
-        wish().resolve(&nothing),
-        Ok(Some(CameraDevice::File { path: film.clone() }))
-    );
+    assert_eq!(wish().resolve(), Ok(Some(CameraDevice::File { path: film.clone() })));
     let folder = CameraWish::Device(CameraDevice::File {
         path: directory.path().into(),
     });
-    assert!(folder.resolve(&nothing).is_err());
+    assert!(folder.resolve().is_err());
 }
 
 #[test]
@@ -185,15 +187,34 @@ fn a_snapshot_into_a_directory_that_is_not_there_is_noticed_before_the_meeting()
 }
 
 #[test]
-fn auto_takes_the_rooms_own_devices_and_none_takes_none() {
+fn a_screen_is_taken_when_the_box_starts_and_none_takes_none() {
     let room = Simulated::meeting_room().inventory();
-    assert_eq!(CameraWish::Auto.resolve(&room).unwrap(), room.default_camera());
-    assert_eq!(CameraWish::None.resolve(&room), Ok(None));
+    assert_eq!(CameraWish::None.resolve(), Ok(None));
     assert_eq!(
         DisplayWish::Auto.resolve(&room).unwrap(),
         Some(DisplayDevice::Kms { connector: Some(84) })
     );
-    let nothing = Simulated::default().inventory();
-    assert_eq!(MicrophoneWish::Auto.resolve(&nothing), Ok(None));
-    assert_eq!(LoudspeakerWish::Auto.resolve(&nothing), Ok(None));
+}
+
+#[test]
+fn wishes_are_written_in_their_order_and_one_without_words_is_none() {
+    let wishes = vec![
+        DeviceWish::Id("2e7e:0600:A1B2C3".into()),
+        DeviceWish::Vendor("046d".into()),
+        DeviceWish::Name("wide angle".into()),
+    ];
+    let text = "id:2e7e:0600:A1B2C3, vendor:046d,name: wide angle";
+    assert_eq!(camera(text), CameraDevice::Attached { wishes: wishes.clone() });
+    assert_eq!(loudspeaker(text), LoudspeakerDevice::Attached { wishes });
+    assert!(matches!("id:".parse::<CameraWish>(), Err(WishError::Incomplete { .. })));
+    assert!(matches!(
+        "vendor:a,name".parse::<CameraWish>(),
+        Err(WishError::Incomplete { .. })
+    ));
+    assert!(matches!(
+        "vendor:a,".parse::<CameraWish>(),
+        Err(WishError::Unknown { .. })
+    ));
+    let many = vec!["name:x"; 1000].join(",");
+    assert!(matches!(camera(&many), CameraDevice::Attached { wishes } if wishes.len() == MOST_WISHES));
 }

@@ -5,8 +5,10 @@ use gstreamer as gst;
 use media_protocol::{CameraDevice, DeviceFault, DeviceState, MicrophoneDevice};
 use std::time::{Duration, Instant};
 
+use super::plug::Plug;
 use super::simulated_camera::SimulatedCamera;
 use super::simulated_microphone::SimulatedMicrophone;
+use super::stand_in::StandIn;
 use super::{Tap, hardware, recording};
 use crate::clock::now_ns;
 use crate::fault;
@@ -25,6 +27,8 @@ pub enum Wanted {
     Camera(CameraDevice),
     /// A microphone.
     Microphone(MicrophoneDevice),
+    /// One of those that are plugged in, and there is none.
+    Missing(DeviceFault),
 }
 
 /// What is open. Dropping it closes the device.
@@ -46,6 +50,9 @@ pub struct Capture {
     opened_ns: u64,
     retry: Option<Instant>,
     generation: u64,
+    /// What others read while the device is wanted and gives nothing; none: nothing is sent then.
+    sentence: Option<String>,
+    stand_in: Option<StandIn>,
     tap: Tap,
     mailbox: Mailbox,
 }
@@ -63,6 +70,8 @@ impl Capture {
             opened_ns: 0,
             retry: None,
             generation,
+            sentence: None,
+            stand_in: None,
             tap,
             mailbox,
         }
@@ -83,6 +92,25 @@ impl Capture {
         self.retry = None;
         self.wanted = wanted;
         self.open();
+        self.stand_in();
+    }
+
+    /// What others read while the device is wanted and cannot be had; none: nothing is sent then.
+    pub fn set_sentence(&mut self, sentence: Option<String>) {
+        self.sentence = sentence;
+        self.stand_in();
+    }
+
+    /// Something was plugged in: a device that failed is tried at once.
+    pub fn hurry(&mut self, now: Instant) {
+        self.retry = self.retry.map(|at| at.min(now));
+    }
+
+    /// The device was pulled out, as the simulated ones say.
+    pub fn on_unplugged(&mut self, id: PipelineId) {
+        if id == self.id() && self.source.is_some() {
+            self.fail(DeviceFault::NotFound);
+        }
     }
 
     /// Closes the device if it is not this one.
@@ -135,11 +163,14 @@ impl Capture {
         let Some(wanted) = self.wanted.clone() else { return };
         self.generation += 1;
         self.opened_ns = now_ns();
+        // Two sources at once would send pictures out of their order.
+        self.stand_in.iter().for_each(|stand_in| stand_in.show(false));
         match self.source_of(&wanted) {
             Ok(source) => {
                 tracing::info!(device = self.name, "capture device open");
                 self.source = Some(source);
                 self.state = DeviceState::Open;
+                self.stand_in();
             }
             Err(fault) => self.fail(fault),
         }
@@ -148,11 +179,18 @@ impl Capture {
     fn source_of(&self, wanted: &Wanted) -> Result<Source, DeviceFault> {
         let (id, tap, mailbox) = (self.id(), &self.tap, &self.mailbox);
         let built = match wanted {
-            Wanted::Camera(CameraDevice::Simulated) => {
-                SimulatedCamera::start(tap.clone()).map(|thread| Source::SimulatedCamera { _thread: thread })
+            Wanted::Camera(CameraDevice::Simulated { plug }) => {
+                let plug = Plug::of(plug.as_deref(), id, mailbox)?;
+                SimulatedCamera::start(tap.clone(), plug).map(|thread| Source::SimulatedCamera { _thread: thread })
             }
-            Wanted::Microphone(MicrophoneDevice::Simulated) => {
-                SimulatedMicrophone::start(tap.clone()).map(|thread| Source::SimulatedMicrophone { _thread: thread })
+            Wanted::Microphone(MicrophoneDevice::Simulated { plug }) => {
+                let plug = Plug::of(plug.as_deref(), id, mailbox)?;
+                SimulatedMicrophone::start(tap.clone(), plug)
+                    .map(|thread| Source::SimulatedMicrophone { _thread: thread })
+            }
+            Wanted::Missing(fault) => return Err(fault.clone()),
+            Wanted::Camera(CameraDevice::Attached { .. }) | Wanted::Microphone(MicrophoneDevice::Attached { .. }) => {
+                return Err(DeviceFault::NotFound);
             }
             Wanted::Camera(CameraDevice::V4l2 { path }) => {
                 fault::accessible(path)?;
@@ -183,6 +221,26 @@ impl Capture {
     fn fail(&mut self, fault: DeviceFault) {
         tracing::warn!(device = self.name, ?fault, "capture device cannot be had");
         self.close(DeviceState::Failed { fault });
-        self.retry = Some(Instant::now() + RETRY);
+        // What is not plugged in will be told when it is.
+        let is_there = !matches!(self.wanted, Some(Wanted::Missing(_)));
+        self.retry = is_there.then(|| Instant::now() + RETRY);
+        self.stand_in();
+    }
+
+    /// Puts the sentence in the place of a device that cannot be had, and takes it away again.
+    fn stand_in(&mut self) {
+        let failed = matches!(self.state, DeviceState::Failed { .. });
+        let Some(sentence) = self.sentence.as_deref().filter(|_| failed) else {
+            self.stand_in = None;
+            return;
+        };
+        if self.stand_in.as_ref().is_none_or(|shown| shown.text() != sentence) {
+            // The one before ends first.
+            self.stand_in = None;
+            self.stand_in = StandIn::start(sentence, self.tap.clone())
+                .inspect_err(|error| tracing::error!(%error, "nothing stands in for the camera"))
+                .ok();
+        }
+        self.stand_in.iter().for_each(|stand_in| stand_in.show(true));
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::plug::Plug;
 use super::{FRAME_RATE, HEIGHT, Tap, WIDTH};
 use crate::clock::now_ns;
 use crate::elements::BuildError;
@@ -33,11 +34,11 @@ pub struct SimulatedCamera {
 }
 
 impl SimulatedCamera {
-    /// Starts giving pictures into the tap.
+    /// Starts giving pictures into the tap, until the plug is pulled out.
     ///
     /// # Errors
     /// [`BuildError`] when there is no memory pool or thread to be had.
-    pub fn start(tap: Tap) -> Result<Self, BuildError> {
+    pub fn start(tap: Tap, plug: Plug) -> Result<Self, BuildError> {
         let pool = gst::BufferPool::new();
         let mut config = pool.config();
         config.set_params(
@@ -59,6 +60,9 @@ impl SimulatedCamera {
                 if wait > 0 {
                     std::thread::park_timeout(Duration::from_nanos(wait));
                     continue;
+                }
+                if !plug.is_in() {
+                    break;
                 }
                 if let Some(buffer) = picture(&pool, &scene, frame, due) {
                     tap.push(buffer);

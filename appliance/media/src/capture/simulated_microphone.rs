@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::plug::Plug;
 use super::{SAMPLE_RATE, Tap};
 use crate::clock::now_ns;
 use crate::elements::BuildError;
@@ -30,11 +31,11 @@ pub struct SimulatedMicrophone {
 }
 
 impl SimulatedMicrophone {
-    /// Starts giving sound into the tap.
+    /// Starts giving sound into the tap, until the plug is pulled out.
     ///
     /// # Errors
     /// [`BuildError::Thread`].
-    pub fn start(tap: Tap) -> Result<Self, BuildError> {
+    pub fn start(tap: Tap, plug: Plug) -> Result<Self, BuildError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name("microphone".into()).spawn(move || {
@@ -46,6 +47,9 @@ impl SimulatedMicrophone {
                 if wait > 0 {
                     std::thread::park_timeout(Duration::from_nanos(wait));
                     continue;
+                }
+                if !plug.is_in() {
+                    break;
                 }
                 if let Some(buffer) = buffer(&second, block) {
                     tap.push_sound(buffer);

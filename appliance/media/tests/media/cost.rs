@@ -52,11 +52,12 @@ fn cost_of_a_meeting_of_four() {
     let mut plan = MediaPlan {
         revision: 1,
         camera: Some(CameraPlan {
-            device: CameraDevice::Simulated,
+            device: CameraDevice::Simulated { plug: None },
             purpose,
+            stand_in: "No picture".into(),
         }),
         microphone: Some(MicrophonePlan {
-            device: MicrophoneDevice::Simulated,
+            device: MicrophoneDevice::Simulated { plug: None },
             purpose,
         }),
         loudspeaker: Some(LoudspeakerPlan {

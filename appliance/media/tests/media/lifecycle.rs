@@ -192,6 +192,7 @@ fn recordings_are_a_camera_and_a_microphone_without_end_and_the_wall_is_a_file()
             path: path("film.webm"),
         },
         purpose,
+        stand_in: "No picture".into(),
     });
     rig.plan.microphone = Some(MicrophonePlan {
         device: MicrophoneDevice::File {
@@ -255,6 +256,7 @@ fn a_device_that_is_not_there_is_told_and_had_as_soon_as_it_is() {
             path: path("film.webm"),
         },
         purpose,
+        stand_in: "No picture".into(),
     });
     rig.plan.microphone = Some(MicrophonePlan {
         device: MicrophoneDevice::Alsa { device: "hw:77".into() },
@@ -410,6 +412,7 @@ fn a_self_test_of_a_camera_that_is_not_there_ends_and_says_that_nothing_came() {
             path: "/dev/video-that-nobody-has".into(),
         },
         purpose: CapturePurpose::SelfTest,
+        stand_in: "No picture".into(),
     });
     rig.apply();
     wait("a report", Duration::from_secs(20), || {

@@ -64,6 +64,7 @@ impl Line {
         let camera = Some(CameraPlan {
             device,
             purpose: CapturePurpose::Preview,
+            stand_in: "No picture".into(),
         });
         self.say(ToWorker::Plan(Box::new(MediaPlan {
             revision: 1,
@@ -103,7 +104,7 @@ fn asked_to_end_it_tells_the_closed_devices_and_ends_well() {
     let _alone = alone();
     let (mut line, stdin) = Line::pair();
     let child = spawn(stdin);
-    line.open_camera(CameraDevice::Simulated);
+    line.open_camera(CameraDevice::Simulated { plug: None });
     line.camera_is_open();
     line.say(ToWorker::Ping);
     line.hear(|report| *report == FromWorker::Pong);
@@ -118,7 +119,7 @@ fn roomd_gone_means_the_worker_is_gone_within_a_second() {
     let _alone = alone();
     let (mut line, stdin) = Line::pair();
     let child = spawn(stdin);
-    line.open_camera(CameraDevice::Simulated);
+    line.open_camera(CameraDevice::Simulated { plug: None });
     line.camera_is_open();
     let at = Instant::now();
     drop(line);
@@ -168,7 +169,7 @@ fn a_stopped_worker_dies_with_its_parent_though_it_reads_nothing() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    line.open_camera(CameraDevice::Simulated);
+    line.open_camera(CameraDevice::Simulated { plug: None });
     line.camera_is_open();
     let mut pid = [0; 32];
     let count = parent.stdout.as_mut().unwrap().read(&mut pid).unwrap();
@@ -212,7 +213,7 @@ fn what_is_not_in_the_contract_ends_the_worker() {
     let _alone = alone();
     let (mut line, stdin) = Line::pair();
     let child = spawn(stdin);
-    line.open_camera(CameraDevice::Simulated);
+    line.open_camera(CameraDevice::Simulated { plug: None });
     line.camera_is_open();
     let at = Instant::now();
     line.socket.write_all(&u32::MAX.to_be_bytes()).unwrap();

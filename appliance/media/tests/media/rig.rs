@@ -90,11 +90,12 @@ impl Rig {
     /// Simulated camera and microphone.
     pub fn simulate(&mut self, purpose: CapturePurpose) {
         self.plan.camera = Some(CameraPlan {
-            device: CameraDevice::Simulated,
+            device: CameraDevice::Simulated { plug: None },
             purpose,
+            stand_in: "No picture".into(),
         });
         self.plan.microphone = Some(MicrophonePlan {
-            device: MicrophoneDevice::Simulated,
+            device: MicrophoneDevice::Simulated { plug: None },
             purpose,
         });
     }

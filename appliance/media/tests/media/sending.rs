@@ -160,8 +160,9 @@ fn muted_means_no_packet_and_unmuted_begins_with_a_key_frame() {
     // A device that is open for a preview is never sent, whatever the session says.
     rig.session().send_video = true;
     rig.plan.camera = Some(CameraPlan {
-        device: CameraDevice::Simulated,
+        device: CameraDevice::Simulated { plug: None },
         purpose: CapturePurpose::Preview,
+        stand_in: "No picture".into(),
     });
     rig.apply();
     assert_eq!(rig.capture().camera, DeviceState::Open);

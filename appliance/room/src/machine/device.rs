@@ -86,12 +86,14 @@ impl Switch {
     }
 
     /// The mute state to announce. Muted is said when the device is closed, unmuted when it is open and meant to be
-    /// (`live`); in between, while it is still closing, what was said last stays true.
-    pub fn announcement(&self, live: bool, announced_muted: bool) -> bool {
-        match (self.open(), live) {
-            (false, _) => true,
-            (true, true) => false,
-            (true, false) => announced_muted,
+    /// (`live`); in between, while it is still closing, what was said last stays true. Of a camera that cannot be had unmuted
+    /// is said (`stand_in`), since others see a sentence in its place; nothing can be heard of a microphone, and muted is.
+    pub fn announcement(&self, live: bool, announced_muted: bool, stand_in: bool) -> bool {
+        match (&self.fact, live) {
+            (DeviceState::Closed, _) => true,
+            (DeviceState::Open, true) => false,
+            (DeviceState::Open, false) => announced_muted,
+            (DeviceState::Failed { .. }, live) => !(live && stand_in),
         }
     }
 }

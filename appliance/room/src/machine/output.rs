@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use media_protocol::SessionId;
+use media_protocol::{CameraDevice, MicrophoneDevice, SessionId};
 
 use super::Room;
 use crate::conference::{ConferenceCommand, Device, Muted, Recording};
@@ -95,8 +95,8 @@ impl Room {
             return;
         };
         let muted = Muted {
-            audio: self.microphone.announcement(live[0], meeting.announced.audio),
-            video: self.camera.announcement(live[1], meeting.announced.video),
+            audio: self.microphone.announcement(live[0], meeting.announced.audio, false),
+            video: self.camera.announcement(live[1], meeting.announced.video, true),
         };
         if muted != meeting.announced {
             meeting.announced = muted;
@@ -161,12 +161,30 @@ impl Room {
     fn device_status(&self, device: Device) -> DeviceStatus {
         let switch = self.switch(device);
         DeviceStatus {
-            present: self.has(device),
+            present: self.has(device) && self.is_attached(device),
             open: switch.open(),
             wanted: switch.wanted(),
             off_because: switch.off_because(),
             locked: switch.locked(),
             fault: switch.fault().filter(|_| self.live(device)).cloned(),
+        }
+    }
+
+    /// It is plugged in, as far as that is known.
+    fn is_attached(&self, device: Device) -> bool {
+        let Some(attached) = &self.worker.attached else {
+            return true;
+        };
+        let equipment = &self.options.equipment;
+        match device {
+            Device::Camera => {
+                let any = matches!(equipment.camera, Some(CameraDevice::Attached { .. }));
+                !any || !attached.cameras.is_empty()
+            }
+            Device::Microphone => {
+                let any = matches!(equipment.microphone, Some(MicrophoneDevice::Attached { .. }));
+                !any || !attached.microphones.is_empty()
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! The plan for the media worker, derived from what the room knows.
 
 use media_protocol::{
-    CameraPlan, CapturePurpose, LoudspeakerPlan, MediaPlan, MicrophonePlan, OwnState, SessionPlan, Tile, WallPlan,
+    CameraPlan, CapturePurpose, DeviceFault, LoudspeakerPlan, MediaPlan, MicrophonePlan, OwnState, SessionPlan, Tile,
+    WallPlan,
 };
 
 use super::Room;
@@ -28,7 +29,11 @@ impl Room {
         let loudspeaker = equipment.loudspeaker.clone().filter(|_| self.in_meeting());
         MediaPlan {
             revision: 0,
-            camera: camera.map(|device| CameraPlan { device, purpose }),
+            camera: camera.map(|device| CameraPlan {
+                device,
+                purpose,
+                stand_in: words::no_picture(self.options.language, self.camera.fault()).into(),
+            }),
             microphone: microphone.map(|device| MicrophonePlan { device, purpose }),
             loudspeaker: loudspeaker.map(|device| LoudspeakerPlan {
                 device,
@@ -138,8 +143,11 @@ impl Room {
             Some(OffReason::Outside) => DeviceWord::OffFromOutside,
             Some(OffReason::NoMeeting | OffReason::InRoom | OffReason::Rejoined) => DeviceWord::Off,
             None if !self.may_capture() => DeviceWord::Off,
-            None if switch.fault().is_some() => DeviceWord::Faulty,
-            None => DeviceWord::Starting,
+            None => match switch.fault() {
+                Some(DeviceFault::NotFound | DeviceFault::Unstable) => DeviceWord::Unplugged,
+                Some(_) => DeviceWord::Faulty,
+                None => DeviceWord::Starting,
+            },
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use media_protocol::{CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId, WallState};
+use media_protocol::{
+    AttachedDevices, CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId, WallState,
+};
 
 use super::Room;
 use crate::conference::{ConferenceCommand, Device};
@@ -24,6 +26,8 @@ pub(super) struct Worker {
     pub applied: u64,
     /// The kill was asked for and is not yet reported.
     pub restarting: bool,
+    /// What is plugged in; none: it has not said so yet.
+    pub attached: Option<AttachedDevices>,
     /// Number of sources on the wall.
     pub pictures: usize,
 }
@@ -102,6 +106,7 @@ impl Room {
             FromWorker::Hello(_) | FromWorker::Pong | FromWorker::WallCopy { .. } => {}
             FromWorker::Applied { revision } => self.worker.applied = self.worker.applied.max(revision),
             FromWorker::Capture(capture) => self.on_capture(capture),
+            FromWorker::Attached(attached) => self.worker.attached = Some(attached),
             FromWorker::Session { session, event } => self.on_session(session, event, now),
             FromWorker::Wall(wall) => self.on_wall(wall),
             FromWorker::Statistics(statistics) => {

@@ -219,6 +219,14 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
             "Camera not found",
             "Check that the camera is plugged in; it comes back by itself.",
         ),
+        (Device::Microphone, DeviceFault::Unstable) => Words::new(
+            "Unstable microphone",
+            "The microphone breaks off again and again; change its cable or socket.",
+        ),
+        (Device::Camera, DeviceFault::Unstable) => Words::new(
+            "Unstable camera",
+            "The camera breaks off again and again; change its cable or socket.",
+        ),
         (Device::Microphone, DeviceFault::Busy) => Words::new(
             "Microphone in use",
             "Another program holds the microphone; restart the device if it lasts.",
@@ -261,6 +269,15 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
     }
 }
 
+pub(super) const fn no_picture(fault: Option<&DeviceFault>) -> &'static str {
+    match fault {
+        None => "No picture from the camera",
+        Some(DeviceFault::NotFound) => "The camera is unplugged",
+        Some(DeviceFault::Unstable) => "The camera's connection is unstable",
+        Some(_) => "The camera is out of order",
+    }
+}
+
 pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static str {
     match (device, word) {
         (Device::Microphone, DeviceWord::On) => "Microphone on",
@@ -269,6 +286,7 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Microphone, DeviceWord::OffFromOutside) => "Microphone switched off remotely",
         (Device::Microphone, DeviceWord::Starting) => "Microphone starting",
         (Device::Microphone, DeviceWord::Faulty) => "Microphone out of order",
+        (Device::Microphone, DeviceWord::Unplugged) => "Microphone unplugged",
         (Device::Microphone, DeviceWord::Absent) => "No microphone",
         (Device::Camera, DeviceWord::On) => "Camera on",
         (Device::Camera, DeviceWord::Off) => "Camera off",
@@ -276,6 +294,7 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Camera, DeviceWord::OffFromOutside) => "Camera switched off remotely",
         (Device::Camera, DeviceWord::Starting) => "Camera starting",
         (Device::Camera, DeviceWord::Faulty) => "Camera out of order",
+        (Device::Camera, DeviceWord::Unplugged) => "Camera unplugged",
         (Device::Camera, DeviceWord::Absent) => "No camera",
     }
 }

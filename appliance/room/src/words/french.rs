@@ -221,6 +221,14 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
             "Caméra introuvable",
             "Vérifiez que la caméra est branchée\u{a0}; elle sera reprise d’elle-même.",
         ),
+        (Device::Microphone, DeviceFault::Unstable) => Words::new(
+            "Micro instable",
+            "La liaison du micro lâche sans cesse\u{a0}; changez le câble ou la prise.",
+        ),
+        (Device::Camera, DeviceFault::Unstable) => Words::new(
+            "Caméra instable",
+            "La liaison de la caméra lâche sans cesse\u{a0}; changez le câble ou la prise.",
+        ),
         (Device::Microphone, DeviceFault::Busy) => Words::new(
             "Micro occupé",
             "Un autre programme tient le micro\u{a0}; redémarrez l’appareil si cela dure.",
@@ -264,6 +272,15 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
     }
 }
 
+pub(super) const fn no_picture(fault: Option<&DeviceFault>) -> &'static str {
+    match fault {
+        None => "Pas d’image de la caméra",
+        Some(DeviceFault::NotFound) => "La caméra est débranchée",
+        Some(DeviceFault::Unstable) => "La liaison de la caméra est instable",
+        Some(_) => "La caméra est en panne",
+    }
+}
+
 pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static str {
     match (device, word) {
         (Device::Microphone, DeviceWord::On) => "Micro allumé",
@@ -272,6 +289,7 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Microphone, DeviceWord::OffFromOutside) => "Micro coupé à distance",
         (Device::Microphone, DeviceWord::Starting) => "Micro bientôt allumé",
         (Device::Microphone, DeviceWord::Faulty) => "Micro en panne",
+        (Device::Microphone, DeviceWord::Unplugged) => "Micro débranché",
         (Device::Microphone, DeviceWord::Absent) => "Pas de micro",
         (Device::Camera, DeviceWord::On) => "Caméra allumée",
         (Device::Camera, DeviceWord::Off) => "Caméra éteinte",
@@ -279,6 +297,7 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Camera, DeviceWord::OffFromOutside) => "Caméra éteinte à distance",
         (Device::Camera, DeviceWord::Starting) => "Caméra bientôt allumée",
         (Device::Camera, DeviceWord::Faulty) => "Caméra en panne",
+        (Device::Camera, DeviceWord::Unplugged) => "Caméra débranchée",
         (Device::Camera, DeviceWord::Absent) => "Pas de caméra",
     }
 }

@@ -94,19 +94,22 @@ pub enum DeviceWord {
     Starting,
     /// Wanted, and does not work.
     Faulty,
+    /// Wanted, and not plugged in.
+    Unplugged,
     /// There is none.
     Absent,
 }
 
 impl DeviceWord {
     /// Every word there is.
-    pub const ALL: [DeviceWord; 7] = [
+    pub const ALL: [DeviceWord; 8] = [
         DeviceWord::On,
         DeviceWord::Off,
         DeviceWord::OffByModerator,
         DeviceWord::OffFromOutside,
         DeviceWord::Starting,
         DeviceWord::Faulty,
+        DeviceWord::Unplugged,
         DeviceWord::Absent,
     ];
 }
@@ -170,6 +173,10 @@ in_language! {
 in_language! {
     /// Why a capture device does not work.
     device_fault(device: Device, fault: &DeviceFault) -> Words
+}
+in_language! {
+    /// What the others in the meeting read in place of the camera's picture.
+    no_picture(fault: Option<&DeviceFault>) -> &'static str
 }
 in_language! {
     /// A capture device in a few words.

@@ -6,6 +6,7 @@ use crate::snapshot::Countdown;
 fn catalogue(language: Language) -> Vec<Words> {
     let faults = [
         DeviceFault::NotFound,
+        DeviceFault::Unstable,
         DeviceFault::Busy,
         DeviceFault::Forbidden,
         DeviceFault::Silent,

@@ -16,8 +16,8 @@ use room::{
 
 pub fn equipment() -> Equipment {
     Equipment {
-        camera: Some(CameraDevice::Simulated),
-        microphone: Some(MicrophoneDevice::Simulated),
+        camera: Some(CameraDevice::Simulated { plug: None }),
+        microphone: Some(MicrophoneDevice::Simulated { plug: None }),
         loudspeaker: Some(LoudspeakerDevice::Simulated { record: None }),
         display: Some(DisplayDevice::Simulated { snapshot: None }),
     }

@@ -26,6 +26,8 @@ pub struct Witness {
     stirred: bool,
     /// As the worker last said.
     open: [bool; 2],
+    /// The camera cannot be had, as the worker last said: others see a sentence in its place.
+    stand_in: bool,
     worker_runs: bool,
     plan: Option<MediaPlan>,
     /// A self-test was asked for, and has not ended.
@@ -87,6 +89,7 @@ impl Witness {
             alone_since: None,
             stirred: false,
             open: [false; 2],
+            stand_in: false,
             worker_runs: false,
             plan: None,
             tests: false,
@@ -244,10 +247,12 @@ impl Witness {
                 }
                 self.worker_runs = *input == WorkerInput::Started;
                 self.open = [false; 2];
+                self.stand_in = false;
                 self.plan = None;
             }
             WorkerInput::Message(FromWorker::Capture(CaptureState { camera, microphone, .. })) if self.worker_runs => {
                 self.open = [*microphone == DeviceState::Open, *camera == DeviceState::Open];
+                self.stand_in = matches!(camera, DeviceState::Failed { .. });
             }
             WorkerInput::Message(FromWorker::Session { session, event }) if self.worker_runs => match event {
                 SessionEvent::Connected { .. } => self.connected = Some(*session),
@@ -402,8 +407,9 @@ impl Witness {
                 assert!(!self.open[index], "muted is announced while device {index} is open");
             }
             if !muted && before {
+                let given = self.open[index] || (index == 1 && self.stand_in);
                 assert!(
-                    self.open[index] && self.consent[index],
+                    given && self.consent[index],
                     "unmuted is announced of a closed device {index}"
                 );
             }
@@ -488,7 +494,8 @@ impl Witness {
         // Far side and device agree, except while a device is on its way to be closed.
         if self.participant && state.state != State::Leaving {
             assert!(self.announced.audio || self.open[0], "announced on, and closed");
-            assert!(self.announced.video || self.open[1], "announced on, and closed");
+            let given = self.open[1] || self.stand_in;
+            assert!(self.announced.video || given, "announced on, and closed");
         }
     }
 }

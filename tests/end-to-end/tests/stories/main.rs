@@ -26,6 +26,7 @@ mod logs;
 mod loss;
 mod moderation;
 mod network;
+mod plugs;
 mod refused;
 mod repetition;
 mod root;

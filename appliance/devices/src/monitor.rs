@@ -1,0 +1,189 @@
+//! The [`Tracker`] with a clock: a thread beside udev's words over netlink, or beside a folder of simulated plugs.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::simulated::Folder;
+use crate::tracker::{Input, Output, Tracker, View};
+use crate::{Discovery, Hardware, Inventory};
+
+/// Names the folder of simulated plugs that take the place of the machine's devices.
+pub const FOLDER_VARIABLE: &str = "ROOMD_SIMULATED_DEVICES";
+/// How often a folder is looked at.
+const FOLDER_PACE: Duration = Duration::from_millis(50);
+/// How often is looked where udev says nothing.
+const BLIND_PACE: Duration = Duration::from_secs(2);
+/// Most words of udev that are taken in before anything else is done.
+const MOST_WORDS: usize = 1024;
+
+/// Where devices are plugged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bus {
+    /// This machine, as udev tells it.
+    Machine,
+    /// [`Folder`].
+    Folder(PathBuf),
+}
+
+impl Bus {
+    /// This machine, unless [`FOLDER_VARIABLE`] says otherwise.
+    #[must_use]
+    pub fn of_environment() -> Self {
+        match std::env::var_os(FOLDER_VARIABLE).filter(|folder| !folder.is_empty()) {
+            Some(folder) => Self::Folder(folder.into()),
+            None => Self::Machine,
+        }
+    }
+}
+
+impl Discovery for Bus {
+    fn inventory(&self) -> Inventory {
+        match self {
+            Self::Machine => Hardware.inventory(),
+            Self::Folder(folder) => Folder::new(folder).inventory(),
+        }
+    }
+}
+
+/// A running thread; dropping it ends it.
+#[derive(Debug)]
+pub struct Monitor {
+    /// The thread holds the other end of this pipe.
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Monitor {
+    /// Tells what can be used: soon, and at each change.
+    ///
+    /// # Errors
+    /// When there is no pipe or thread to be had. Without udev it looks every two seconds.
+    pub fn start(bus: Bus, tell: impl Fn(View) + Send + 'static) -> std::io::Result<Self> {
+        let (stopped, stop) = std::io::pipe()?;
+        let thread = std::thread::Builder::new()
+            .name("devices".into())
+            .spawn(move || watch(&bus, &stopped, &tell))?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn watch(bus: &Bus, stopped: &PipeReader, tell: &dyn Fn(View)) {
+    // It must listen before it looks for the first time.
+    let mut words = Words::of(bus);
+    let mut tracker = Tracker::new(Instant::now());
+    let mut inputs = VecDeque::from([Input::Timer]);
+    loop {
+        while let Some(input) = inputs.pop_front() {
+            for output in tracker.handle(input, Instant::now()) {
+                match output {
+                    Output::Enumerate => inputs.push_back(Input::Enumerated(Box::new(bus.inventory()))),
+                    Output::Changed(view) => tell(*view),
+                }
+            }
+        }
+        let deadline = tracker.next_deadline();
+        let wait = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let wait = [wait, words.pace()].into_iter().flatten().min();
+        // Rounded up, or the thread would spin through the last part of a millisecond.
+        let wait = wait.and_then(|wait| Timespec::try_from(wait + Duration::from_millis(1)).ok());
+        let mut watched = vec![PollFd::new(stopped, PollFlags::IN)];
+        if let Words::Udev(socket) = &words {
+            watched.push(PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN));
+        }
+        // A signal is no reason to stop.
+        let _ = poll(&mut watched, wait.as_ref());
+        if watched.first().is_some_and(|stopped| !stopped.revents().is_empty()) {
+            return;
+        }
+        let heard = watched.get(1).map_or(PollFlags::empty(), PollFd::revents);
+        inputs.extend(words.take(heard));
+        inputs.push_back(Input::Timer);
+    }
+}
+
+/// Who says that something changed.
+enum Words {
+    Udev(udev::MonitorSocket),
+    Folder(Folder, Vec<PathBuf>),
+    /// Nobody.
+    None,
+}
+
+impl Words {
+    fn of(bus: &Bus) -> Self {
+        match bus {
+            Bus::Folder(path) => Self::Folder(Folder::new(path), Vec::new()),
+            Bus::Machine => match listen() {
+                Ok(socket) => Self::Udev(socket),
+                Err(error) => {
+                    tracing::warn!(%error, "udev says nothing of plugs: looking every two seconds");
+                    Self::None
+                }
+            },
+        }
+    }
+
+    /// How long it may be waited for words.
+    fn pace(&self) -> Option<Duration> {
+        match self {
+            Self::Udev(_) => None,
+            Self::Folder(..) => Some(FOLDER_PACE),
+            Self::None => Some(BLIND_PACE),
+        }
+    }
+
+    fn take(&mut self, heard: PollFlags) -> Vec<Input> {
+        match self {
+            Self::Udev(socket) => {
+                // The buffer was too small (`ENOBUFS`): the kernel says so once, and goes on.
+                let lost = heard.contains(PollFlags::ERR).then_some(Input::Overflow);
+                let words = socket.iter().take(MOST_WORDS).map(|event| {
+                    let action = event.action().and_then(OsStr::to_str).unwrap_or_default();
+                    tracing::debug!(action, device = %event.sysname().to_string_lossy(), "udev");
+                    match action {
+                        "remove" => Input::Removed,
+                        _ => Input::Added,
+                    }
+                });
+                lost.into_iter().chain(words).collect()
+            }
+            Self::Folder(folder, before) => {
+                let now = folder.plugs();
+                let gone = before.iter().any(|plug| !now.contains(plug)).then_some(Input::Removed);
+                let new = now.iter().any(|plug| !before.contains(plug)).then_some(Input::Added);
+                *before = now;
+                gone.into_iter().chain(new).collect()
+            }
+            Self::None => vec![Input::Overflow],
+        }
+    }
+}
+
+fn listen() -> std::io::Result<udev::MonitorSocket> {
+    udev::MonitorBuilder::new()?
+        .match_subsystem("video4linux")?
+        .match_subsystem("sound")?
+        .listen()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! What of the plan is opened, given what is plugged in. The plan alone says whether anything is.
+
+use devices::{Kind, View};
+use media_protocol::{
+    AttachedDevices, CameraDevice, CameraPlan, DeviceFault, DeviceWish, LoudspeakerDevice, LoudspeakerPlan,
+    MicrophoneDevice, MicrophonePlan,
+};
+
+use crate::capture::Wanted;
+
+/// What is plugged in, and what of it was in use last.
+#[derive(Debug, Default)]
+pub struct Attached {
+    view: Option<View>,
+    camera: Option<String>,
+    microphone: Option<String>,
+}
+
+impl Attached {
+    /// Something was plugged in or pulled out.
+    pub fn set(&mut self, view: View) {
+        self.view = Some(view);
+    }
+
+    /// Their names; none: nobody has looked yet.
+    #[must_use]
+    pub fn names(&self) -> Option<AttachedDevices> {
+        let inventory = &self.view.as_ref()?.inventory;
+        Some(AttachedDevices {
+            cameras: inventory.cameras.iter().map(|camera| camera.name.clone()).collect(),
+            microphones: inventory
+                .microphones
+                .iter()
+                .map(|microphone| microphone.name.clone())
+                .collect(),
+            loudspeakers: inventory.speakers.iter().map(|speaker| speaker.name.clone()).collect(),
+        })
+    }
+
+    /// The camera of the plan.
+    pub fn camera(&mut self, plan: Option<&CameraPlan>) -> Option<Wanted> {
+        let CameraDevice::Attached { wishes } = &plan?.device else {
+            return plan.map(|plan| Wanted::Camera(plan.device.clone()));
+        };
+        let inventory = self.view.as_ref().map(|view| &view.inventory);
+        let Some(camera) = inventory.and_then(|inventory| inventory.camera(wishes)) else {
+            return Some(Wanted::Missing(self.why(Kind::Camera, self.camera.as_ref())));
+        };
+        let wanted = inventory.map(|inventory| Wanted::Camera(inventory.open_camera(camera)));
+        self.camera = Some(camera.id.clone());
+        wanted
+    }
+
+    /// The microphone of the plan.
+    pub fn microphone(&mut self, plan: Option<&MicrophonePlan>) -> Option<Wanted> {
+        let MicrophoneDevice::Attached { wishes } = &plan?.device else {
+            return plan.map(|plan| Wanted::Microphone(plan.device.clone()));
+        };
+        let inventory = self.view.as_ref().map(|view| &view.inventory);
+        let Some(microphone) = inventory.and_then(|inventory| inventory.microphone(wishes)) else {
+            return Some(Wanted::Missing(self.why(Kind::Microphone, self.microphone.as_ref())));
+        };
+        let wanted = inventory.map(|inventory| Wanted::Microphone(inventory.open_microphone(microphone)));
+        self.microphone = Some(microphone.id.clone());
+        wanted
+    }
+
+    /// The loudspeaker of the plan; [`LoudspeakerDevice::Attached`] stays where there is none.
+    #[must_use]
+    pub fn loudspeaker(&self, plan: Option<&LoudspeakerPlan>) -> Option<LoudspeakerPlan> {
+        let found = |wishes: &[DeviceWish]| {
+            let inventory = &self.view.as_ref()?.inventory;
+            Some(inventory.open_loudspeaker(inventory.loudspeaker(wishes)?))
+        };
+        let mut plan = plan?.clone();
+        if let LoudspeakerDevice::Attached { wishes } = &plan.device
+            && let Some(device) = found(wishes)
+        {
+            plan.device = device;
+        }
+        Some(plan)
+    }
+
+    /// Why there is none of a kind, of which this one was in use last.
+    fn why(&self, kind: Kind, last: Option<&String>) -> DeviceFault {
+        let unstable = self.view.as_ref().is_some_and(|view| {
+            let mut broken = view.unstable.iter().filter(|(broken, _)| *broken == kind);
+            broken.any(|(_, id)| last.is_none_or(|last| last == id))
+        });
+        match unstable {
+            true => DeviceFault::Unstable,
+            false => DeviceFault::NotFound,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use devices::{Discovery, Simulated};
+    use media_protocol::CapturePurpose;
+
+    fn plan(device: CameraDevice) -> CameraPlan {
+        CameraPlan {
+            device,
+            purpose: CapturePurpose::Meeting,
+            stand_in: String::new(),
+        }
+    }
+
+    #[test]
+    fn without_a_plan_nothing_is_wanted_whatever_is_plugged_in() {
+        let mut attached = Attached::default();
+        attached.set(View {
+            inventory: Simulated::meeting_room().inventory(),
+            ..View::default()
+        });
+        assert_eq!((attached.camera(None), attached.microphone(None)), (None, None));
+        assert_eq!(attached.loudspeaker(None), None);
+    }
+
+    #[test]
+    fn a_camera_that_is_gone_is_missing_and_one_that_broke_off_too_often_is_called_so() {
+        let mut attached = Attached::default();
+        let any = plan(CameraDevice::Attached { wishes: Vec::new() });
+        assert_eq!(
+            attached.camera(Some(&any)),
+            Some(Wanted::Missing(DeviceFault::NotFound))
+        );
+        let inventory = Simulated::meeting_room().inventory();
+        let id = inventory.cameras[0].id.clone();
+        attached.set(View {
+            inventory,
+            ..View::default()
+        });
+        assert!(matches!(
+            attached.camera(Some(&any)),
+            Some(Wanted::Camera(CameraDevice::V4l2 { .. }))
+        ));
+        attached.set(View::default());
+        assert_eq!(
+            attached.camera(Some(&any)),
+            Some(Wanted::Missing(DeviceFault::NotFound))
+        );
+        let mut gone = View::default();
+        gone.unstable.insert((Kind::Camera, "another".into()));
+        attached.set(gone.clone());
+        assert_eq!(
+            attached.camera(Some(&any)),
+            Some(Wanted::Missing(DeviceFault::NotFound))
+        );
+        gone.unstable.insert((Kind::Camera, id));
+        attached.set(gone);
+        assert_eq!(
+            attached.camera(Some(&any)),
+            Some(Wanted::Missing(DeviceFault::Unstable))
+        );
+    }
+
+    #[test]
+    fn a_device_that_is_named_is_taken_at_its_word() {
+        let mut attached = Attached::default();
+        let named = CameraDevice::V4l2 {
+            path: "/dev/video7".into(),
+        };
+        assert_eq!(attached.camera(Some(&plan(named.clone()))), Some(Wanted::Camera(named)));
+    }
+}

@@ -1,0 +1,96 @@
+//! Cameras that the kernel made: with the module `vivid` in this machine and the right to unbind it, else skipped.
+
+use media_protocol::*;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::rig::{Rig, alone};
+
+/// The driver whose cameras are all pulled out at once.
+const DRIVER: &str = "/sys/bus/platform/drivers/vivid";
+const PULLS: usize = 10;
+
+/// True, and said loudly, where there is no such camera.
+fn skipped() -> bool {
+    let missing = !Path::new(DRIVER).join("vivid.0").exists();
+    let writable = std::fs::OpenOptions::new()
+        .write(true)
+        .open(Path::new(DRIVER).join("unbind"))
+        .is_ok();
+    if missing || !writable {
+        eprintln!("SKIPPED: needs `modprobe vivid` and the right to unbind it");
+    }
+    missing || !writable
+}
+
+fn drive(word: &str) {
+    std::fs::write(Path::new(DRIVER).join(word), "vivid.0").unwrap();
+}
+
+fn used() -> (usize, usize) {
+    let count = |path: &str| std::fs::read_dir(path).unwrap().count();
+    (count("/proc/self/fd"), count("/proc/self/task"))
+}
+
+/// Waits until the camera is in this state, and says how long that took.
+fn until(rig: &mut Rig, what: &str, state: impl Fn(&DeviceState) -> bool) -> Duration {
+    let since = Instant::now();
+    rig.until(what, |told| {
+        let mut last = told.iter().rev().filter_map(|report| match report {
+            FromWorker::Capture(capture) => Some(&capture.camera),
+            _ => None,
+        });
+        last.next().filter(|camera| state(camera)).map(|_| ())
+    });
+    since.elapsed()
+}
+
+#[test]
+fn a_camera_of_the_kernel_is_found_by_wish_and_pulled_out_and_put_back_again_and_again() {
+    if skipped() {
+        return;
+    }
+    let _alone = alone();
+    // What happens is worth reading: nobody sees it often.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter("info,devices=debug")
+        .with_test_writer()
+        .try_init();
+    let mut rig = Rig::start();
+    rig.plan.camera = Some(CameraPlan {
+        device: CameraDevice::Attached {
+            wishes: vec![DeviceWish::Name("vivid".into())],
+        },
+        purpose: CapturePurpose::Meeting,
+        stand_in: "No picture".into(),
+    });
+    rig.apply();
+    until(&mut rig, "the camera", |state| *state == DeviceState::Open);
+    let (mut back, mut used_then) = (Vec::new(), Vec::new());
+    for _ in 0..PULLS {
+        // A picture must have come before it is pulled out, or opening is all that is tested.
+        std::thread::sleep(Duration::from_millis(500));
+        drive("unbind");
+        until(&mut rig, "that it is gone", |state| {
+            let gone = [DeviceFault::NotFound, DeviceFault::Unstable];
+            matches!(state, DeviceState::Failed { fault } if gone.contains(fault))
+        });
+        drive("bind");
+        back.push(until(&mut rig, "that it is back", |state| *state == DeviceState::Open));
+        used_then.push(used());
+    }
+    eprintln!("back after {back:?}; descriptors and threads {used_then:?}");
+    back.sort_unstable();
+    assert!(back[PULLS / 2] < Duration::from_secs(3), "{back:?}");
+    let (early, late) = (used_then[3], used_then[PULLS - 1]);
+    assert!(late.0 <= early.0 + 2 && late.1 <= early.1 + 4, "{used_then:?}");
+    rig.plan.camera = None;
+    rig.apply();
+    assert_eq!(rig.capture().camera, DeviceState::Closed);
+    // Plugged in again, and nobody wants it.
+    drive("unbind");
+    drive("bind");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(rig.capture().camera, DeviceState::Closed);
+    rig.worker.stop().unwrap();
+}
