@@ -19,6 +19,12 @@ pub enum FromWorker {
     },
     /// Which capture devices are really open. Sent at each change, and as soon as the last descriptor is closed.
     Capture(CaptureState),
+    /// The shutter before the lens of the open camera was closed or opened. An open camera whose shutter is not told of has
+    /// none that it knows of, or an open one; the plan's sentence is sent while it is closed.
+    Shutter {
+        /// It is closed.
+        closed: bool,
+    },
     /// What is plugged in: soon after the start, and at each change.
     Attached(AttachedDevices),
     /// Something about a session.
@@ -133,6 +139,8 @@ pub enum DeviceFault {
     NotFound,
     /// It is not there, and broke off three times within five minutes; used again when it has stayed for two seconds.
     Unstable,
+    /// It works, and somebody has shut it on itself: the shutter of a camera. Never said of a device that is not open.
+    Shut,
     /// Another program holds it.
     Busy,
     /// The process may not open it.

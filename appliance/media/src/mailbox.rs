@@ -37,6 +37,8 @@ pub enum Message {
     Bus(PipelineId, gst::Message),
     /// A simulated device was pulled out.
     Unplugged(PipelineId),
+    /// The shutter of the open camera was closed (true) or opened.
+    Shutter(PipelineId, bool),
     /// Other devices can be used from now on.
     Attached(Box<devices::View>),
     /// Something of a session's transport.

@@ -43,6 +43,7 @@ pub struct Owner {
     camera: Capture,
     microphone: Capture,
     told_capture: Option<CaptureState>,
+    told_shut: bool,
     self_test: Option<SelfTest>,
     session: Option<Session>,
     /// The session of the plan, also when it could not be built.
@@ -74,6 +75,7 @@ impl Owner {
             camera: Capture::new("camera", camera.clone(), mailbox.clone()),
             microphone: Capture::new("microphone", microphone.clone(), mailbox.clone()),
             told_capture: None,
+            told_shut: false,
             self_test: None,
             session: None,
             session_id: None,
@@ -124,6 +126,7 @@ impl Owner {
                 self.camera.on_unplugged(id);
                 self.microphone.on_unplugged(id);
             }
+            Message::Shutter(id, closed) => self.camera.on_shutter(id, closed),
             Message::Attached(view) => {
                 self.attached.set(*view);
                 self.attach();
@@ -400,6 +403,11 @@ impl Owner {
         if !same && self.epoch.is_some() {
             self.told_capture = Some(state.clone());
             self.tell(FromWorker::Capture(state));
+        }
+        let closed = self.camera.is_shut();
+        if closed != self.told_shut && self.epoch.is_some() {
+            self.told_shut = closed;
+            self.tell(FromWorker::Shutter { closed });
         }
     }
 

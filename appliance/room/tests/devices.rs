@@ -180,6 +180,33 @@ fn a_camera_that_was_switched_off_while_it_was_unplugged_stays_off_when_it_is_ba
 }
 
 #[test]
+fn a_closed_shutter_is_said_of_a_camera_that_stays_open_and_forgotten_with_it() {
+    let mut story = Story::in_meeting();
+    story.message(FromWorker::Shutter { closed: true });
+    let plan = story.plan();
+    assert_eq!(
+        plan.camera.as_ref().unwrap().stand_in,
+        "Le volet de la caméra est fermé"
+    );
+    assert_eq!(plan.wall.as_ref().unwrap().own.camera, "Volet de la caméra fermé");
+    let state = story.state();
+    assert!(
+        state.camera.open,
+        "the camera is open all the same, and the room is told so"
+    );
+    assert_eq!(
+        state.notice,
+        Some(Notice::DeviceFailed(Device::Camera, DeviceFault::Shut))
+    );
+    assert_eq!(story.told(), [], "others see a sentence, and no muted camera");
+    story.set(Device::Camera, false, Origin::InRoom);
+    assert_eq!(story.state().camera.fault, None);
+    story.message(FromWorker::Shutter { closed: false });
+    story.set(Device::Camera, true, Origin::InRoom);
+    assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Caméra allumée");
+}
+
+#[test]
 fn a_box_that_takes_what_is_plugged_in_says_so_while_nothing_is() {
     let mut story = Story::in_meeting();
     let mut other = equipment();

@@ -1,6 +1,7 @@
 //! A capture device as the plan wants it: opened, watched, closed, tried again. The state told is that of the open
 //! descriptor, never of the wish (invariant 1 of the map).
 
+use devices::controls::Keeper;
 use gstreamer as gst;
 use media_protocol::{CameraDevice, DeviceFault, DeviceState, MicrophoneDevice};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use super::stand_in::StandIn;
 use super::{Tap, hardware, recording};
 use crate::clock::now_ns;
 use crate::fault;
-use crate::mailbox::{Mailbox, PipelineId};
+use crate::mailbox::{Mailbox, Message, PipelineId};
 use crate::pipeline::Pipeline;
 
 /// Time between two attempts to open a device that failed.
@@ -53,6 +54,10 @@ pub struct Capture {
     /// What others read while the device is wanted and gives nothing; none: nothing is sent then.
     sentence: Option<String>,
     stand_in: Option<StandIn>,
+    /// Of an open V4L2 camera.
+    controls: Option<Keeper>,
+    /// The shutter of the open camera is closed.
+    shut: bool,
     tap: Tap,
     mailbox: Mailbox,
 }
@@ -72,6 +77,8 @@ impl Capture {
             generation,
             sentence: None,
             stand_in: None,
+            controls: None,
+            shut: false,
             tap,
             mailbox,
         }
@@ -111,6 +118,21 @@ impl Capture {
         if id == self.id() && self.source.is_some() {
             self.fail(DeviceFault::NotFound);
         }
+    }
+
+    /// The shutter of the camera was closed or opened.
+    pub fn on_shutter(&mut self, id: PipelineId, closed: bool) {
+        if id == self.id() && self.source.is_some() {
+            tracing::info!(device = self.name, closed, "shutter");
+            self.shut = closed;
+            self.stand_in();
+        }
+    }
+
+    /// Whether the device is open and its shutter closed.
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        self.shut
     }
 
     /// Closes the device if it is not this one.
@@ -170,6 +192,7 @@ impl Capture {
                 tracing::info!(device = self.name, "capture device open");
                 self.source = Some(source);
                 self.state = DeviceState::Open;
+                self.controls = self.keeper(&wanted);
                 self.stand_in();
             }
             Err(fault) => self.fail(fault),
@@ -211,7 +234,19 @@ impl Capture {
         built.map_err(|error| fault::of_build(&error))
     }
 
+    /// Sets the camera each time that it is opened, and watches its shutter.
+    fn keeper(&self, wanted: &Wanted) -> Option<Keeper> {
+        let Wanted::Camera(CameraDevice::V4l2 { path }) = wanted else {
+            return None;
+        };
+        let (id, mailbox) = (self.id(), self.mailbox.clone());
+        Keeper::start(path, move |closed| mailbox.post(Message::Shutter(id, closed)))
+            .inspect_err(|error| tracing::warn!(%error, "the camera's controls stay as they are"))
+            .ok()
+    }
+
     fn close(&mut self, state: DeviceState) {
+        (self.controls, self.shut) = (None, false);
         if self.source.take().is_some() {
             tracing::info!(device = self.name, "capture device closed");
         }
@@ -230,10 +265,12 @@ impl Capture {
     /// Puts the sentence in the place of a device that cannot be had, and takes it away again.
     fn stand_in(&mut self) {
         let failed = matches!(self.state, DeviceState::Failed { .. });
-        let Some(sentence) = self.sentence.as_deref().filter(|_| failed) else {
+        let Some(sentence) = self.sentence.as_deref().filter(|_| failed || self.shut) else {
             self.stand_in = None;
+            self.tap.cover(false);
             return;
         };
+        self.tap.cover(self.shut);
         if self.stand_in.as_ref().is_none_or(|shown| shown.text() != sentence) {
             // The one before ends first.
             self.stand_in = None;

@@ -51,7 +51,7 @@ impl StandIn {
             while !stopped.load(Ordering::Acquire) {
                 let showing = showing.lock().unwrap_or_else(PoisonError::into_inner);
                 if *showing {
-                    tap.push(picture(&scene, now_ns()));
+                    tap.push_instead(picture(&scene, now_ns()));
                 }
                 drop(showing);
                 std::thread::park_timeout(Duration::from_millis(1000 / RATE));

@@ -2,7 +2,7 @@
 
 use gstreamer as gst;
 use gstreamer_app::AppSrc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::now_ns;
@@ -15,6 +15,8 @@ pub struct Tap(Arc<Inner>);
 struct Inner {
     target: Mutex<Option<AppSrc>>,
     last_ns: AtomicU64,
+    /// What the device gives goes nowhere.
+    covered: AtomicBool,
     level: AtomicU64,
 }
 
@@ -41,6 +43,23 @@ impl Tap {
     /// A buffer of the device, stamped with the common time.
     pub fn push(&self, buffer: gst::Buffer) {
         self.0.last_ns.store(now_ns(), Ordering::Relaxed);
+        if !self.0.covered.load(Ordering::Acquire) {
+            self.give(buffer);
+        }
+    }
+
+    /// From now on only [`Tap::push_instead`] gives buffers, or the device again.
+    pub fn cover(&self, covered: bool) {
+        self.0.covered.store(covered, Ordering::Release);
+    }
+
+    /// A buffer in the place of those of a device that gives none, or is covered.
+    pub fn push_instead(&self, buffer: gst::Buffer) {
+        self.0.last_ns.store(now_ns(), Ordering::Relaxed);
+        self.give(buffer);
+    }
+
+    fn give(&self, buffer: gst::Buffer) {
         let target = self.0.target.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(target) = target {
             // A stopping session refuses; that is no fault of the device.

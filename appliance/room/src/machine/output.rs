@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use media_protocol::{CameraDevice, MicrophoneDevice, SessionId};
+use media_protocol::{CameraDevice, DeviceFault, MicrophoneDevice, SessionId};
 
 use super::Room;
 use crate::conference::{ConferenceCommand, Device, Muted, Recording};
@@ -166,8 +166,15 @@ impl Room {
             wanted: switch.wanted(),
             off_because: switch.off_because(),
             locked: switch.locked(),
-            fault: switch.fault().filter(|_| self.live(device)).cloned(),
+            fault: self.fault(device).filter(|_| self.live(device)).cloned(),
         }
+    }
+
+    /// Why others do not see or hear a device that is wanted.
+    pub(super) fn fault(&self, device: Device) -> Option<&DeviceFault> {
+        let switch = self.switch(device);
+        let shut = device == Device::Camera && switch.open() && self.worker.shut;
+        shut.then_some(&DeviceFault::Shut).or(switch.fault())
     }
 
     /// It is plugged in, as far as that is known.
@@ -201,7 +208,7 @@ impl Room {
         }
         let meeting = self.meeting.as_ref().filter(|_| self.in_meeting())?;
         for device in Self::DEVICES {
-            if let Some(fault) = self.switch(device).fault().filter(|_| self.live(device)) {
+            if let Some(fault) = self.fault(device).filter(|_| self.live(device)) {
                 return Some(Notice::DeviceFailed(device, fault.clone()));
             }
         }

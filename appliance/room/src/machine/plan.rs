@@ -32,7 +32,7 @@ impl Room {
             camera: camera.map(|device| CameraPlan {
                 device,
                 purpose,
-                stand_in: words::no_picture(self.options.language, self.camera.fault()).into(),
+                stand_in: words::no_picture(self.options.language, self.fault(Device::Camera)).into(),
             }),
             microphone: microphone.map(|device| MicrophonePlan { device, purpose }),
             loudspeaker: loudspeaker.map(|device| LoudspeakerPlan {
@@ -135,7 +135,10 @@ impl Room {
     pub(super) fn device_word(&self, device: Device) -> DeviceWord {
         let switch = self.switch(device);
         if switch.open() {
-            return DeviceWord::On;
+            return match self.fault(device) {
+                Some(DeviceFault::Shut) => DeviceWord::Shut,
+                _ => DeviceWord::On,
+            };
         }
         match switch.off_because() {
             _ if !self.has(device) => DeviceWord::Absent,

@@ -28,6 +28,8 @@ pub(super) struct Worker {
     pub restarting: bool,
     /// What is plugged in; none: it has not said so yet.
     pub attached: Option<AttachedDevices>,
+    /// The shutter of the open camera is closed.
+    pub shut: bool,
     /// Number of sources on the wall.
     pub pictures: usize,
 }
@@ -106,6 +108,7 @@ impl Room {
             FromWorker::Hello(_) | FromWorker::Pong | FromWorker::WallCopy { .. } => {}
             FromWorker::Applied { revision } => self.worker.applied = self.worker.applied.max(revision),
             FromWorker::Capture(capture) => self.on_capture(capture),
+            FromWorker::Shutter { closed } => self.worker.shut = closed,
             FromWorker::Attached(attached) => self.worker.attached = Some(attached),
             FromWorker::Session { session, event } => self.on_session(session, event, now),
             FromWorker::Wall(wall) => self.on_wall(wall),

@@ -227,6 +227,13 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
             "Unstable camera",
             "The camera breaks off again and again; change its cable or socket.",
         ),
+        (Device::Microphone, DeviceFault::Shut) => Words::new(
+            "Microphone off at its button",
+            "Switch the microphone on by its own button.",
+        ),
+        (Device::Camera, DeviceFault::Shut) => {
+            Words::new("Shutter closed", "Open the shutter before the lens of the camera.")
+        }
         (Device::Microphone, DeviceFault::Busy) => Words::new(
             "Microphone in use",
             "Another program holds the microphone; restart the device if it lasts.",
@@ -273,6 +280,7 @@ pub(super) const fn no_picture(fault: Option<&DeviceFault>) -> &'static str {
     match fault {
         None => "No picture from the camera",
         Some(DeviceFault::NotFound) => "The camera is unplugged",
+        Some(DeviceFault::Shut) => "The shutter of the camera is closed",
         Some(DeviceFault::Unstable) => "The camera's connection is unstable",
         Some(_) => "The camera is out of order",
     }
@@ -287,6 +295,8 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Microphone, DeviceWord::Starting) => "Microphone starting",
         (Device::Microphone, DeviceWord::Faulty) => "Microphone out of order",
         (Device::Microphone, DeviceWord::Unplugged) => "Microphone unplugged",
+        (Device::Microphone, DeviceWord::Shut) => "Microphone off at its button",
+        (Device::Camera, DeviceWord::Shut) => "Camera shutter closed",
         (Device::Microphone, DeviceWord::Absent) => "No microphone",
         (Device::Camera, DeviceWord::On) => "Camera on",
         (Device::Camera, DeviceWord::Off) => "Camera off",

@@ -229,6 +229,12 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
             "Caméra instable",
             "La liaison de la caméra lâche sans cesse\u{a0}; changez le câble ou la prise.",
         ),
+        (Device::Microphone, DeviceFault::Shut) => {
+            Words::new("Micro coupé sur l’appareil", "Rallumez le micro par son propre bouton.")
+        }
+        (Device::Camera, DeviceFault::Shut) => {
+            Words::new("Volet fermé", "Ouvrez le volet devant l’objectif de la caméra.")
+        }
         (Device::Microphone, DeviceFault::Busy) => Words::new(
             "Micro occupé",
             "Un autre programme tient le micro\u{a0}; redémarrez l’appareil si cela dure.",
@@ -276,6 +282,7 @@ pub(super) const fn no_picture(fault: Option<&DeviceFault>) -> &'static str {
     match fault {
         None => "Pas d’image de la caméra",
         Some(DeviceFault::NotFound) => "La caméra est débranchée",
+        Some(DeviceFault::Shut) => "Le volet de la caméra est fermé",
         Some(DeviceFault::Unstable) => "La liaison de la caméra est instable",
         Some(_) => "La caméra est en panne",
     }
@@ -290,6 +297,8 @@ pub(super) const fn device_state(device: Device, word: DeviceWord) -> &'static s
         (Device::Microphone, DeviceWord::Starting) => "Micro bientôt allumé",
         (Device::Microphone, DeviceWord::Faulty) => "Micro en panne",
         (Device::Microphone, DeviceWord::Unplugged) => "Micro débranché",
+        (Device::Microphone, DeviceWord::Shut) => "Micro coupé par son bouton",
+        (Device::Camera, DeviceWord::Shut) => "Volet de la caméra fermé",
         (Device::Microphone, DeviceWord::Absent) => "Pas de micro",
         (Device::Camera, DeviceWord::On) => "Caméra allumée",
         (Device::Camera, DeviceWord::Off) => "Caméra éteinte",

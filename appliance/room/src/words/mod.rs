@@ -96,13 +96,15 @@ pub enum DeviceWord {
     Faulty,
     /// Wanted, and not plugged in.
     Unplugged,
+    /// Really open, and shut by somebody on the device itself.
+    Shut,
     /// There is none.
     Absent,
 }
 
 impl DeviceWord {
     /// Every word there is.
-    pub const ALL: [DeviceWord; 8] = [
+    pub const ALL: [DeviceWord; 9] = [
         DeviceWord::On,
         DeviceWord::Off,
         DeviceWord::OffByModerator,
@@ -110,6 +112,7 @@ impl DeviceWord {
         DeviceWord::Starting,
         DeviceWord::Faulty,
         DeviceWord::Unplugged,
+        DeviceWord::Shut,
         DeviceWord::Absent,
     ];
 }

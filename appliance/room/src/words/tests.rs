@@ -7,6 +7,7 @@ fn catalogue(language: Language) -> Vec<Words> {
     let faults = [
         DeviceFault::NotFound,
         DeviceFault::Unstable,
+        DeviceFault::Shut,
         DeviceFault::Busy,
         DeviceFault::Forbidden,
         DeviceFault::Silent,

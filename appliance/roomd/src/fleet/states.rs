@@ -69,6 +69,7 @@ fn device(device: &DeviceStatus) -> Value {
 fn fault(fault: &media_protocol::DeviceFault) -> &'static str {
     match fault {
         media_protocol::DeviceFault::NotFound => "not-found",
+        media_protocol::DeviceFault::Shut => "shut",
         media_protocol::DeviceFault::Unstable => "unstable",
         media_protocol::DeviceFault::Busy => "busy",
         media_protocol::DeviceFault::Forbidden => "forbidden",
