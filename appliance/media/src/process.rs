@@ -1,8 +1,10 @@
-//! How the process is tied to its parent, and how it dies when nothing else helps.
+//! How the process is tied to its parent, what it must find in its environment, and how it dies when nothing else helps.
 
 use rustix::process::{Signal, getpid, kill_process, set_parent_process_death_signal};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// Asks the kernel to kill this process when the thread that started it dies. The socket's end of file is not enough: a
 /// stopped process reads nothing, SIGKILL ends it all the same.
@@ -28,4 +30,25 @@ pub fn socket_from_stdin() -> std::io::Result<UnixStream> {
     let socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     socket.peer_addr()?;
     Ok(socket)
+}
+
+/// GStreamer 1.22.0 leaves the node of a camera open for ever when `v4l2src` stops: what it does where the kernel can orphan
+/// buffers (`gst_v4l2_object_stop`) loses a reference of the buffer pool. Told so, it waits for its buffers instead.
+const CLOSED_IS_CLOSED: (&str, &str) = ("GST_V4L2_FORCE_DRAIN", "1");
+
+/// Begins anew with what GStreamer must find in the environment, whoever started this process and with what; returns when it
+/// is there.
+///
+/// # Errors
+/// The program cannot be started again.
+pub fn with_environment() -> std::io::Result<()> {
+    let (name, value) = CLOSED_IS_CLOSED;
+    if std::env::var_os(name).is_some() {
+        return Ok(());
+    }
+    let arguments = std::env::args_os().skip(1);
+    Err(Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .env(name, value)
+        .exec())
 }

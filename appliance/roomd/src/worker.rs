@@ -39,10 +39,6 @@ const STABLE_AFTER: Duration = Duration::from_secs(20);
 /// which go back to the kernel. Left to itself glibc moves them into its heap, and twelve meetings cost 120 MB.
 const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
 
-/// GStreamer 1.22.0 leaves the node of a camera open for ever when `v4l2src` stops: what it does where the kernel can orphan
-/// buffers (`gst_v4l2_object_stop`) loses a reference of the buffer pool. Told so, it waits for its buffers instead.
-const CLOSED_IS_CLOSED: (&str, &str) = ("GST_V4L2_FORCE_DRAIN", "1");
-
 /// What the supervisor tells.
 #[derive(Debug)]
 pub enum WorkerNews {
@@ -202,7 +198,6 @@ fn spawn(program: &PathBuf) -> std::io::Result<(Child, UnixStream)> {
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .envs(ALLOCATOR)
-        .envs([CLOSED_IS_CLOSED])
         .env_remove("ROOMD_PASSWORD")
         // They may hold a password; the worker is told the way out with each session.
         .env_remove("https_proxy")

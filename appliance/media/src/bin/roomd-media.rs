@@ -32,6 +32,9 @@ fn work() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+    if let Err(error) = media::process::with_environment() {
+        tracing::error!(%error, "a camera that is closed may stay open: set GST_V4L2_FORCE_DRAIN=1 for this process");
+    }
     if let Err(error) = media::process::die_with_parent() {
         tracing::warn!(%error, "the kernel will not end this process with its parent");
     }

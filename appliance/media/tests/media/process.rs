@@ -82,6 +82,7 @@ pub fn spawn(stdin: Stdio) -> Child {
     Command::new(WORKER)
         .stdin(stdin)
         .env("RUST_LOG", "error")
+        .env_remove("GST_V4L2_FORCE_DRAIN")
         .env("MALLOC_ARENA_MAX", "2")
         .spawn()
         .unwrap()
@@ -97,6 +98,22 @@ fn ends(mut child: Child, since: Instant) -> std::process::ExitStatus {
         since.elapsed()
     );
     status
+}
+
+#[test]
+fn whoever_starts_it_a_camera_that_is_closed_is_closed() {
+    let _alone = alone();
+    let (mut line, stdin) = Line::pair();
+    let child = spawn(stdin);
+    line.open_camera(CameraDevice::Simulated { plug: None });
+    line.camera_is_open();
+    // Why, and what it does: `process.rs`, `real_devices.rs`.
+    let environment = std::fs::read(format!("/proc/{}/environ", child.id())).unwrap();
+    let mut variables = environment.split(|byte| *byte == 0);
+    assert!(variables.any(|variable| variable == b"GST_V4L2_FORCE_DRAIN=1"));
+    let at = Instant::now();
+    line.say(ToWorker::Shutdown);
+    assert!(ends(child, at).success());
 }
 
 #[test]

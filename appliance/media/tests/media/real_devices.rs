@@ -1,5 +1,5 @@
 //! Cameras that the kernel made: with the module `vivid` in this machine, the right to unbind it, and the environment that
-//! `roomd` gives its worker (`GST_V4L2_FORCE_DRAIN`), else skipped. On a slow machine `LAB_SLOW` is its factor.
+//! the worker gives itself (`GST_V4L2_FORCE_DRAIN`), else skipped. On a slow machine `LAB_SLOW` is its factor.
 
 use media_protocol::*;
 use std::path::{Path, PathBuf};
