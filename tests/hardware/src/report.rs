@@ -38,7 +38,8 @@ pub struct BootFigures {
     pub wall_seconds: f64,
     /// Processor seconds of QEMU.
     pub qemu_cpu_seconds: f64,
-    /// Processor seconds that the guest's programs used, by its kernel's count (`/proc/stat`).
+    /// Processor seconds that the guest's programs used, by its kernel's count (`/proc/stat`): a second is 10⁹ instructions, so
+    /// that this figure is of the box alone, however busy this machine is.
     pub user_cpu_seconds: f64,
     /// Those of its kernel.
     pub system_cpu_seconds: f64,

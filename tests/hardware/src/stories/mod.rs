@@ -3,7 +3,9 @@
 mod boot;
 mod exposure;
 mod inventory;
+mod meeting;
 mod plug;
+mod room_box;
 mod usb;
 
 use std::time::Instant;
@@ -39,6 +41,7 @@ pub const STORIES: &[Story] = &[
         "a_pulled_cable_is_noticed_while_streaming_and_the_names_come_back",
         usb::pulled,
     ),
+    fast("a_meeting_sees_and_hears_the_kernels_devices", meeting::seen_and_heard),
     fast("no_port_is_open_but_the_documented", exposure::ports),
 ];
 

@@ -43,6 +43,14 @@ pub fn unplug(lab: &Lab, name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether any device has been switched on, as the devices themselves see it.
+pub fn lit(lab: &Lab) -> Result<bool, String> {
+    let said = lab.guest.must("hardware-guest say status", MOMENT).map_err(why)?;
+    Ok(["camera", "microphone"]
+        .iter()
+        .any(|light| said.contains(&format!("({light}")) || said.contains(&format!("+{light}"))))
+}
+
 /// One order to the devices.
 pub fn say(lab: &Lab, order: &str) -> Result<(), String> {
     lab.guest

@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::descriptors::{Make, VIDEO_ENDPOINT};
-use super::device::Device;
+use super::device::{Device, Lights};
 use super::usbip::{self, Request, Transfer};
 
 /// Where the kernel's host controller is.
@@ -42,6 +44,7 @@ pub struct Cable {
     port: u32,
     stream: UnixStream,
     orders: Sender<Event>,
+    lights: Arc<Lights>,
     thread: JoinHandle<()>,
 }
 
@@ -66,12 +69,15 @@ impl Cable {
             // The device's thread may have ended by itself.
             let _told = heard.send(Event::Gone);
         });
-        let plugged = Plugged::new(Device::new(make), stream.try_clone()?);
+        let device = Device::new(make);
+        let lights = device.lights();
+        let plugged = Plugged::new(device, stream.try_clone()?);
         let thread = std::thread::spawn(move || plugged.live(&events));
         Ok(Self {
             port,
             stream,
             orders,
+            lights,
             thread,
         })
     }
@@ -79,6 +85,16 @@ impl Cable {
     /// Whether the kernel still holds the other end.
     pub fn holds(&self) -> bool {
         !self.thread.is_finished()
+    }
+
+    /// What it delivers now: `camera`, `microphone`, both or nothing.
+    pub fn delivers(&self) -> Vec<&'static str> {
+        let lights = [("camera", &self.lights.camera), ("microphone", &self.lights.microphone)];
+        lights
+            .into_iter()
+            .filter(|(_, light)| light.load(Ordering::Relaxed))
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// Moves the lid.

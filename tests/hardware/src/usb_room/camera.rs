@@ -1,6 +1,6 @@
 //! The camera: what is set on it, and its pictures.
 
-use super::descriptors::{INTERVALS, SIZES, VIDEO_PACKET, picture_bytes};
+use super::descriptors::{SIZES, VIDEO_PACKET, interval, picture_bytes};
 
 /// USB Video Class requests (§A.8).
 const SET_CUR: u8 = 0x01;
@@ -54,6 +54,8 @@ impl Control {
 #[derive(Debug)]
 pub struct Camera {
     controls: Vec<Control>,
+    /// Times between two pictures that it offers, its favourite first, in 100 ns.
+    intervals: Vec<u32>,
     probe: Vec<u8>,
     commit: Vec<u8>,
     picture: Vec<u8>,
@@ -61,8 +63,14 @@ pub struct Camera {
     number: u64,
 }
 
-impl Default for Camera {
-    fn default() -> Self {
+/// The answer to a request: bytes, or none for a stall.
+type Reply = Option<Vec<u8>>;
+
+impl Camera {
+    /// One that offers so many pictures a second.
+    pub fn new(rates: &[u32]) -> Self {
+        let intervals: Vec<u32> = rates.iter().map(|rate| interval(*rate)).collect();
+        let favourite = intervals.first().copied().unwrap_or(interval(1));
         let pair = |value: i32| [value.to_le_bytes(), value.to_le_bytes()].concat();
         let word = |value: u16| value.to_le_bytes();
         let mut privacy = Control::new(1, PRIVACY, &[0], &[1], &[1], &[0]);
@@ -76,19 +84,15 @@ impl Default for Camera {
                 // Off, 50 Hz, 60 Hz; comes up at 60 like most.
                 Control::new(2, POWER_LINE, &[0], &[2], &[1], &[2]),
             ],
-            probe: negotiated(1, INTERVALS[0]),
-            commit: negotiated(1, INTERVALS[0]),
+            probe: negotiated(1, favourite),
+            commit: negotiated(1, favourite),
+            intervals,
             picture: Vec::new(),
             sent: 0,
             number: 0,
         }
     }
-}
 
-/// The answer to a request: bytes, or none for a stall.
-type Reply = Option<Vec<u8>>;
-
-impl Camera {
     /// A class request to the control interface: `unit` and `selector` by the class's numbers.
     pub fn control(&mut self, request: u8, unit: u16, selector: u16, data: &[u8]) -> Reply {
         let control = self.find(unit, selector)?;
@@ -111,6 +115,17 @@ impl Camera {
 
     /// A class request to the streaming interface: what is proposed (`selector` 1) and what is taken (2).
     pub fn streaming(&mut self, request: u8, selector: u16, data: &[u8]) -> Reply {
+        let favourite = self.favourite();
+        let wanted = data
+            .get(4..8)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u32::from_le_bytes);
+        let nearest = self
+            .intervals
+            .iter()
+            .copied()
+            .min_by_key(|offered| offered.abs_diff(wanted));
+        let nearest = nearest.unwrap_or(favourite);
         let state = match selector {
             1 => &mut self.probe,
             2 => &mut self.commit,
@@ -119,16 +134,11 @@ impl Camera {
         match request {
             SET_CUR => {
                 let frame = data.get(3).copied().unwrap_or(1);
-                let wanted = data
-                    .get(4..8)
-                    .and_then(|bytes| bytes.try_into().ok())
-                    .map_or(0, u32::from_le_bytes);
-                let interval = if wanted >= 500_000 { INTERVALS[1] } else { INTERVALS[0] };
-                *state = negotiated(frame, interval);
+                *state = negotiated(frame, nearest);
                 Some(Vec::new())
             }
             GET_CUR => Some(state.clone()),
-            GET_MIN | GET_MAX | GET_DEF => Some(negotiated(1, INTERVALS[0])),
+            GET_MIN | GET_MAX | GET_DEF => Some(negotiated(1, favourite)),
             GET_LEN => Some(34_u16.to_le_bytes().to_vec()),
             GET_INFO => Some(vec![3]),
             _ => None,
@@ -152,7 +162,7 @@ impl Camera {
     /// Time between two pictures, in 100 ns.
     pub fn interval(&self) -> u32 {
         let bytes = self.commit.get(4..8).and_then(|bytes| bytes.try_into().ok());
-        bytes.map_or(INTERVALS[0], u32::from_le_bytes)
+        bytes.map_or_else(|| self.favourite(), u32::from_le_bytes)
     }
 
     /// Whether all of the picture has been sent.
@@ -202,6 +212,10 @@ impl Camera {
         packet
     }
 
+    fn favourite(&self) -> u32 {
+        self.intervals.first().copied().unwrap_or(interval(1))
+    }
+
     fn find(&mut self, unit: u16, selector: u16) -> Option<&mut Control> {
         self.controls
             .iter_mut()
@@ -234,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_picture_leaves_in_packets_and_the_last_one_says_so() {
-        let mut camera = Camera::default();
+        let mut camera = Camera::new(&[30, 15]);
         camera.next_picture();
         let mut bytes = 0;
         let mut packets = Vec::new();
@@ -250,7 +264,7 @@ mod tests {
 
     #[test]
     fn behind_the_lid_it_is_black() {
-        let mut camera = Camera::default();
+        let mut camera = Camera::new(&[30, 15]);
         camera.shutter(true);
         camera.next_picture();
         assert_eq!(camera.control(GET_CUR, 1, PRIVACY, &[]), Some(vec![1]));
@@ -259,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_is_too_short_or_unknown_stalls() {
-        let mut camera = Camera::default();
+        let mut camera = Camera::new(&[30, 15]);
         assert_eq!(camera.control(SET_CUR, 1, PAN_TILT, &[0; 7]), None);
         assert_eq!(camera.control(GET_CUR, 9, 9, &[]), None);
         assert_eq!(camera.streaming(SET_CUR, 3, &[]), None);
@@ -267,7 +281,7 @@ mod tests {
 
     #[test]
     fn fifteen_pictures_a_second_are_agreed_on() {
-        let mut camera = Camera::default();
+        let mut camera = Camera::new(&[30, 15]);
         let mut wish = negotiated(2, 0);
         wish[4..8].copy_from_slice(&700_000_u32.to_le_bytes());
         camera.streaming(SET_CUR, 2, &wish).unwrap();

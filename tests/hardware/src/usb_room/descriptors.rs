@@ -7,6 +7,8 @@ pub struct Make {
     pub camera: bool,
     /// It has a microphone with so many channels.
     pub channels: Option<u8>,
+    /// Pictures a second that the camera offers, its favourite first.
+    pub rates: Vec<u32>,
     /// Its serial number.
     pub serial: String,
 }
@@ -17,6 +19,7 @@ impl Make {
         Self {
             camera: true,
             channels: Some(8),
+            rates: vec![30, 15],
             serial: "ROOM-4711".into(),
         }
     }
@@ -41,8 +44,10 @@ const VENDOR: u16 = 0x1d6b;
 /// Sizes of picture, width and height; YUYV each.
 pub const SIZES: [(u16, u16); 2] = [(320, 180), (640, 360)];
 
-/// Times between two pictures, in 100 ns: 30 and 15 a second.
-pub const INTERVALS: [u32; 2] = [333_333, 666_666];
+/// Time between two pictures at so many a second, in 100 ns.
+pub fn interval(rate: u32) -> u32 {
+    10_000_000 / rate.max(1)
+}
 
 /// Endpoint of the pictures.
 pub const VIDEO_ENDPOINT: u32 = 1;
@@ -79,7 +84,7 @@ pub fn string(make: &Make, index: u8) -> Option<Vec<u8>> {
 pub fn configuration(make: &Make) -> Vec<u8> {
     let mut inside = Vec::new();
     if make.camera {
-        video(&mut inside);
+        video(&mut inside, &make.rates);
     }
     if let Some(channels) = make.channels {
         audio(&mut inside, make.audio_interface(), channels);
@@ -96,7 +101,7 @@ fn length(bytes: usize) -> [u8; 2] {
     u16::try_from(bytes).unwrap_or(u16::MAX).to_le_bytes()
 }
 
-fn video(out: &mut Vec<u8>) {
+fn video(out: &mut Vec<u8>, rates: &[u32]) {
     out.extend([8, 0x0b, 0, 2, 0x0e, 3, 0, 0]); // association of interfaces 0 and 1
     out.extend([9, 4, 0, 0, 1, 0x0e, 1, 0, 0]); // VideoControl, one endpoint
     let mut units = Vec::new();
@@ -120,15 +125,19 @@ fn video(out: &mut Vec<u8>) {
     formats.extend([16, 1, 0, 0, 0, 0]);
     for (index, (width, height)) in (1_u8..).zip(SIZES) {
         let size = picture_bytes(width, height);
-        formats.extend([34, 0x24, 5, index, 0]);
+        formats.extend([26 + 4 * rates.len() as u8, 0x24, 5, index, 0]);
         formats.extend(width.to_le_bytes());
         formats.extend(height.to_le_bytes());
-        formats.extend((size * 8 * 15).to_le_bytes());
-        formats.extend((size * 8 * 30).to_le_bytes());
+        let bits = |rate: Option<&u32>| (size * 8 * rate.copied().unwrap_or(1)).to_le_bytes();
+        formats.extend(bits(rates.iter().min()));
+        formats.extend(bits(rates.iter().max()));
         formats.extend(size.to_le_bytes());
-        formats.extend(INTERVALS[0].to_le_bytes());
-        formats.push(INTERVALS.len() as u8);
-        INTERVALS
+        formats.extend(rates.first().map_or(1, |rate| interval(*rate)).to_le_bytes());
+        formats.push(rates.len() as u8);
+        // Shortest first, as the class wants them.
+        let mut intervals: Vec<u32> = rates.iter().map(|rate| interval(*rate)).collect();
+        intervals.sort_unstable();
+        intervals
             .iter()
             .for_each(|interval| formats.extend(interval.to_le_bytes()));
     }

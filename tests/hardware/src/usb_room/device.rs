@@ -1,5 +1,8 @@
 //! One device: standard requests, and which part a class request is for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::camera::{Camera, PRIVACY};
 use super::descriptors::{self, AUDIO_ENDPOINT, Make, VIDEO_ENDPOINT};
 use super::microphone::Microphone;
@@ -14,10 +17,20 @@ const SET_INTERFACE: u8 = 11;
 /// Interface of the camera over which pictures come.
 const STREAMING: u16 = 1;
 
+/// What a device is delivering: the light at a camera, so to speak, which no software can lie about.
+#[derive(Debug, Default)]
+pub struct Lights {
+    /// Pictures are asked for.
+    pub camera: AtomicBool,
+    /// Sound is asked for.
+    pub microphone: AtomicBool,
+}
+
 /// One device.
 #[derive(Debug)]
 pub struct Device {
     make: Make,
+    lights: Arc<Lights>,
     /// Its camera.
     pub camera: Camera,
     /// Its microphone.
@@ -28,10 +41,16 @@ impl Device {
     /// A new one, lid open.
     pub fn new(make: Make) -> Self {
         Self {
-            camera: Camera::default(),
+            camera: Camera::new(&make.rates),
             microphone: Microphone::new(make.channels.unwrap_or(0)),
+            lights: Arc::default(),
             make,
         }
+    }
+
+    /// Its lights, for whoever looks at it from outside.
+    pub fn lights(&self) -> Arc<Lights> {
+        self.lights.clone()
     }
 
     /// A control transfer: the setup packet and the bytes from the host. None for a stall.
@@ -68,8 +87,12 @@ impl Device {
             (GET_CONFIGURATION, _) => Some(vec![1]),
             (GET_INTERFACE, _) => Some(vec![0]),
             (SET_INTERFACE, _) => {
+                let on = low != 0;
                 if self.make.camera && index == STREAMING {
+                    self.lights.camera.store(on, Ordering::Relaxed);
                     self.camera.restart();
+                } else if index == u16::from(self.make.audio_interface()) + 1 {
+                    self.lights.microphone.store(on, Ordering::Relaxed);
                 }
                 Some(Vec::new())
             }
@@ -127,6 +150,20 @@ mod tests {
         assert_eq!(get(&mut device, 0x0100, 8).map(|bytes| bytes.len()), Some(8));
         assert_eq!(get(&mut device, 0x0200, 9).map(|bytes| bytes.len()), Some(9));
         assert_eq!(get(&mut device, 0x0f00, 9), None);
+    }
+
+    #[test]
+    fn the_light_of_the_camera_is_on_while_its_streaming_interface_is() {
+        let mut device = Device::new(Make::room());
+        let lights = device.lights();
+        for (setting, on) in [(1, true), (0, false)] {
+            device
+                .control([0x01, SET_INTERFACE, setting, 0, 1, 0, 0, 0], &[])
+                .unwrap();
+            assert_eq!(lights.camera.load(Ordering::Relaxed), on);
+        }
+        device.control([0x01, SET_INTERFACE, 1, 0, 3, 0, 0, 0], &[]).unwrap();
+        assert!(lights.microphone.load(Ordering::Relaxed) && !lights.camera.load(Ordering::Relaxed));
     }
 
     #[test]

@@ -101,8 +101,8 @@ impl Room {
             Order::Shutter { closed } => self.each(|cable| cable.shutter(closed))?,
             Order::Stall { stalled } => self.each(|cable| cable.stall(stalled))?,
             Order::Status => {
-                let names: Vec<&str> = self.plugged.keys().map(String::as_str).collect();
-                return Ok(format!("ok {}", names.join(" ")).trim_end().to_owned());
+                let one = |(name, cable): (&String, &Cable)| format!(" {name}({})", cable.delivers().join("+"));
+                return Ok(format!("ok{}", self.plugged.iter().map(one).collect::<String>()));
             }
         }
         Ok("ok".into())

@@ -7,7 +7,7 @@ use super::descriptors::Make;
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    /// `plug room|camera|microphone [channels=N] [serial=TEXT]`.
+    /// `plug room|camera|microphone [channels=N] [rate=N] [serial=TEXT]`.
     Plug {
         /// Under which it is pulled again.
         name: String,
@@ -29,7 +29,7 @@ pub enum Order {
         /// Nothing is delivered.
         stalled: bool,
     },
-    /// `status`: the names of what is plugged in.
+    /// `status`: what is plugged in, and what of it the host has switched on: `room(camera+microphone)`.
     Status,
 }
 
@@ -52,7 +52,7 @@ impl FromStr for Order {
             ["stall", "off"] => Ok(Self::Stall { stalled: false }),
             ["status"] => Ok(Self::Status),
             _ => Err(
-                "say: plug room|camera|microphone [channels=N] [serial=TEXT], unplug NAME, shutter open|closed, \
+                "say: plug room|camera|microphone [channels=N] [rate=N] [serial=TEXT], unplug NAME, shutter open|closed, \
                  stall on|off, status"
                     .into(),
             ),
@@ -80,6 +80,10 @@ fn make(name: &str, options: &[&str]) -> Result<Make, String> {
             Some(("channels", number)) if make.channels.is_some() => {
                 let number = number.parse().ok().filter(|number| (1..=8).contains(number));
                 make.channels = Some(number.ok_or("channels are 1 to 8")?);
+            }
+            Some(("rate", number)) if make.camera => {
+                let number = number.parse().ok().filter(|number| (1..=60).contains(number));
+                make.rates = vec![number.ok_or("rates are 1 to 60")?];
             }
             Some(("serial", text)) if text.len() <= 32 && text.is_ascii() => make.serial = text.to_owned(),
             _ => return Err(format!("`{option}` is not understood")),
