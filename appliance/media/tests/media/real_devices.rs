@@ -112,3 +112,47 @@ fn a_camera_of_the_kernel_is_found_by_wish_and_pulled_out_and_put_back_again_and
     assert!(rig.capture().camera == DeviceState::Closed && held().is_empty());
     rig.worker.stop().unwrap();
 }
+
+/// Where commands for the emulated USB camera of the laboratory go (`privacy 1`), if there is one.
+const USB_ROOM: &str = "LAB_USB_ROOM";
+
+#[test]
+fn the_shutter_of_a_usb_camera_is_heard_of_while_it_is_open() {
+    let Some(commands) = std::env::var_os(USB_ROOM) else {
+        eprintln!("SKIPPED: needs the emulated USB camera, and in {USB_ROOM} the file for its commands");
+        return;
+    };
+    let _alone = alone();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter("info,devices=debug")
+        .with_test_writer()
+        .try_init();
+    let shutter = |closed: &str| std::fs::write(&commands, format!("privacy {closed}\n")).unwrap();
+    let mut rig = Rig::start();
+    rig.plan.camera = Some(CameraPlan {
+        device: CameraDevice::Attached {
+            wishes: vec![DeviceWish::Vendor("1d6b".into())],
+        },
+        purpose: CapturePurpose::Meeting,
+        stand_in: "The shutter is closed".into(),
+    });
+    rig.apply();
+    until(&mut rig, "the camera", |state| *state == DeviceState::Open);
+    for (word, closed) in [("1", true), ("0", false), ("1", true)] {
+        rig.told.clear();
+        // The camera is asked for its shutter a moment after it has been opened.
+        std::thread::sleep(Duration::from_millis(500));
+        shutter(word);
+        rig.until("the shutter", |told| {
+            told.contains(&FromWorker::Shutter { closed }).then_some(())
+        });
+    }
+    rig.told.clear();
+    rig.plan.camera = None;
+    rig.apply();
+    rig.until("that nothing is shut any more", |told| {
+        told.contains(&FromWorker::Shutter { closed: false }).then_some(())
+    });
+    assert!(held().is_empty(), "closed is closed: {:?}", held());
+    rig.worker.stop().unwrap();
+}
