@@ -30,6 +30,37 @@ pub fn seen_and_heard(lab: &mut Lab) -> Evidence {
     })
 }
 
+/// The cable of camera and array is pulled and put back: the box stays in, and both come back by themselves.
+pub fn pulled_and_back(lab: &mut Lab) -> Evidence {
+    told(lab, &["room rate=5"], |meeting| {
+        meeting.join()?;
+        let sessions = meeting.guest().map(|guest| guest.sessions);
+        plug::unplug(meeting.lab, "room")?;
+        std::thread::sleep(AWAY);
+        let away = meeting.guest().filter(|guest| guest.gone_ns.is_none());
+        let away = away.ok_or("the box has left the meeting with its devices")?;
+        plug::plug(meeting.lab, "room rate=5")?;
+        let begun = Instant::now();
+        let (pictures, sounds) = (meeting.pictures(), meeting.sounds());
+        meeting.wait("pictures and sound are back", |meeting| {
+            meeting.pictures() > pictures + 5 && meeting.sounds() > sounds + 20
+        })?;
+        let back = begun.elapsed().as_secs_f64();
+        ensure(meeting.guest().map(|guest| guest.sessions) == sessions, || {
+            "another session was needed".into()
+        })?;
+        meeting.leave()?;
+        Ok(format!(
+            "{:.0} s without (camera said to be off: {}), never left; {back:.1} s after the plug both flow again",
+            AWAY.as_secs_f64(),
+            away.video_muted
+        ))
+    })
+}
+
+/// How long the devices are away.
+const AWAY: Duration = Duration::from_secs(8);
+
 /// Plugs devices in, starts the box, tells, and puts everything away again.
 fn told(lab: &Lab, devices: &[&str], tell: impl FnOnce(&Meeting) -> Evidence) -> Evidence {
     for device in devices {

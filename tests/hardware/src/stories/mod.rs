@@ -29,6 +29,11 @@ const fn fast(name: &'static str, tell: fn(&mut Lab) -> Evidence) -> Story {
     Story { name, fast: true, tell }
 }
 
+const fn long(name: &'static str, tell: fn(&mut Lab) -> Evidence) -> Story {
+    let fast = false;
+    Story { name, fast, tell }
+}
+
 /// All of them, in their order.
 pub const STORIES: &[Story] = &[
     fast("boots_to_ready_with_no_failed_unit", boot::ready),
@@ -42,6 +47,7 @@ pub const STORIES: &[Story] = &[
         usb::pulled,
     ),
     fast("a_meeting_sees_and_hears_the_kernels_devices", meeting::seen_and_heard),
+    long("a_cable_pulled_in_a_meeting_and_put_back", meeting::pulled_and_back),
     fast("no_port_is_open_but_the_documented", exposure::ports),
 ];
 
