@@ -45,9 +45,11 @@ pub struct Figures {
     pub reconnected: usize,
     /// Between the first and the last of them. Whoever was connected for less than five minutes spreads over twice the time.
     pub reconnect_seconds: f64,
+    /// Until 95 of 100 were back.
+    pub reconnect_most_seconds: f64,
     /// In the busiest five seconds.
     pub reconnect_busiest_5s: usize,
-    /// The same over the mean of the whole time, or of the spread if that is longer.
+    /// The same over the mean of the time in which 95 of 100 came back, or of the spread if that is longer.
     pub reconnect_peak_over_mean: f64,
     /// Processor time of the broker for each, with all that comes again.
     pub broker_cpu_ms_per_reconnect: f64,

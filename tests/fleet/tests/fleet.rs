@@ -207,4 +207,10 @@ fn the_peak_is_that_of_the_busiest_five_seconds() {
     assert!((peak_over_mean(&even, A_MINUTE) - 1.0).abs() < 1e-9);
     let storm: Vec<Timestamp> = (0..60).map(|_| at(0)).collect();
     assert!((peak_over_mean(&storm, A_MINUTE) - 12.0).abs() < 1e-9);
+    // Two of a hundred that come much later do not make a storm of the others.
+    let stragglers: Vec<Timestamp> = (0..98)
+        .map(|number| at(number % 60))
+        .chain([at(200), at(230)])
+        .collect();
+    assert!((1.0..1.5).contains(&peak_over_mean(&stragglers, A_MINUTE)));
 }
