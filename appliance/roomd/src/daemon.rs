@@ -22,6 +22,9 @@ use crate::{
     worker::WorkerNews,
 };
 
+/// To the fleet, at most; its session needs less.
+const GOODBYE: Duration = Duration::from_secs(6);
+
 /// Runs until SIGTERM or SIGINT; a meeting is left in the written order first.
 ///
 /// # Errors
@@ -74,6 +77,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let touched = watch::Sender::new(());
     let (requests, requests_receiver) = mpsc::channel(16);
     let last_run = configuration.fleet.as_ref().map(|fleet| LastRun::new(&fleet.directory));
+    let mut of_the_fleet = None;
     if let Some(of_fleet) = &configuration.fleet {
         let own = Own {
             name: configuration.name,
@@ -99,8 +103,9 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
             accident: last_run.as_ref().and_then(LastRun::take),
         };
         // The room works without its fleet.
-        if let Err(error) = fleet::start(of_fleet, surroundings) {
-            tracing::error!(error, "this box has no fleet until that is mended");
+        match fleet::start(of_fleet, surroundings) {
+            Ok(member) => of_the_fleet = Some(member),
+            Err(error) => tracing::error!(error, "this box has no fleet until that is mended"),
         }
     }
     let observer = Onlooker { states, statistics };
@@ -121,6 +126,11 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     appliance.run(requests_receiver).await?;
     if let Some(last_run) = &last_run {
         last_run.ended();
+    }
+    if let Some(member) = of_the_fleet
+        && tokio::time::timeout(GOODBYE, member).await.is_err()
+    {
+        tracing::warn!("the fleet was not told that this box stops");
     }
     if let Some(path) = &configuration.control {
         std::fs::remove_file(path)?;

@@ -131,6 +131,13 @@ impl Documents {
         }
     }
 
+    /// The box is about to stop: what changed a moment ago waits no more.
+    pub fn hurry(&mut self) {
+        for latest in self.latest.values_mut() {
+            latest.not_before_ms = 0;
+        }
+    }
+
     /// When the next is ready.
     pub fn next_deadline(&self, late: bool) -> Option<u64> {
         let waiting = self.latest.values().filter(|latest| latest.waits(late));

@@ -217,7 +217,10 @@ impl Session {
             Input::Meeting(meeting) => self.meeting = meeting,
             Input::Anew => self.connection.anew(cx),
             Input::Tick => {}
-            Input::Stop(reason) => self.stop.begin(reason, cx),
+            Input::Stop(reason) => {
+                self.documents.hurry();
+                self.stop.begin(reason, cx);
+            }
         }
     }
 

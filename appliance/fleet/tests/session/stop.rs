@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet::contract::{EventClass, OfflineReason};
+use fleet::contract::{EventClass, OfflineReason, State, StatePart};
 use fleet::session::{Input, Output, Reply};
 use jiff::SignedDuration;
 use serde_json::{Map, json};
@@ -61,6 +61,31 @@ fn the_answer_to_a_reboot_arrives_before_the_last_word() {
     bench.connect(true);
     bench.pass(Duration::from_secs(5));
     assert!(bench.said("res/sys.reboot").is_empty(), "it is known to have arrived");
+}
+
+#[test]
+fn what_changed_a_moment_ago_is_said_before_the_last_word() {
+    let mut bench = Bench::connected();
+    let phase = |phase: &str| {
+        Input::State(State {
+            part: StatePart::Call,
+            state: Map::from_iter([("phase".into(), phase.into())]),
+        })
+    };
+    bench.give(phase("in-meeting"));
+    bench.give(phase("idle"));
+    assert_eq!(
+        bench.last("state/call")["state"]["phase"],
+        "in-meeting",
+        "once in a second"
+    );
+    bench.give(Input::Stop(OfflineReason::Standby));
+    assert_eq!(bench.last("state/call")["state"]["phase"], "idle");
+    assert_eq!(
+        bench.heard.last().map(|heard| heard.channel.as_str()),
+        Some("online"),
+        "the last word"
+    );
 }
 
 #[test]

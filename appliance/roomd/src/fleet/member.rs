@@ -82,7 +82,7 @@ pub(super) struct Member {
     log: FollowedLog,
 }
 
-/// Nobody is there to talk to any more.
+/// The appliance or the session is gone.
 struct Over;
 
 impl Member {
@@ -145,7 +145,18 @@ impl Member {
                 _ = log.tick(), if self.log.is_followed() => self.followed().await,
             };
         }
+        if alive.is_err() {
+            self.goodbye(&mut asked).await;
+        }
         self.end().await;
+    }
+
+    /// The box is switched off, or its service stopped: the fleet hears it from the box and not half a minute later from its
+    /// will. The session sets the limit of time.
+    async fn goodbye(&mut self, asked: &mut mpsc::Receiver<Output>) {
+        if self.say(Input::Stop(OfflineReason::Standby)).await.is_ok() {
+            while !matches!(asked.recv().await, Some(Output::Stopped) | None) {}
+        }
     }
 
     async fn say(&mut self, input: Input) -> Result<(), Over> {

@@ -44,6 +44,7 @@ use fleet::trust::{DocumentVerifier, Identities, SecretsKey, Usable};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::Failure;
 use crate::configuration::FleetConfiguration;
@@ -56,12 +57,12 @@ use updates::Updates;
 /// Name of the store's file.
 const STORE: &str = "fleet.redb";
 
-/// Starts the fleet side of the box; it lives as long as the appliance takes requests. A box that belongs to no fleet asks for
-/// its place first.
+/// Starts the fleet side of the box; it lives as long as the appliance takes requests, and then says goodbye. A box that
+/// belongs to no fleet asks for its place first.
 ///
 /// # Errors
 /// When the files of the fleet cannot be used, with what to do.
-pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> Result<(), Failure> {
+pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> Result<JoinHandle<()>, Failure> {
     let folder = &configuration.directory;
     let mut identities = Identities::new(folder, configuration.keys()?);
     let clock = SystemClock::new(configuration.clock_is_trusted);
@@ -70,24 +71,29 @@ pub fn start(configuration: &FleetConfiguration, surroundings: Surroundings) -> 
         return join(configuration, surroundings, identities, usable, clock);
     }
     let applicant = enrolling::applicant(&configuration, identities)?;
-    tokio::spawn(async move {
+    Ok(tokio::spawn(async move {
         let language = surroundings.own.room.language;
+        let requests = surroundings.requests.clone();
         let identities = enrolling::enrol(
             applicant,
             &configuration,
             clock.clone(),
             language,
-            &surroundings.requests,
+            &requests,
             surroundings.touched.clone(),
         );
-        let joined = identities
-            .await
-            .and_then(|identities| join_anew(configuration, surroundings, identities, clock));
-        if let Err(error) = joined {
-            tracing::error!(%error, "this box cannot join its fleet");
+        let identities = tokio::select! {
+            identities = identities => identities,
+            () = requests.closed() => return,
+        };
+        let joined = identities.and_then(|identities| join_anew(configuration, surroundings, identities, clock));
+        let member = joined.map_err(|error| tracing::error!(%error, "this box cannot join its fleet"));
+        if let Ok(member) = member
+            && let Err(error) = member.await
+        {
+            tracing::error!(%error, "the fleet side of this box has died");
         }
-    });
-    Ok(())
+    }))
 }
 
 /// With which key the box opens its secrets, as it says so itself. None: it cannot say it, and gets none.
@@ -113,7 +119,7 @@ fn join_anew(
     surroundings: Surroundings,
     mut identities: Identities,
     clock: SystemClock,
-) -> Result<(), Failure> {
+) -> Result<JoinHandle<()>, Failure> {
     if identities.upcoming()?.is_some() {
         identities.settle()?;
     }
@@ -127,7 +133,7 @@ fn join(
     identities: Identities,
     usable: Usable,
     clock: SystemClock,
-) -> Result<(), Failure> {
+) -> Result<JoinHandle<()>, Failure> {
     let folder = &configuration.directory;
     let now = clock.now();
     let identity = usable.identity.clone();
@@ -170,9 +176,8 @@ fn join(
     let http = way_out::client(&surroundings.own.participation.network)?;
     let updates = Updates::start(&configuration, release, clock, http, known);
     let member = Member::new(configuration, metadata, surroundings, credentials, updates, inputs)?;
-    tokio::spawn(async move {
+    Ok(tokio::spawn(async move {
         member.live(asked, kept).await;
         agent.abort();
-    });
-    Ok(())
+    }))
 }

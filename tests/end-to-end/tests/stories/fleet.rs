@@ -9,8 +9,8 @@ use conference::Conference;
 use end_to_end::{Devices, Place, RoomBox};
 use fleet::contract::{
     Answer, AnswerStatus, Apply, ApplyWhen, Channel, Code, Command, CommandName, Configuration, ConfigurationReport,
-    ConfigurationStatus, DeviceId, Event, EventClass, Issued, Message, Notice, Presence, Site, State, StatePart,
-    TrustDocument, Urgency,
+    ConfigurationStatus, DeviceId, Event, EventClass, Issued, Message, Notice, OfflineReason, Presence, Site, State,
+    StatePart, TrustDocument, Urgency,
 };
 use fleet::link::Publication;
 use fleet::trust::{Anchors, BoxIdentity, KeyStore, KeyUse, SoftwareKeys};
@@ -359,9 +359,33 @@ fn a_reboot_waits_for_the_end_of_a_meeting_and_is_answered_before_it_happens() {
         .wait("the meeting is left", |stage| stage.guest().gone_ns.is_some());
     let offline = fleet.presence();
     assert!(
-        matches!(&offline, Some(Presence::Offline(offline)) if offline.reason == fleet::contract::OfflineReason::Reboot),
+        matches!(&offline, Some(Presence::Offline(offline)) if offline.reason == OfflineReason::Reboot),
         "{offline:?}"
     );
+}
+
+#[test]
+fn a_box_that_is_stopped_in_a_meeting_leaves_it_and_tells_the_fleet_itself() {
+    let mut fleet = Fleet::configured();
+    fleet.order(CommandName::CallJoin, json!({ "room": ROOM }));
+    fleet.stage.room_box.signal(Signal::TERM);
+    let stopped = Instant::now();
+    let status = fleet.stage.room_box.wait(PATIENCE);
+    println!("stopped after {} ms", stopped.elapsed().as_millis());
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    // Its will would come half a minute later, and say `lost`.
+    let offline = fleet.presence();
+    assert!(
+        matches!(&offline, Some(Presence::Offline(offline)) if offline.reason == OfflineReason::Standby),
+        "{offline:?}"
+    );
+    let call = fleet.document::<State>(&Channel::State(StatePart::Call)).unwrap();
+    assert_eq!(call.state.get("phase"), Some(&json!("idle")), "{call:?}");
+    fleet
+        .stage
+        .wait("the meeting is left", |stage| stage.guest().gone_ns.is_some());
+    fleet.stage.room_box.start_again().unwrap();
+    fleet.online();
 }
 
 #[test]
