@@ -174,6 +174,10 @@ async fn open(conference: &Conference, query: &str) -> WebSocketStream<TcpStream
 
 async fn say(ws: &mut WebSocketStream<TcpStream>, text: &str, until: &str) -> Element {
     ws.send(Message::text(text)).await.unwrap();
+    hear(ws, until).await
+}
+
+async fn hear(ws: &mut WebSocketStream<TcpStream>, until: &str) -> Element {
     let search = async {
         loop {
             if let Message::Text(text) = ws.next().await.unwrap().unwrap() {
@@ -230,12 +234,14 @@ async fn cut_in_room(conference: &Conference) -> (String, String) {
          <nick xmlns='http://jabber.org/protocol/nick'>Salle 4</nick></presence>",
         ns::MUC
     );
-    say(&mut ws, &join, "presence").await;
-    assert!(
-        conference
-            .wait_until(Duration::from_secs(10), |c| c.guest().is_some())
-            .await
-    );
+    // In the room is who has heard it: the own presence comes last (XEP-0045 §7.2.2).
+    let mut heard = say(&mut ws, &join, "presence").await;
+    while !heard
+        .children()
+        .any(|x| x.children().any(|status| status.attr("code") == Some("110")))
+    {
+        heard = hear(&mut ws, "presence").await;
+    }
     conference.cut_websocket(Duration::from_millis(100));
     while let Some(Ok(_)) = ws.next().await {}
     tokio::time::sleep(Duration::from_millis(200)).await;

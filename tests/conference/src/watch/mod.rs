@@ -32,8 +32,10 @@ pub struct Expected {
 
 /// An IQ of the server is answered within this.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Somebody says something within this, if only a ping.
-const SILENCE: Duration = Duration::from_secs(16);
+/// After so long without a word a client pings ...
+const QUIET: Duration = Duration::from_secs(10);
+/// ... within this.
+const PINGS_WITHIN: Duration = Duration::from_secs(6);
 
 /// One client's stream.
 pub struct ClientWatch {
@@ -351,10 +353,12 @@ impl ClientWatch {
     pub fn tick(&mut self, now: Instant) {
         self.unanswered(Some(now));
         self.counters.tick(now, self.bound, &self.verdict);
-        let silent = self.last_frame.is_some_and(|last| now.duration_since(last) > SILENCE);
+        let longest = QUIET + self.verdict.within(PINGS_WITHIN);
+        let silent = self.last_frame.is_some_and(|last| now.duration_since(last) > longest);
         if silent && self.bound && !self.closed && !self.silence_noted {
             self.silence_noted = true;
-            self.verdict.broken(rule::PING, "16 s without any frame");
+            let detail = format!("{} s without any frame", longest.as_secs());
+            self.verdict.broken(rule::PING, detail);
         }
     }
 
