@@ -16,6 +16,7 @@ use crate::clock::now_ns;
 use crate::elements::{BuildError, version};
 use crate::mailbox::{Inbox, Mailbox, Message, PipelineId};
 use crate::output::{DisplayPlace, LoudspeakerPlace};
+use crate::process;
 use crate::self_test::SelfTest;
 use crate::session::transport::TransportEvent;
 use crate::session::{Session, Surroundings};
@@ -157,6 +158,7 @@ impl Owner {
                 gstreamer: self::version(),
             };
             self.tell(FromWorker::Hello(hello));
+            process::is_ready();
             self.tell_attached();
             if version != media_protocol::VERSION {
                 tracing::error!(
@@ -173,7 +175,10 @@ impl Owner {
         }
         match message {
             ToWorker::Hello { .. } => {}
-            ToWorker::Ping => self.tell(FromWorker::Pong),
+            ToWorker::Ping => {
+                process::is_alive();
+                self.tell(FromWorker::Pong);
+            }
             ToWorker::CopyWall => self.wall.copy(),
             ToWorker::Plan(plan) if plan.revision <= self.plan.revision => {
                 tracing::warn!(revision = plan.revision, "a plan that is not new is ignored");

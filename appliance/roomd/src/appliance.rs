@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::check::{self, DeviceChange};
+use crate::liveness::{Liveness, Pulse};
 use crate::worker::{Worker, WorkerNews};
 
 /// Session ids set aside for each meeting.
@@ -78,6 +79,7 @@ pub struct Appliance<O> {
     /// As the room knows it.
     equipment: Equipment,
     worker: Worker,
+    pulse: Pulse,
     news: mpsc::Receiver<WorkerNews>,
     participant: Option<jitsi::Handle>,
     participants: jitsi::Starter,
@@ -93,19 +95,21 @@ pub struct Appliance<O> {
 }
 
 impl<O: Observer> Appliance<O> {
-    /// Starts the media worker and builds the parts.
+    /// Starts the media worker (a program, or systemd's socket) and builds the parts.
     pub fn new(
         room: RoomOptions,
         participant_options: jitsi::Options,
         media_worker: PathBuf,
         observer: O,
         lifetime: Lifetime,
+        liveness: &Liveness,
     ) -> Self {
-        let (worker, news) = Worker::supervise(media_worker);
+        let (worker, news) = Worker::supervise(media_worker, liveness.pulse("worker"));
         Self {
             equipment: room.equipment.clone(),
             room: Room::new(room),
             worker,
+            pulse: liveness.pulse("room"),
             news,
             participant: None,
             participants: jitsi::Starter::new(participant_options.network.clone()),
@@ -127,6 +131,7 @@ impl<O: Observer> Appliance<O> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         while !self.is_over() {
+            self.pulse.beat();
             if let Some(input) = self.next_input(&mut requests, &mut terminate, &mut interrupt).await {
                 for effect in self.room.handle(input, Instant::now()) {
                     self.carry_out(effect).await;
@@ -161,6 +166,7 @@ impl<O: Observer> Appliance<O> {
             Some(news) = self.news.recv() => self.worker_news(news),
             Some(request) = requests.recv() => self.request(request),
             () = until(deadline) => Some(RoomInput::Timer),
+            () = self.pulse.due() => None,
         }
     }
 

@@ -28,6 +28,9 @@ pub enum Command {
     Run(Run),
     /// List cameras, microphones, loudspeakers, displays and encoders, and what is missing to use them.
     Check(Check),
+    /// Ask the daemon of this box whether a meeting can be held: its room answers, its media worker runs.
+    #[command(after_help = HEALTH_HELP)]
+    Health(Health),
     /// Print the JSON Schema of the report that `roomd join --report` writes.
     ReportSchema,
 }
@@ -78,6 +81,13 @@ The control socket takes one JSON document a line, for example {\"command\":\"jo
 for a moderator {\"command\":\"roomPassword\",\"password\":\"...\"}, {\"command\":\"admit\",\"who\":\"ID\"}, {\"command\":\"refuse\",\"who\":\"ID\"},
 {\"command\":\"devices\",\"camera\":\"none\"} (also in a meeting; devices not named stay), {\"command\":\"state\"}, and
 answers each with one line.";
+
+const HEALTH_HELP: &str = "\
+Examples:
+  roomd health --config /etc/roomd/roomd.toml
+  roomd health --config /etc/roomd/roomd.toml --wait 90s    # right after a start
+
+Exit codes: 0 a meeting can be held; 1 not (yet), and a sentence says why.";
 
 /// `roomd join`.
 #[derive(Debug, Args)]
@@ -167,6 +177,17 @@ pub struct Run {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `roomd health`.
+#[derive(Debug, Args)]
+pub struct Health {
+    /// The configuration file of the daemon; its control socket is asked.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Ask again for this time, until it is well.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub wait: Duration,
 }
 
 /// `roomd check`.

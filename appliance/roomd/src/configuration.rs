@@ -10,6 +10,9 @@ use tpm::{Tpm, TpmKeys};
 /// Largest file that is read.
 const MAX_BYTES: u64 = 64 * 1024;
 
+/// What is this box's alone, in `$CREDENTIALS_DIRECTORY` (`systemd.exec(5)`, `LoadCredentialEncrypted=`).
+const CREDENTIAL: &str = "box.toml";
+
 /// What the file may say. Unknown keys are refused: a typing error must not pass silently.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +41,7 @@ pub struct Configuration {
     pub leave_when_alone_s: Option<u32>,
     /// Unix socket for commands; none: no control socket.
     pub control: Option<PathBuf>,
-    /// Program of the media worker; none: `roomd-media` beside this program.
+    /// Program of the media worker, or the socket where systemd starts one; none: `roomd-media` beside this program.
     pub media_worker: Option<PathBuf>,
     /// Folder for the small file that lets a restarted box leave in the place of one that was killed; none: `$RUNTIME_DIRECTORY`,
     /// `$XDG_RUNTIME_DIR/roomd`, for root `/run/roomd`.
@@ -215,24 +218,48 @@ pub enum ConfigurationError {
 }
 
 impl Configuration {
-    /// Reads the file.
+    /// Reads the file, and over it what is this box's alone: the credential [`CREDENTIAL`], in the same form.
     ///
     /// # Errors
     /// [`ConfigurationError`], with the file's name and the line.
     pub fn read(path: &Path) -> Result<Self, ConfigurationError> {
-        let unreadable = |cause| ConfigurationError::Unreadable {
-            path: path.into(),
-            cause,
-        };
-        if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
-            return Err(ConfigurationError::TooLarge(path.into()));
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        toml::from_str(&text).map_err(|cause| ConfigurationError::Malformed {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        Self::read_with(path, credentials.as_deref())
+    }
+
+    fn read_with(path: &Path, credentials: Option<&Path>) -> Result<Self, ConfigurationError> {
+        let malformed = |path: &Path, cause| ConfigurationError::Malformed {
             path: path.into(),
             cause: Box::new(cause),
-        })
+        };
+        let text = text_of(path)?;
+        let own = credentials.map(|folder| folder.join(CREDENTIAL));
+        let Some(own) = own.filter(|own| own.exists()) else {
+            return toml::from_str(&text).map_err(|cause| malformed(path, cause));
+        };
+        let mut both: toml::Table = toml::from_str(&text).map_err(|cause| malformed(path, cause))?;
+        let over: toml::Table = toml::from_str(&text_of(&own)?).map_err(|cause| malformed(&own, cause))?;
+        for (key, value) in over {
+            match (both.get_mut(&key), value) {
+                (Some(toml::Value::Table(table)), toml::Value::Table(more)) => table.extend(more),
+                (_, value) => {
+                    both.insert(key, value);
+                }
+            }
+        }
+        both.try_into().map_err(|cause| malformed(&own, cause))
     }
+}
+
+fn text_of(path: &Path) -> Result<String, ConfigurationError> {
+    let unreadable = |cause| ConfigurationError::Unreadable {
+        path: path.into(),
+        cause,
+    };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
+        return Err(ConfigurationError::TooLarge(path.into()));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 #[cfg(test)]
@@ -274,6 +301,48 @@ mod tests {
         let configuration = parse("name = 'x'\n[network]\nproxy = 'http://proxy:1'\nca_file = '/ca.pem'").unwrap();
         assert_eq!(configuration.network.proxy.as_deref(), Some("http://proxy:1"));
         assert!(parse("name = 'x'\n[network]\nprxoy = 'http://proxy:1'").is_err());
+    }
+
+    #[test]
+    fn the_file_of_the_image_is_understood_and_its_places_are_those_of_the_units() {
+        let configuration = parse(include_str!("../../../systemd/roomd.toml")).unwrap();
+        let said = |path: Option<PathBuf>| path.unwrap().to_string_lossy().into_owned();
+        let socket = include_str!("../../../systemd/roomd-media.socket");
+        assert!(socket.contains(&format!("ListenStream={}\n", said(configuration.media_worker))));
+        let fleet = configuration.fleet.unwrap();
+        let path = include_str!("../../../systemd/roomd-reboot.path");
+        let [program, note] = &fleet.reboot[..] else {
+            panic!("{:?}", fleet.reboot)
+        };
+        assert!(program == "touch" && path.contains(&format!("PathExists={note}\n")));
+        let rescue = include_str!("../../../systemd/roomd-rescue.service");
+        assert!(rescue.contains(&format!(" {}/{}", fleet.directory.display(), crate::update::STATE)));
+        assert!(said(configuration.control).starts_with("/run/roomd/"));
+    }
+
+    #[test]
+    fn what_is_this_boxs_alone_goes_over_what_all_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, own) = (folder.path().join("roomd.toml"), folder.path().join(CREDENTIAL));
+        std::fs::write(
+            &file,
+            "name = 'Hemicycle'\n[fleet]\ndirectory = '/fleet'\nkey = 'tpm'\n",
+        )
+        .unwrap();
+        let read = || Configuration::read_with(&file, Some(folder.path()));
+        assert_eq!(read().unwrap().name, "Hemicycle");
+        std::fs::write(&own, "name = 'Salle 4'\n[fleet]\nserial = 'HC24-7'\n").unwrap();
+        let configuration = read().unwrap();
+        let fleet = configuration.fleet.unwrap();
+        assert_eq!(
+            (configuration.name.as_str(), fleet.serial.as_deref()),
+            ("Salle 4", Some("HC24-7"))
+        );
+        assert_eq!((fleet.key, fleet.directory.to_str()), (KeyPlace::Tpm, Some("/fleet")));
+        std::fs::write(&own, "nmae = 'Salle 4'\n").unwrap();
+        let said = read().unwrap_err().to_string();
+        assert!(said.contains("box.toml") && said.contains("nmae"), "{said}");
+        assert_eq!(Configuration::read_with(&file, None).unwrap().name, "Hemicycle");
     }
 
     #[test]

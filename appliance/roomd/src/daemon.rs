@@ -17,6 +17,7 @@ use crate::{
     identity,
     journal::Journal,
     last_run::LastRun,
+    liveness::{self, Liveness},
     update::Release,
     way_out,
     worker::WorkerNews,
@@ -72,6 +73,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
         ..jitsi::Options::default()
     };
     let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
+    let liveness = Liveness::default();
     let (states, statistics) = (watch::Sender::new(None), watch::Sender::new(None));
     let name = watch::Sender::new(configuration.name.clone());
     let touched = watch::Sender::new(());
@@ -96,11 +98,12 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
             states: states.subscribe(),
             statistics: statistics.subscribe(),
             journal,
-            media_worker: media_worker.clone(),
+            media_worker: identity::worker_program(&media_worker)?,
             touched: touched.subscribe(),
             own,
             name: name.clone(),
             accident: last_run.as_ref().and_then(LastRun::take),
+            liveness: liveness.clone(),
         };
         // The room works without its fleet.
         match fleet::start(of_fleet, surroundings) {
@@ -109,7 +112,9 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
         }
     }
     let observer = Onlooker { states, statistics };
-    let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::Daemon);
+    let lifetime = Lifetime::Daemon;
+    let appliance = Appliance::new(options, participant, media_worker, observer, lifetime, &liveness);
+    liveness.feed_watchdog();
     identity::leave_left_behind(state_directory, account).await;
     if let Some(path) = &configuration.control {
         let behind = Behind {
@@ -124,6 +129,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
         last_run.begins(&Release::of_image(&of_fleet.os_release).version);
     }
     appliance.run(requests_receiver).await?;
+    liveness::stopping();
     if let Some(last_run) = &last_run {
         last_run.ended();
     }
@@ -175,6 +181,10 @@ impl Observer for Onlooker {
         self.states.send_replace(Some(state.clone()));
     }
 
-    /// The appliance has logged it.
-    fn worker(&mut self, _news: &WorkerNews) {}
+    /// The appliance has logged it. With the first worker a meeting can be held.
+    fn worker(&mut self, news: &WorkerNews) {
+        if matches!(news, WorkerNews::Started(_)) {
+            liveness::ready();
+        }
+    }
 }

@@ -90,7 +90,7 @@ pub fn account(host: &str, user: &str, password_file: &Path) -> Result<jitsi::Se
     })
 }
 
-/// The media worker's program: as given, or `roomd-media` beside this program.
+/// The media worker's program (or systemd's socket that starts it): as given, or `roomd-media` beside this program.
 ///
 /// # Errors
 /// When this program's own place cannot be found.
@@ -99,6 +99,15 @@ pub fn media_worker(given: Option<&Path>) -> std::io::Result<PathBuf> {
         Some(path) => Ok(path.to_owned()),
         None => Ok(std::env::current_exe()?.with_file_name("roomd-media")),
     }
+}
+
+/// The worker's program, also where systemd starts it at its socket.
+///
+/// # Errors
+/// When this program's own place cannot be found.
+pub fn worker_program(place: &Path) -> std::io::Result<PathBuf> {
+    let place = Some(place).filter(|place| !crate::worker::is_socket(place));
+    media_worker(place)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::{
     appliance::{Appliance, Lifetime, Observer, Request},
     arguments::Join,
     check, identity,
+    liveness::Liveness,
     report::Report,
     terminal::{Terminal, read_commands},
     way_out,
@@ -64,7 +65,8 @@ pub async fn run(join: Join, language: Language) -> Result<u8, Failure> {
         password_wanted: Arc::clone(&password_wanted),
         joined: Some(joined),
     };
-    let appliance = Appliance::new(options, participant, media_worker, observer, Lifetime::OneMeeting);
+    let (lifetime, unwatched) = (Lifetime::OneMeeting, Liveness::default());
+    let appliance = Appliance::new(options, participant, media_worker, observer, lifetime, &unwatched);
     identity::leave_left_behind(state_directory, account).await;
     requests
         .send(Request::Command(RoomCommand::Join(Box::new(JoinCommand {

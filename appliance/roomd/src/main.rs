@@ -9,10 +9,12 @@ mod configuration;
 mod control;
 mod daemon;
 mod fleet;
+mod health;
 mod identity;
 mod join;
 mod journal;
 mod last_run;
+mod liveness;
 #[cfg(test)]
 mod pages;
 mod report;
@@ -50,6 +52,7 @@ async fn main() -> ExitCode {
         Command::Join(join) => join::run(*join, language).await,
         Command::Run(run) => daemon::run(run, journal).await,
         Command::Check(check) => check::run(&check).await,
+        Command::Health(health) => health::run(&health, language).await,
         Command::ReportSchema => report::schema().map_err(Into::into).map(|schema| {
             println!("{schema}");
             0

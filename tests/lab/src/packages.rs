@@ -77,6 +77,10 @@ pub const TABLE: &[Package] = &[
     package("postgresql", "the other database of the enrolment registry"),
     package("swtpm", "a TPM 2.0 in software: the keys of a box in its TPM"),
     package("dbus-daemon", "the system's bus of a machine that is updated"),
+    package(
+        "systemd",
+        "reads the units of the image, and counts how exposed they are",
+    ),
     package("qemu-system-x86", "the machine with real kernel devices"),
     program("mmdebstrap", "makes that machine's disk"),
     program("busybox-static", "the first program of that machine"),

@@ -30,6 +30,7 @@ use crate::appliance::Request;
 use crate::configuration::FleetConfiguration;
 use crate::journal::Journal;
 use crate::last_run::Accident;
+use crate::liveness::Liveness;
 use crate::update::{self, Wish};
 
 /// Words of commands that wait.
@@ -61,6 +62,8 @@ pub struct Surroundings {
     pub name: watch::Sender<String>,
     /// How the run before this one ended, when nobody wanted that.
     pub accident: Option<Accident>,
+    /// Whom the loop tells that it is alive.
+    pub liveness: Liveness,
 }
 
 /// The box as a member of its fleet.
@@ -127,7 +130,9 @@ impl Member {
         if let Some(accident) = self.around.accident.take() {
             alive = alive.and(self.say(states::accident(&accident)).await);
         }
+        let pulse = self.around.liveness.pulse("fleet");
         while alive.is_ok() {
+            pulse.beat();
             alive = tokio::select! {
                 output = asked.recv() => match output {
                     Some(Output::Stopped) | None => break,
@@ -143,8 +148,10 @@ impl Member {
                 _ = load.tick() => self.measured(TelemetryStream::Sys, states::load()).await,
                 _ = media.tick() => self.media().await,
                 _ = log.tick(), if self.log.is_followed() => self.followed().await,
+                () = pulse.due() => Ok(()),
             };
         }
+        drop(pulse);
         if alive.is_err() {
             self.goodbye(&mut asked).await;
         }

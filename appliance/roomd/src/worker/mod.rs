@@ -1,14 +1,9 @@
-//! Keeps one `roomd-media` running: starts it on one end of a Unix socket pair, speaks frames over the other, restarts
-//! it when it dies or hangs, and stops it for good at the end.
+//! Keeps one `roomd-media` running: starts it at the other end of a Unix socket, speaks frames with it, restarts it when it dies
+//! or hangs, and stops it for good at the end.
 
-use std::{
-    collections::VecDeque,
-    os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
-    path::PathBuf,
-    process::{ExitStatus, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+mod place;
+
+use std::{collections::VecDeque, path::PathBuf, process::ExitStatus, sync::Arc, time::Duration};
 
 use media_protocol::{
     Envelope, FromWorker, MediaPlan, SessionId, ToWorker, VERSION, WorkerHello,
@@ -17,10 +12,13 @@ use media_protocol::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
-    process::{Child, Command},
     sync::{Notify, mpsc, watch},
     time::{Instant, sleep, timeout},
 };
+
+use crate::liveness::Pulse;
+use place::Body;
+pub use place::is_socket;
 
 /// How long a new worker may take to say hello (a cold GStreamer registry takes seconds).
 const HELLO_WITHIN: Duration = Duration::from_secs(20);
@@ -34,10 +32,6 @@ const SHUTDOWN_WITHIN: Duration = Duration::from_millis(500);
 const RESTART_PAUSES_MS: [u64; 5] = [0, 200, 500, 1_000, 2_000];
 /// A worker that lived so long starts the count of restarts anew.
 const STABLE_AFTER: Duration = Duration::from_secs(20);
-
-/// Settings of glibc's allocator for the worker (`mallopt(3)`): few arenas, and pictures always in mappings of their own,
-/// which go back to the kernel. Left to itself glibc moves them into its heap, and twelve meetings cost 120 MB.
-const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
 
 /// What the supervisor tells.
 #[derive(Debug)]
@@ -58,8 +52,6 @@ pub enum WorkerNews {
     },
 }
 
-/// How long the start of a worker waits for a key in the TPM to have signed.
-const TPM_WITHIN: Duration = Duration::from_secs(2);
 /// Bridge messages that may wait for the worker; more are dropped.
 const BRIDGE_QUEUE: usize = 256;
 /// Facts that may wait for the room; the worker is read no further until they are taken.
@@ -85,8 +77,8 @@ struct Orders {
 }
 
 impl Worker {
-    /// Starts the supervisor; news come on the returned channel.
-    pub fn supervise(program: PathBuf) -> (Self, mpsc::Receiver<WorkerNews>) {
+    /// Starts the supervisor; news come on the returned channel. `place`: the program, or the socket of systemd.
+    pub fn supervise(place: PathBuf, pulse: Pulse) -> (Self, mpsc::Receiver<WorkerNews>) {
         let (plan, plan_receiver) = watch::channel(None);
         let (bridge, bridge_receiver) = mpsc::channel(BRIDGE_QUEUE);
         let (news, news_receiver) = mpsc::channel(NEWS_QUEUE);
@@ -96,7 +88,7 @@ impl Worker {
             bridge: bridge_receiver,
             restart: Arc::clone(&restart),
         };
-        let task = tokio::spawn(async move { supervise(program, orders, news).await });
+        let task = tokio::spawn(async move { supervise(place, orders, news, &pulse).await });
         (
             Self {
                 plan,
@@ -150,19 +142,24 @@ enum End {
     Broken(String),
 }
 
-async fn supervise(program: PathBuf, mut orders: Orders, news: mpsc::Sender<WorkerNews>) {
+async fn supervise(place: PathBuf, mut orders: Orders, news: mpsc::Sender<WorkerNews>, pulse: &Pulse) {
     let mut epoch = 0;
     let mut failures = 0_usize;
     loop {
         epoch += 1;
         let started = Instant::now();
-        let told = match spawn(&program) {
-            Ok((child, socket)) => match Incarnation::new(child, socket, epoch, &news).run(&mut orders).await {
+        pulse.beat();
+        let begun = place::begin(&place).and_then(|(body, socket)| Ok((body, UnixStream::from_std(socket)?)));
+        let told = match begun {
+            Ok((body, socket)) => match Incarnation::new(body, socket, epoch, &news)
+                .run(&mut orders, pulse)
+                .await
+            {
                 End::Ordered => return,
                 End::Broken(reason) => WorkerNews::Gone { reason },
             },
             Err(error) => WorkerNews::Failed {
-                reason: format!("{} cannot be started: {error}", program.display()),
+                reason: format!("{} cannot be started: {error}", place.display()),
             },
         };
         if news.send(told).await.is_err() {
@@ -184,31 +181,8 @@ async fn supervise(program: PathBuf, mut orders: Orders, news: mpsc::Sender<Work
     }
 }
 
-/// Starts the program with one end of a socket pair as its standard input. The process that starts it must not be a
-/// passing thread: the kernel kills the worker when its parent thread ends.
-fn spawn(program: &PathBuf) -> std::io::Result<(Child, UnixStream)> {
-    let (ours, theirs) = StdUnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    // The worker gets nothing of the keys, not even a way to the TPM.
-    let alone = tpm::between_visits(TPM_WITHIN);
-    if alone.is_none() {
-        tracing::warn!("the TPM hangs; the media worker does not wait for it");
-    }
-    let child = Command::new(program)
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::null())
-        .envs(ALLOCATOR)
-        .env_remove("ROOMD_PASSWORD")
-        // They may hold a password; the worker is told the way out with each session.
-        .env_remove("https_proxy")
-        .env_remove("HTTPS_PROXY")
-        .kill_on_drop(true)
-        .spawn()?;
-    Ok((child, UnixStream::from_std(ours)?))
-}
-
 struct Incarnation<'a> {
-    child: Child,
+    body: Body,
     socket: UnixStream,
     epoch: u64,
     news: &'a mpsc::Sender<WorkerNews>,
@@ -221,9 +195,9 @@ struct Incarnation<'a> {
 }
 
 impl<'a> Incarnation<'a> {
-    fn new(child: Child, socket: UnixStream, epoch: u64, news: &'a mpsc::Sender<WorkerNews>) -> Self {
+    fn new(body: Body, socket: UnixStream, epoch: u64, news: &'a mpsc::Sender<WorkerNews>) -> Self {
         Self {
-            child,
+            body,
             socket,
             epoch,
             news,
@@ -234,15 +208,15 @@ impl<'a> Incarnation<'a> {
         }
     }
 
-    async fn run(mut self, orders: &mut Orders) -> End {
-        let end = match self.converse(orders).await {
+    async fn run(mut self, orders: &mut Orders, pulse: &Pulse) -> End {
+        let end = match self.converse(orders, pulse).await {
             Ok(()) => End::Ordered,
             Err(reason) => End::Broken(reason),
         };
         if matches!(end, End::Ordered) && self.send(&ToWorker::Shutdown).await.is_ok() {
-            let _ended = timeout(SHUTDOWN_WITHIN, self.child.wait()).await;
+            let _ended = timeout(SHUTDOWN_WITHIN, self.until_gone()).await;
         }
-        let status = self.kill().await;
+        let status = self.body.kill(STOP_WITHIN).await;
         match end {
             End::Broken(reason) => End::Broken(format!("{reason} ({})", describe(status))),
             End::Ordered => End::Ordered,
@@ -250,7 +224,7 @@ impl<'a> Incarnation<'a> {
     }
 
     /// Speaks with the worker until the orders end (`Ok`) or the worker does (`Err`).
-    async fn converse(&mut self, orders: &mut Orders) -> Result<(), String> {
+    async fn converse(&mut self, orders: &mut Orders, pulse: &Pulse) -> Result<(), String> {
         self.send(&ToWorker::Hello { version: VERSION }).await?;
         let mut ping = tokio::time::interval(PING_EVERY);
         let mut buffer = vec![0; 64 * 1024];
@@ -282,6 +256,7 @@ impl<'a> Incarnation<'a> {
                     }
                 }
                 _ = ping.tick() => {
+                    pulse.beat();
                     let limit = if self.ready { SILENT_AFTER } else { HELLO_WITHIN };
                     if self.heard.elapsed() > limit {
                         return Err(format!("no sign of life for {} s", limit.as_secs()));
@@ -340,15 +315,10 @@ impl<'a> Incarnation<'a> {
             .map_err(|error| format!("its socket failed: {error}"))
     }
 
-    async fn kill(&mut self) -> Option<ExitStatus> {
-        if let Ok(Some(status)) = self.child.try_wait() {
-            return Some(status);
-        }
-        if let Err(error) = self.child.start_kill() {
-            tracing::debug!(%error, "the worker had ended already");
-        }
-        // A process that hangs in the kernel cannot be waited for.
-        timeout(STOP_WITHIN, self.child.wait()).await.ok()?.ok()
+    /// Until nobody holds the other end of the socket.
+    async fn until_gone(&mut self) {
+        let mut buffer = [0; 4 * 1024];
+        while matches!(self.socket.read(&mut buffer).await, Ok(1..)) {}
     }
 }
 

@@ -18,6 +18,7 @@ mod fleet;
 mod focus;
 mod forgotten;
 mod ghosts;
+mod hardened;
 mod hostile;
 mod joining;
 mod laboratory;

@@ -6,6 +6,7 @@ mod inventory;
 mod meeting;
 mod plug;
 mod room_box;
+mod units;
 mod usb;
 
 use std::time::Instant;
@@ -37,7 +38,14 @@ const fn long(name: &'static str, tell: fn(&mut Lab) -> Evidence) -> Story {
 /// All of them, in their order.
 pub const STORIES: &[Story] = &[
     fast("boots_to_ready_with_no_failed_unit", boot::ready),
+    fast("a_box_is_well_by_its_own_units", units::well),
     fast("found_devices_match_the_kernels", inventory::matches),
+    fast("the_camera_is_found_by_rule_and_named", units::camera),
+    fast("a_worker_that_hangs_is_ended_by_its_watchdog", units::worker_hangs),
+    fast(
+        "a_daemon_that_is_killed_takes_its_worker_with_it",
+        units::daemon_is_killed,
+    ),
     fast("the_usb_camera_gives_pictures_that_move", usb::pictures),
     fast("the_usb_array_gives_eight_channels_each_its_own", usb::channels),
     fast("an_array_with_two_channels_says_so", usb::two_channels),
