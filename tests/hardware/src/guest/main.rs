@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod hostile;
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -36,6 +37,8 @@ enum Order {
         /// The line.
         line: String,
     },
+    /// What hostile code in the place of the media worker would try; prints what came of each attempt.
+    Hostile,
     /// One order to the USB room devices, such as `plug room`; prints the answer.
     Say {
         /// The socket.
@@ -58,6 +61,10 @@ fn ask(socket: &Path, line: &str) -> io::Result<String> {
 fn main() -> ExitCode {
     let result = match Arguments::parse().order {
         Order::Agent => agent::run(),
+        Order::Hostile => {
+            print!("{}", hostile::tried());
+            Ok(())
+        }
         Order::UsbRoom { socket } => usb_room::serve(&socket),
         Order::Ask { socket, line } => ask(&socket, &line).map(|answer| println!("{}", answer.trim_end())),
         Order::Say { socket, words } => usb_room::say(&socket, &words.join(" ")).map(|answer| println!("{answer}")),

@@ -43,6 +43,10 @@ pub const STORIES: &[Story] = &[
     fast("the_camera_is_found_by_rule_and_named", units::camera),
     fast("a_worker_that_hangs_is_ended_by_its_watchdog", units::worker_hangs),
     fast(
+        "hostile_code_in_place_of_the_worker_reaches_nothing",
+        units::hostile_worker,
+    ),
+    fast(
         "a_daemon_that_is_killed_takes_its_worker_with_it",
         units::daemon_is_killed,
     ),

@@ -13,6 +13,21 @@ const MOMENT: Duration = Duration::from_secs(120);
 const WORKER: &str =
     "systemctl list-units --no-legend --plain --state=active 'roomd-media@*' | cut -d' ' -f1 | head -1";
 
+/// Who is root: parts of systemd, the laboratory's hand, and what it starts to look.
+const ROOTS: [&str; 11] = [
+    "systemd",
+    "systemd-journal",
+    "systemd-logind",
+    "systemd-udevd",
+    "(udev-worker)",
+    "kthreadd",
+    "hardware-guest",
+    "sh",
+    "ps",
+    "awk",
+    "sort",
+];
+
 /// The daemon has a worker that has said hello.
 const WELL: &str = "roomd --language en health --config /etc/roomd/roomd.toml";
 
@@ -47,9 +62,15 @@ pub fn well(lab: &mut Lab) -> Evidence {
     })?;
     let root = said(
         lab,
-        "ps --no-headers -eo user=,ppid=,comm= | awk '$1 == \"root\" && $2 != 2 { print $3 }' | sort -u | grep -vxE 'ps|sh|sort|grep|awk|tr|kthreadd' | tr '\\n' ' '",
+        "ps --no-headers -eo user=,ppid=,comm= | awk '$1 == \"root\" && $2 != 2 { print $3 }' | sort -u",
     )?;
-    Ok(format!("{words} Each under its own user; of root are: {}", root.trim()))
+    let needless: Vec<&str> = root.lines().filter(|name| !ROOTS.contains(name)).collect();
+    ensure(needless.is_empty(), || {
+        format!("runs as root and need not: {needless:?}")
+    })?;
+    Ok(format!(
+        "{words} Each under its own user; root's are systemd's and the laboratory's"
+    ))
 }
 
 /// The rule names the camera that captures, and gives the group what it has to have.
@@ -125,5 +146,57 @@ pub fn daemon_is_killed(lab: &mut Lab) -> Evidence {
     })?;
     Ok(format!(
         "the stopped worker was gone {milliseconds} ms after its daemon, and both are back"
+    ))
+}
+
+/// What is there to be reached, and code of somebody else in the place of the worker, under the worker's unit.
+const HOSTILE: &str = "set -e
+umask 077
+[ -e /var/lib/roomd/fleet/maker.key ] || { echo key > /var/lib/roomd/fleet/maker.key; chown roomd: /var/lib/roomd/fleet/maker.key; }
+mkdir -p /var/lib/credstore.encrypted /run/credentials/laboratory.service
+echo key > /run/credentials/laboratory.service/key
+mkdir -p /run/systemd/system/roomd-media@.service.d
+cat > /run/systemd/system/roomd-media@.service.d/hostile.conf << 'END'
+[Service]
+Type=oneshot
+WatchdogSec=0
+BindReadOnlyPaths=/usr/local/sbin/hardware-guest:/usr/bin/roomd-media
+ExecStart=
+ExecStart=/usr/bin/roomd-media hostile
+StandardOutput=journal
+END
+systemctl daemon-reload
+begun=$(date +%s)
+systemctl restart --no-block roomd
+tries=0
+until journalctl --no-pager -o cat --since=@$begun -u 'roomd-media@*' | grep -q 'another unit'; do
+  sleep 0.2; tries=$((tries + 1)); [ $tries -lt 300 ]
+done
+journalctl --no-pager -o cat --since=@$begun -u 'roomd-media@*' | grep '^attempt: ' | sort -u";
+
+/// As it was.
+const HONEST: &str = "rm -rf /run/systemd/system/roomd-media@.service.d /run/credentials/laboratory.service
+grep -qx key /var/lib/roomd/fleet/maker.key && rm /var/lib/roomd/fleet/maker.key
+systemctl daemon-reload; systemctl restart roomd";
+
+/// Hostile code in the place of the worker reaches nothing that is not the worker's; the same code as root reaches all of it.
+pub fn hostile_worker(lab: &mut Lab) -> Evidence {
+    let tried = said(lab, HOSTILE);
+    let as_root = said(lab, "hardware-guest hostile");
+    said(lab, HONEST)?;
+    lab.until(WELL, MOMENT).map_err(why)?;
+    let (tried, as_root) = (tried?, as_root?);
+    let missed: Vec<&str> = as_root.lines().filter(|line| !line.ends_with("REACHED")).collect();
+    ensure(missed.is_empty(), || {
+        format!("nothing there to be reached: {}", missed.join("; "))
+    })?;
+    let reached: Vec<&str> = tried.lines().filter(|line| line.ends_with("REACHED")).collect();
+    ensure(reached.is_empty(), || reached.join("; "))?;
+    let (count, all) = (tried.lines().count(), as_root.lines().count());
+    ensure(count == all && count >= 10, || {
+        format!("{count} attempts of {all}: {tried}")
+    })?;
+    Ok(format!(
+        "{count} attempts, all refused, and each reaches its aim as root"
     ))
 }
