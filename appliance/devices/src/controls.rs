@@ -1,12 +1,12 @@
 //! What a camera is set to each time it is opened: cameras forget when they are unplugged (`specs/camera.md §2.2`).
 
-use std::io::{PipeReader, PipeWriter};
+use std::io::PipeReader;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::v4l2::{Control, Node};
+use crate::watcher::Watcher;
 
 /// Ids of `v4l2-controls.h`.
 pub mod id {
@@ -100,11 +100,7 @@ fn apply(node: &Node) {
 /// Keeps the controls of a camera that is open: sets them, and hears of its shutter. A thread; dropping it ends it, and with
 /// it its hold of the camera.
 #[derive(Debug)]
-pub struct Keeper {
-    /// The thread holds the other end of this pipe.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Keeper(#[expect(dead_code, reason = "it lives as long as this")] Watcher);
 
 impl Keeper {
     /// Tells whether the shutter is closed, soon and at each change, where the camera has one that it knows of.
@@ -112,27 +108,12 @@ impl Keeper {
     /// # Errors
     /// When there is no pipe or thread to be had.
     pub fn start(path: &Path, tell: impl Fn(bool) + Send + 'static) -> std::io::Result<Self> {
-        let (stopped, stop) = std::io::pipe()?;
         let path = node_of(path);
-        let thread = std::thread::Builder::new().name("controls".into()).spawn(move || {
-            match Node::open(&path) {
-                Ok(node) => keep(&node, &stopped, &tell),
-                Err(error) => tracing::warn!(%error, "the controls of the camera cannot be had"),
-            };
-        })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let watch = move |stopped: &PipeReader| match Node::open(&path) {
+            Ok(node) => keep(&node, stopped, &tell),
+            Err(error) => tracing::warn!(%error, "the controls of the camera cannot be had"),
+        };
+        Watcher::start("controls", watch).map(Self)
     }
 }
 

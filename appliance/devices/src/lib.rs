@@ -13,6 +13,7 @@
 //! | [`choice`] | which devices to take, by wishes and where nobody chose |
 //! | [`tracker`] | which devices can be relied on while things are plugged and pulled; pure |
 //! | [`monitor`] | the tracker with a clock, beside udev or a folder |
+//! | `watcher` | the thread of both |
 //! | [`wish`] | `--camera`, `--microphone`, `--loudspeaker`, `--display` |
 
 pub mod choice;
@@ -24,6 +25,7 @@ pub mod monitor;
 pub mod simulated;
 pub mod tracker;
 pub mod v4l2;
+mod watcher;
 pub mod wish;
 
 pub use hardware::Hardware;

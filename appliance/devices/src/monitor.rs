@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::io::{PipeReader, PipeWriter};
+use std::io::PipeReader;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::simulated::Folder;
 use crate::tracker::{Input, Output, Tracker, View};
+use crate::watcher::Watcher;
 use crate::{Discovery, Hardware, Inventory};
 
 /// Names the folder of simulated plugs that take the place of the machine's devices.
@@ -54,11 +54,7 @@ impl Discovery for Bus {
 
 /// A running thread; dropping it ends it.
 #[derive(Debug)]
-pub struct Monitor {
-    /// The thread holds the other end of this pipe.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Monitor(#[expect(dead_code, reason = "it lives as long as this")] Watcher);
 
 impl Monitor {
     /// Tells what can be used: soon, and at each change.
@@ -66,23 +62,7 @@ impl Monitor {
     /// # Errors
     /// When there is no pipe or thread to be had. Without udev it looks every two seconds.
     pub fn start(bus: Bus, tell: impl Fn(View) + Send + 'static) -> std::io::Result<Self> {
-        let (stopped, stop) = std::io::pipe()?;
-        let thread = std::thread::Builder::new()
-            .name("devices".into())
-            .spawn(move || watch(&bus, &stopped, &tell))?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        Watcher::start("devices", move |stopped| watch(&bus, stopped, &tell)).map(Self)
     }
 }
 

@@ -27,7 +27,9 @@ const BIN: Duration = Duration::from_secs(5);
 const COMMANDS: usize = 100;
 
 /// How boxes came back.
-struct Return {
+pub struct Return {
+    /// How many.
+    count: usize,
     /// From the first to the last, seconds.
     seconds: f64,
     /// Until 95 of 100 were back.
@@ -37,7 +39,9 @@ struct Return {
 }
 
 impl Return {
-    fn of(births: &[Timestamp]) -> Self {
+    /// By when each said that it is there again.
+    #[must_use]
+    pub fn of(births: &[Timestamp]) -> Self {
         let mut births = births.to_vec();
         births.sort_unstable();
         let after = |birth: &Timestamp| birth.duration_since(births[0]);
@@ -48,24 +52,24 @@ impl Return {
         }
         let seconds = |birth: Option<&Timestamp>| birth.map_or(0.0, |birth| after(birth).as_secs_f64());
         Self {
+            count: births.len(),
             seconds: seconds(births.last()),
             most_seconds: seconds(births.get(births.len() * 95 / 100).or(births.last())),
             busiest: bins.values().max().copied().unwrap_or(0),
         }
     }
-}
 
-/// The busiest bin over the mean rate: of the time in which 95 of 100 came back, and of `spread` at least. The last few knocked
-/// while nobody was there, and wait longer: with them in it the mean says nothing about the others.
-#[must_use]
-pub fn peak_over_mean(births: &[Timestamp], spread: Duration) -> f64 {
-    let course = Return::of(births);
-    let bins = (course.most_seconds.max(spread.as_secs_f64()) / BIN.as_secs_f64()).max(1.0);
-    let mean = births.len() as f64 / bins;
-    if births.is_empty() {
-        0.0
-    } else {
-        course.busiest as f64 / mean
+    /// The busiest bin over the mean rate: of the time in which 95 of 100 came back, and of `spread` at least. The last few knocked
+    /// while nobody was there, and wait longer: with them in it the mean says nothing about the others. 0: nobody came.
+    #[must_use]
+    pub fn peak_over_mean(&self, spread: Duration) -> f64 {
+        let bins = (self.most_seconds.max(spread.as_secs_f64()) / BIN.as_secs_f64()).max(1.0);
+        let mean = self.count as f64 / bins;
+        if self.count == 0 {
+            0.0
+        } else {
+            self.busiest as f64 / mean
+        }
     }
 }
 
@@ -252,7 +256,7 @@ async fn lose_the_broker(mut fleet: Fleet, figures: &mut Figures, progress: &Pro
     let course = Return::of(&births);
     (figures.reconnect_seconds, figures.reconnect_most_seconds) = (course.seconds, course.most_seconds);
     figures.reconnect_busiest_5s = course.busiest;
-    figures.reconnect_peak_over_mean = peak_over_mean(&births, fleet.spread());
+    figures.reconnect_peak_over_mean = course.peak_over_mean(fleet.spread());
     progress.say(&format!("{} are back", figures.reconnected));
     // Whatever is still missing then is lost.
     let _ = until("every event has arrived", fleet.patience(), || fleet.missing() == 0).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fleet::contract::{ApplyWhen, Channel};
 use fleet::link::Publication;
 use fleet_lab::ledger::locked;
-use fleet_lab::measure::{Fleet, Order, measure, peak_over_mean, until};
+use fleet_lab::measure::{Fleet, Order, Return, measure, until};
 use fleet_lab::progress::Progress;
 use jiff::{SignedDuration, Timestamp};
 use roomctl::apply::{self, Change, Verdict};
@@ -204,13 +204,13 @@ fn the_peak_is_that_of_the_busiest_five_seconds() {
     let begin = Timestamp::now();
     let at = |seconds: i64| begin + SignedDuration::from_secs(seconds);
     let even: Vec<Timestamp> = (0..60).map(at).collect();
-    assert!((peak_over_mean(&even, A_MINUTE) - 1.0).abs() < 1e-9);
+    assert!((Return::of(&even).peak_over_mean(A_MINUTE) - 1.0).abs() < 1e-9);
     let storm: Vec<Timestamp> = (0..60).map(|_| at(0)).collect();
-    assert!((peak_over_mean(&storm, A_MINUTE) - 12.0).abs() < 1e-9);
+    assert!((Return::of(&storm).peak_over_mean(A_MINUTE) - 12.0).abs() < 1e-9);
     // Two of a hundred that come much later do not make a storm of the others.
     let stragglers: Vec<Timestamp> = (0..98)
         .map(|number| at(number % 60))
         .chain([at(200), at(230)])
         .collect();
-    assert!((1.0..1.5).contains(&peak_over_mean(&stragglers, A_MINUTE)));
+    assert!((1.0..1.5).contains(&Return::of(&stragglers).peak_over_mean(A_MINUTE)));
 }

@@ -209,19 +209,13 @@ impl Enrolment {
                     };
                 }
             }
-            (Input::Unheard, State::Asked { .. }) => {
-                let wait_ms = self.longer();
-                self.close(Some(wait_ms));
-            }
+            (Input::Unheard, State::Asked { .. }) => self.close_for_longer(),
             (Input::Answered(answer), State::Asked { .. }) if self.is_mine(&answer) => self.answered(answer.decision),
             (Input::Adopted(true), State::Adopting) => {
                 self.show(Shown::Nothing);
                 self.close(None);
             }
-            (Input::Adopted(false), State::Adopting) => {
-                let wait_ms = self.longer();
-                self.close(Some(wait_ms));
-            }
+            (Input::Adopted(false), State::Adopting) => self.close_for_longer(),
             (Input::Disconnected, State::Closing { wait_ms }) => {
                 match *wait_ms {
                     Some(wait_ms) => self.wait(wait_ms, now_ms),
@@ -244,10 +238,7 @@ impl Enrolment {
                 let nonce = self.nonce.clone();
                 self.outputs.push_back(Output::Prepare { nonce });
             }
-            State::Asked { until_ms } if until_ms <= now_ms => {
-                let wait_ms = self.longer();
-                self.close(Some(wait_ms));
-            }
+            State::Asked { until_ms } if until_ms <= now_ms => self.close_for_longer(),
             _ => {}
         }
     }
@@ -310,6 +301,11 @@ impl Enrolment {
     fn close(&mut self, wait_ms: Option<u64>) {
         self.state = State::Closing { wait_ms };
         self.outputs.push_back(Output::Disconnect);
+    }
+
+    fn close_for_longer(&mut self) {
+        let wait_ms = self.longer();
+        self.close(Some(wait_ms));
     }
 
     fn show_claim(&mut self) {
