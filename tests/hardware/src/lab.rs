@@ -1,6 +1,7 @@
 //! One guest that the stories share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::machine::Machine;
+use crate::machine::{DATA, Machine};
 use crate::stage;
 
 /// From power to the agent's first word. Two idle cores take half a minute; a busy machine is not a broken guest.
@@ -41,20 +42,9 @@ impl Lab {
         let folder = TempDir::with_prefix("hardware-lab").map_err(Error::io("a folder for the guest"))?;
         let share = folder.path().join("share");
         stage::stage(&share)?;
+        data_disk(&folder.path().join(DATA))?;
         let mut machine = Machine::start(&image, &share, folder.path())?;
-        let guest = Channel::new(machine.port()?)?;
-        while let Err(what) = guest.wait_until_here(PROGRESS) {
-            let waited = machine.begun.elapsed();
-            if waited > BOOT || !machine.runs() {
-                let console = machine.console();
-                return Err(Error::Guest { what, console });
-            }
-            println!(
-                "boot: {} s, {:.0} of them worked",
-                waited.as_secs(),
-                machine.cpu_seconds()
-            );
-        }
+        let guest = come_up(&mut machine)?;
         Ok(Self {
             guest,
             booted_in: machine.begun.elapsed(),
@@ -62,6 +52,26 @@ impl Lab {
             image,
             folder,
         })
+    }
+
+    /// Cuts the power and gives it again, first for so many seconds of QEMU's work and no longer, each time. What was written is gone
+    /// but on the data disk; the agent takes jobs when this returns.
+    ///
+    /// # Errors
+    /// As [`Lab::power`].
+    pub fn cut_power(&mut self, tries_of_seconds: &[f64]) -> Result<()> {
+        for seconds in tries_of_seconds {
+            self.machine.cut();
+            self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
+            let deadline = Instant::now() + BOOT;
+            while self.machine.cpu_seconds() < *seconds && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        self.machine.cut();
+        self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
+        self.guest = come_up(&mut self.machine)?;
+        Ok(())
     }
 
     /// What the guest sees as `/lab`, and may write to.
@@ -83,4 +93,37 @@ impl Lab {
             }
         }
     }
+}
+
+/// An empty disk with a journal.
+fn data_disk(file: &Path) -> Result<()> {
+    let status = Command::new("mke2fs")
+        .args(["-q", "-t", "ext4", "-L", "data"])
+        .arg(file)
+        .arg("64M")
+        .stdin(Stdio::null())
+        .status()
+        .map_err(Error::io("mke2fs"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Error::io("mke2fs")(std::io::Error::other(status.to_string()))),
+    }
+}
+
+/// Waits until the agent takes jobs.
+fn come_up(machine: &mut Machine) -> Result<Channel> {
+    let guest = Channel::new(machine.port()?)?;
+    while let Err(what) = guest.wait_until_here(PROGRESS) {
+        let waited = machine.begun.elapsed();
+        if waited > BOOT || !machine.runs() {
+            let console = machine.console();
+            return Err(Error::Guest { what, console });
+        }
+        println!(
+            "boot: {} s, {:.0} of them worked",
+            waited.as_secs(),
+            machine.cpu_seconds()
+        );
+    }
+    Ok(guest)
 }

@@ -14,6 +14,9 @@ use crate::wire::PORT;
 const COMMAND_LINE: &str = "console=ttyS0 root=/dev/vda rw quiet loglevel=4 nokaslr mitigations=off nosoftlockup nowatchdog \
      rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on net.ifnames=0 lab.address=10.0.2.15/24 lab.gateway=10.0.2.2";
 
+/// The disk that outlives a cut of the power, as a box's data partition does.
+pub const DATA: &str = "data.img";
+
 /// Last lines of the console that an error shows.
 const CONSOLE_LINES: usize = 15;
 
@@ -33,8 +36,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Gives power. `share` is what the guest sees as `/lab`; sockets and console lie in `folder`. What the guest writes on
-    /// its disk is gone with the machine.
+    /// Gives power. `share` is what the guest sees as `/lab`; sockets, console and the disk [`DATA`] lie in `folder`. What the guest
+    /// writes elsewhere is gone with the machine.
     ///
     /// # Errors
     /// When QEMU cannot be started.
@@ -65,6 +68,11 @@ impl Machine {
             disk.display()
         ));
         command.args(["-device", "virtio-blk-pci,drive=root"]);
+        command.arg("-drive").arg(format!(
+            "if=none,id=data,file={},format=raw,cache=writethrough",
+            folder.join(DATA).display()
+        ));
+        command.args(["-device", "virtio-blk-pci,drive=data"]);
         command
             .arg("-fsdev")
             .arg(format!("local,id=lab,path={},security_model=none", share.display()));

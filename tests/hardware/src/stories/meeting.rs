@@ -76,7 +76,8 @@ fn told(lab: &Lab, devices: &[&str], tell: impl FnOnce(&Meeting) -> Evidence) ->
     result.and_then(|seen| put_away.map(|()| seen))
 }
 
-fn begin(lab: &Lab) -> Result<Meeting<'_>, String> {
+/// A conference on this machine that the guest can reach.
+pub fn conference(lab: &Lab) -> Result<Conference, String> {
     let options = Options {
         peers: 1,
         wanted_height: 180,
@@ -86,6 +87,11 @@ fn begin(lab: &Lab) -> Result<Meeting<'_>, String> {
     };
     let conference = Conference::start_blocking(options).map_err(|error| error.to_string())?;
     room_box::route(lab)?;
+    Ok(conference)
+}
+
+fn begin(lab: &Lab) -> Result<Meeting<'_>, String> {
+    let conference = conference(lab)?;
     room_box::start(lab)?;
     Ok(Meeting { lab, conference })
 }

@@ -5,6 +5,7 @@ mod exposure;
 mod inventory;
 mod meeting;
 mod plug;
+mod power;
 mod room_box;
 mod units;
 mod usb;
@@ -50,6 +51,10 @@ pub const STORIES: &[Story] = &[
         "a_daemon_that_is_killed_takes_its_worker_with_it",
         units::daemon_is_killed,
     ),
+    fast(
+        "a_release_on_trial_whose_daemon_fails_is_left_and_no_other",
+        units::rescue,
+    ),
     fast("the_usb_camera_gives_pictures_that_move", usb::pictures),
     fast("the_usb_array_gives_eight_channels_each_its_own", usb::channels),
     fast("an_array_with_two_channels_says_so", usb::two_channels),
@@ -61,6 +66,11 @@ pub const STORIES: &[Story] = &[
     fast("a_meeting_sees_and_hears_the_kernels_devices", meeting::seen_and_heard),
     long("a_cable_pulled_in_a_meeting_and_put_back", meeting::pulled_and_back),
     fast("no_port_is_open_but_the_documented", exposure::ports),
+    long(
+        "a_release_whose_daemon_is_broken_restarts_the_machine",
+        power::broken_daemon,
+    ),
+    long("power_that_is_cut_in_a_meeting_and_while_it_starts", power::cuts),
 ];
 
 impl Story {

@@ -1,11 +1,11 @@
-//! `roomd` in the guest, and its way to the conference outside.
+//! The box in the guest, as its units run it, and its way to the conference outside.
 
 use std::time::Duration;
 
 use hardware_lab::lab::Lab;
 use serde_json::Value;
 
-use super::why;
+use super::{units, why};
 
 const MOMENT: Duration = Duration::from_secs(120);
 
@@ -20,47 +20,27 @@ nft 'table ip lab {
   chain postrouting { type nat hook postrouting priority 100; oifname eth0 masquerade; }
 }'";
 
-/// As the image configures a box, but for the screen, which the guest has none of.
-const CONFIGURATION: &str = "name = 'Salle 4'
-language = 'fr'
-camera = 'auto'
-microphone = 'auto'
-loudspeaker = 'none'
-display = 'none'
-control = '/run/roomd-lab/control'
-state_directory = '/run/roomd-lab'
-";
+/// Where the daemon of the units takes orders.
+const CONTROL: &str = "/run/roomd/control";
 
-/// Starts it, with what is plugged in now; it takes orders when this returns.
+/// The box of the units takes orders when this returns.
 pub fn start(lab: &Lab) -> Result<(), String> {
-    let script = format!(
-        "set -e
-        mkdir -p /run/roomd-lab
-        cat > /run/roomd-lab/roomd.toml << 'END'\n{CONFIGURATION}END
-        systemctl reset-failed roomd-lab 2> /dev/null || true
-        systemd-run --quiet --unit=roomd-lab --setenv=ROOMD_LOG=info roomd run --config /run/roomd-lab/roomd.toml"
-    );
-    lab.guest.must(&script, MOMENT).map_err(why)?;
-    let ready = r#"hardware-guest ask /run/roomd-lab/control '{"command":"state"}' | grep -q '"workerRunning":true'"#;
-    lab.until(ready, MOMENT).map_err(why)?;
+    lab.until(units::WELL, MOMENT).map_err(why)?;
     Ok(())
 }
 
-/// Ends it, in whatever state it is.
+/// Whatever it is doing, it is idle when this returns.
 pub fn stop(lab: &Lab) -> Result<(), String> {
-    lab.guest
-        .must(
-            "! systemctl --quiet is-active roomd-lab || systemctl stop roomd-lab",
-            MOMENT,
-        )
-        .map_err(why)?;
+    ask(lab, r#"{"command":"leave"}"#)?;
+    let idle = format!(r#"hardware-guest ask {CONTROL} '{{"command":"state"}}' | grep -q '"state":"idle"'"#);
+    lab.until(&idle, MOMENT).map_err(why)?;
     Ok(())
 }
 
 /// Its last words, for whoever looks for a reason.
 pub fn words(lab: &Lab) -> String {
     lab.guest
-        .run("journalctl --no-pager -o cat -n 40 -u roomd-lab", MOMENT)
+        .run("journalctl --no-pager -o cat -n 40 -u roomd -u 'roomd-media@*'", MOMENT)
         .map(|answer| answer.output)
         .unwrap_or_default()
 }
@@ -75,7 +55,7 @@ pub fn route(lab: &Lab) -> Result<(), String> {
 pub fn ask(lab: &Lab, order: &str) -> Result<Value, String> {
     let said = lab
         .guest
-        .must(&format!("hardware-guest ask /run/roomd-lab/control '{order}'"), MOMENT)
+        .must(&format!("hardware-guest ask {CONTROL} '{order}'"), MOMENT)
         .map_err(why)?;
     let answer: Value = serde_json::from_str(&said).map_err(|error| format!("{order}: {error}: {said}"))?;
     Ok(answer)

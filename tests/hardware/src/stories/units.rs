@@ -29,7 +29,7 @@ const ROOTS: [&str; 11] = [
 ];
 
 /// The daemon has a worker that has said hello.
-const WELL: &str = "roomd --language en health --config /etc/roomd/roomd.toml";
+pub const WELL: &str = "roomd --language en health --config /etc/roomd/roomd.toml";
 
 fn said(lab: &Lab, script: &str) -> Result<String, String> {
     let said = lab.guest.must(script, MOMENT).map_err(why)?;
@@ -199,4 +199,53 @@ pub fn hostile_worker(lab: &mut Lab) -> Evidence {
     Ok(format!(
         "{count} attempts, all refused, and each reaches its aim as root"
     ))
+}
+
+/// A release 2 on trial (`appliance/fleet/src/update/kept.rs`), and what else the note of the daemon may say; whether it is rescued.
+const NOTES: [(&str, bool); 4] = [
+    (
+        r#"{"update":{},"stage":{"trial":{"jitsi_before":true,"starts":1}},"failures":0,"running":"1"}"#,
+        true,
+    ),
+    // The boot loader has gone back already.
+    (
+        r#"{"update":{},"stage":{"trial":{"jitsi_before":true,"starts":1}},"failures":0,"running":"2"}"#,
+        false,
+    ),
+    (
+        r#"{"update":{},"stage":{"over":{"phase":"confirmed"}},"failures":0,"running":"1"}"#,
+        false,
+    ),
+    ("", false),
+];
+
+/// A release that was confirmed is not left for the one before, whatever becomes of its daemon; one on trial is.
+pub fn rescue(lab: &mut Lab) -> Evidence {
+    said(
+        lab,
+        "mkdir -p /run/systemd/system/roomd-rescue.service.d
+        printf '[Service]\\nEnvironment=IMAGE_VERSION=2\\nExecStart=\\nExecStart=/usr/bin/touch /run/rescued\\nProtectSystem=no\\n' \
+          > /run/systemd/system/roomd-rescue.service.d/lab.conf
+        systemctl daemon-reload",
+    )?;
+    let rescued = |note: &str| {
+        said(
+            lab,
+            &format!(
+                "mkdir -p /var/lib/roomd/fleet; printf '%s' '{note}' > /var/lib/roomd/fleet/update.json; rm -f /run/rescued
+                systemctl start roomd-rescue || true
+                test -e /run/rescued && echo true || echo false"
+            ),
+        )
+    };
+    let told: Result<Vec<String>, String> = NOTES.iter().map(|(note, _)| rescued(note)).collect();
+    said(
+        lab,
+        "rm -rf /run/systemd/system/roomd-rescue.service.d /var/lib/roomd/fleet/update.json /run/rescued; systemctl daemon-reload
+        systemctl reset-failed roomd-rescue 2> /dev/null || true",
+    )?;
+    for ((note, wanted), told) in NOTES.iter().zip(told?) {
+        ensure(told == wanted.to_string(), || format!("{note}: rescued: {told}"))?;
+    }
+    Ok("a release on trial is left; one that was confirmed, the one before it, and one without a note are not".into())
 }

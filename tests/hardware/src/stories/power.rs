@@ -1,0 +1,124 @@
+//! The plug is pulled, as a technician or a cleaner does it.
+
+use std::time::{Duration, Instant};
+
+use conference::Conference;
+use hardware_lab::lab::Lab;
+
+use super::{Evidence, ensure, meeting, plug, room_box, units, why};
+
+const STATE: &str = r#"{"command":"state"}"#;
+const MOMENT: Duration = Duration::from_secs(120);
+/// For what takes a real box seconds.
+const BOUND: Duration = Duration::from_secs(240);
+
+/// After how much work of QEMU the power goes again while the guest starts: in the initrd, in the kernel, among the first units.
+/// A whole start takes about 25 s of it.
+const WHILE_IT_STARTS: [f64; 3] = [2.0, 7.0, 14.0];
+
+/// Cut in a meeting, three times while it starts, and once more when it is ready: it always comes up, idle and dark.
+pub fn cuts(lab: &mut Lab) -> Evidence {
+    let conference = meeting::conference(lab)?;
+    plug::plug(lab, "room rate=5")?;
+    join(lab, &conference)?;
+    ensure(plug::lit(lab)?, || {
+        "pictures arrive of a camera that is switched off".into()
+    })?;
+    let begun = Instant::now();
+    lab.cut_power(&WHILE_IT_STARTS).map_err(why)?;
+    is_idle_and_dark(lab)?;
+    let first = begun.elapsed();
+    lab.cut_power(&[]).map_err(why)?;
+    is_idle_and_dark(lab)?;
+    Ok(format!(
+        "cut in a meeting, then after {WHILE_IT_STARTS:?} s of work of the start: {:.0} s later idle and dark; cut once more when \
+         ready: the same",
+        first.as_secs_f64()
+    ))
+}
+
+/// A release on trial whose daemon does not come up: nobody does anything, and the machine restarts.
+const BROKEN: &str = r#"set -e
+mkdir -p /run/systemd/system/roomd.service.d /run/systemd/system/roomd-health.service.d /var/lib/roomd/fleet
+printf '[Service]\nExecStart=\nExecStart=/bin/false\n' > /run/systemd/system/roomd.service.d/lab.conf
+# It need not be waited for so long here.
+printf '[Service]\nExecStart=\nExecStart=/usr/bin/roomd health --config /etc/roomd/roomd.toml --wait 2s\n' \
+  > /run/systemd/system/roomd-health.service.d/lab.conf
+printf '%s' '{"update":{},"stage":{"trial":{"jitsi_before":true,"starts":1}},"failures":0,"running":"1"}' \
+  > /var/lib/roomd/fleet/update.json
+sync
+systemctl daemon-reload
+systemctl stop roomd-health
+systemctl restart --no-block roomd
+systemctl restart --no-block roomd-health"#;
+
+/// The way back of a release whose daemon is broken, from its first failure to the restart of the machine.
+pub fn broken_daemon(lab: &mut Lab) -> Evidence {
+    lab.until(units::WELL, MOMENT).map_err(why)?;
+    lab.guest.must(BROKEN, MOMENT).map_err(why)?;
+    let begun = Instant::now();
+    while lab.machine.runs() {
+        ensure(begun.elapsed() < BOUND, || {
+            let words = lab
+                .guest
+                .run("systemctl status roomd roomd-health roomd-rescue | cat", MOMENT);
+            format!(
+                "it does not restart: {}",
+                words.map(|answer| answer.output).unwrap_or_default()
+            )
+        })?;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let took = begun.elapsed().as_secs_f64();
+    lab.cut_power(&[]).map_err(why)?;
+    let note = "rm /var/lib/roomd/fleet/update.json";
+    lab.guest.must(note, MOMENT).map_err(why)?;
+    lab.until(units::WELL, MOMENT).map_err(why)?;
+    Ok(format!(
+        "restarted by itself {took:.0} s after its daemon was broken, and well afterwards"
+    ))
+}
+
+/// The box of the units joins, with everything on.
+fn join(lab: &Lab, conference: &Conference) -> Result<(), String> {
+    room_box::start(lab)?;
+    let url = conference.room_url("hemicycle");
+    room_box::ask(lab, &format!(r#"{{"command":"join","url":"{url}"}}"#))?;
+    let deadline = Instant::now() + BOUND;
+    let frames = || {
+        conference
+            .far_side()
+            .layers
+            .iter()
+            .map(|layer| layer.frames)
+            .sum::<u64>()
+    };
+    while frames() < 5 {
+        ensure(Instant::now() < deadline, || {
+            format!(
+                "no picture within {} s; state {:?}",
+                BOUND.as_secs(),
+                room_box::ask(lab, STATE)
+            )
+        })?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// With camera and array plugged in again.
+fn is_idle_and_dark(lab: &Lab) -> Result<(), String> {
+    plug::plug(lab, "room rate=5")?;
+    lab.until(units::WELL, MOMENT).map_err(why)?;
+    let answer = room_box::ask(lab, STATE)?;
+    let at = |pointer: &str| answer.pointer(&format!("/state{pointer}")).cloned().unwrap_or_default();
+    ensure(at("/state") == "idle", || format!("not idle: {answer}"))?;
+    ensure(at("/camera/open") == false && at("/microphone/open") == false, || {
+        format!("a device is open: {answer}")
+    })?;
+    ensure(!plug::lit(lab)?, || "a device is switched on".into())?;
+    let troubles = "systemctl list-units --failed --no-legend --plain; dmesg | grep 'EXT4-fs error' || true";
+    let said = lab.guest.must(troubles, MOMENT).map_err(why)?;
+    ensure(said.trim().is_empty(), || said.clone())?;
+    plug::unplug(lab, "room")
+}
