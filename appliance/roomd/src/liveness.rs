@@ -2,7 +2,7 @@
 //! a task that knows nothing of the others.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
@@ -33,9 +33,13 @@ impl Liveness {
         pulse
     }
 
+    fn beats(&self) -> MutexGuard<'_, BTreeMap<&'static str, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A task that was silent for longer than this.
     fn silent(&self, longer: Duration, now: Instant) -> Option<&'static str> {
-        let beats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let beats = self.beats();
         let mut silent = beats
             .iter()
             .filter(|(_, last)| now.saturating_duration_since(**last) > longer);
@@ -69,8 +73,7 @@ impl Pulse {
     }
 
     fn beat_at(&self, now: Instant) {
-        let mut beats = self.liveness.0.lock().unwrap_or_else(PoisonError::into_inner);
-        beats.insert(self.task, now);
+        self.liveness.beats().insert(self.task, now);
     }
 
     /// When the next is due: for a task that may wait for long.
@@ -82,8 +85,7 @@ impl Pulse {
 impl Drop for Pulse {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let mut beats = self.liveness.0.lock().unwrap_or_else(PoisonError::into_inner);
-            beats.remove(self.task);
+            self.liveness.beats().remove(self.task);
         }
     }
 }

@@ -135,14 +135,10 @@ fn stale_unknown_and_direct_invitations_are_answered_and_change_nothing() {
 #[test]
 fn a_remapped_source_stays_on_the_wall() {
     let stage = Stage::in_meeting(options());
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     stage.conference.remap_source(None);
     let before = stage.far_frames();
     stage.wait("two seconds later", |stage| stage.far_frames() > before + 120);
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     stage.leave_and_judge();
 }

@@ -60,9 +60,7 @@ fn watch(stage: &Stage) -> Watched {
 fn soak_a_hundred_participants_who_come_and_go_cost_little_more_than_four() {
     let stage = Stage::in_meeting(options());
     stage.all_layers_flow();
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     sleep(Duration::from_secs(5));
     let few = watch(&stage);
     let runtime = tokio::runtime::Builder::new_current_thread()

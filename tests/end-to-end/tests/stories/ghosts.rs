@@ -18,9 +18,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// From the loss to the moment when the room shows the box as gone; none: not within [`LIMIT`].
 fn ghost(lose: impl FnOnce(&mut Stage)) -> Option<Duration> {
     let mut stage = Stage::in_meeting(options());
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     let begun = Instant::now();
     lose(&mut stage);
     wait_for(LIMIT, || stage.guest().gone_ns.is_some()).then(|| begun.elapsed())

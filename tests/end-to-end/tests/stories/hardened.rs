@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use end_to_end::{Devices, Place, RoomBox};
+use end_to_end::Place;
 
 use crate::stage::{Stage, conference, options};
 
@@ -53,12 +53,6 @@ fn a_meeting_is_held_by_a_worker_that_may_make_no_memory_executable() {
         ..Place::default()
     };
     let conference = conference(options());
-    let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
-    let stage = Stage { conference, room_box };
-    stage.join(false);
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
-    stage.all_layers_flow();
+    let stage = Stage::settled_in(&place, conference);
     stage.leave_and_judge();
 }

@@ -67,9 +67,7 @@ fn each_layer_is_asked_at_once_and_answers_however_far_the_bridge_is() {
 #[test]
 fn five_per_cent_loss_for_ten_seconds_freezes_nobody() {
     let stage = Stage::in_meeting(options());
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     stage.conference.drop_fraction(Direction::FromClient, 0.05);
     stage.conference.drop_fraction(Direction::ToClient, 0.05);
     stage.conference.reset_far_window();

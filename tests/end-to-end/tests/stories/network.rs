@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use conference::Options;
 use end_to_end::closed_network::{Authority, Namespace, Services, secure_front};
-use end_to_end::{Devices, Place, RoomBox, wait_for};
+use end_to_end::{Place, wait_for};
 
 use crate::stage::{Stage, conference, options, skipped};
 
@@ -43,13 +43,7 @@ impl Cabled {
             configuration: format!("network.ca_file = '{}'", authority.file().display()),
             ..Place::default()
         };
-        let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
-        let stage = Stage { conference, room_box };
-        stage.join(false);
-        stage.wait("all peers are on the wall", |stage| {
-            stage.room_box.state("/pictures") == 3
-        });
-        stage.all_layers_flow();
+        let stage = Stage::settled_in(&place, conference);
         stage.wait("the far side hears the box", |stage| {
             stage.conference.far_side().tone_heard
         });

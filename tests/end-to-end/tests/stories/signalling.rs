@@ -148,9 +148,7 @@ fn a_network_that_is_away_for_ten_seconds_is_back_within_five_when_nobody_says_s
 /// In the meeting over BOSH, everything flowing.
 fn by_bosh(options: Options) -> Stage {
     let stage = Stage::in_meeting(options);
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     stage.all_layers_flow();
     assert!(
         stage.conference.transcript().is_empty(),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use conference::{Conference, Options, Participant};
-use end_to_end::{Devices, Join, RoomBox, wait_for};
+use end_to_end::{Devices, Join, Place, RoomBox, wait_for};
 
 /// Far longer than anything takes on a busy machine; only a failure waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,9 +62,7 @@ impl Stage {
     /// In a meeting, and everything flows both ways.
     pub fn settled() -> Self {
         let stage = Self::in_meeting(options());
-        stage.wait("all peers are on the wall", |stage| {
-            stage.room_box.state("/pictures") == 3
-        });
+        stage.wall_fills();
         stage.all_layers_flow();
         stage
     }
@@ -115,6 +113,23 @@ impl Stage {
     pub fn guest(&self) -> Participant {
         wait_for(PATIENCE, || self.conference.guest().is_some());
         self.conference.guest().expect("the box was in the room")
+    }
+
+    /// Waits until every peer of [`options`] is seen.
+    pub fn wall_fills(&self) {
+        self.wait("all peers are on the wall", |stage| {
+            stage.room_box.state("/pictures") == 3
+        });
+    }
+
+    /// A daemon in this place joins, sees everybody and is seen in each layer.
+    pub fn settled_in(place: &Place, conference: Conference) -> Self {
+        let room_box = RoomBox::daemon_in(place, &Devices::default()).expect("roomd runs");
+        let stage = Self { conference, room_box };
+        stage.join(false);
+        stage.wall_fills();
+        stage.all_layers_flow();
+        stage
     }
 
     /// Frames of all layers that reached the far side.

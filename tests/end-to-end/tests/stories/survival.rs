@@ -14,9 +14,7 @@ use crate::stage::{PATIENCE, Stage, conference, join_and_be_seen, options};
 fn a_killed_media_worker_is_replaced_and_the_room_is_never_left() {
     let stage = Stage::in_meeting(options());
     let (worker, nick) = (stage.room_box.worker_pid().expect("a worker"), stage.guest().nick);
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     let frames = stage.far_frames();
     stage.wait("pictures flow", |stage| stage.far_frames() > frames + 30);
     let first = stage.conference.far_side().first_frame_ns;
@@ -45,9 +43,7 @@ fn a_stopped_media_worker_is_noticed_and_replaced() {
     let stage = Stage::in_meeting(options());
     let worker = stage.room_box.worker_pid().expect("a worker");
     // Its first session is settled: what a bridge channel must say at its opening has been said.
-    stage.wait("all peers are on the wall", |stage| {
-        stage.room_box.state("/pictures") == 3
-    });
+    stage.wall_fills();
     send(worker, Signal::STOP);
     stage.wait("there is another worker", |stage| {
         stage.room_box.worker_pid().is_some_and(|pid| pid != worker)

@@ -13,9 +13,10 @@ use super::{Evidence, ensure, plug, room_box};
 const BOUND: Duration = Duration::from_secs(240);
 
 /// One meeting: the conference, the box in it.
-struct Meeting<'lab> {
+pub struct Meeting<'lab> {
     lab: &'lab Lab,
-    conference: Conference,
+    /// It goes on when the box is gone.
+    pub conference: Conference,
 }
 
 /// Camera and array are seen and heard at the far side, and closed when the box has left.
@@ -76,8 +77,8 @@ fn told(lab: &Lab, devices: &[&str], tell: impl FnOnce(&Meeting) -> Evidence) ->
     result.and_then(|seen| put_away.map(|()| seen))
 }
 
-/// A conference on this machine that the guest can reach.
-pub fn conference(lab: &Lab) -> Result<Conference, String> {
+/// A conference on this machine that the guest can reach, and the box ready for it.
+pub fn begin(lab: &Lab) -> Result<Meeting<'_>, String> {
     let options = Options {
         peers: 1,
         wanted_height: 180,
@@ -87,18 +88,13 @@ pub fn conference(lab: &Lab) -> Result<Conference, String> {
     };
     let conference = Conference::start_blocking(options).map_err(|error| error.to_string())?;
     room_box::route(lab)?;
-    Ok(conference)
-}
-
-fn begin(lab: &Lab) -> Result<Meeting<'_>, String> {
-    let conference = conference(lab)?;
     room_box::start(lab)?;
     Ok(Meeting { lab, conference })
 }
 
 impl Meeting<'_> {
     /// The box joins, with everything on.
-    fn join(&self) -> Result<(), String> {
+    pub fn join(&self) -> Result<(), String> {
         let url = self.conference.room_url("hemicycle");
         room_box::ask(self.lab, &format!(r#"{{"command":"join","url":"{url}"}}"#))?;
         self.wait("the box is in", |meeting| meeting.guest().is_some())?;

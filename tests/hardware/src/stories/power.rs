@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use conference::Conference;
 use hardware_lab::lab::Lab;
 
 use super::{Evidence, ensure, meeting, plug, room_box, units, why};
@@ -18,12 +17,10 @@ const WHILE_IT_STARTS: [f64; 3] = [2.0, 7.0, 14.0];
 
 /// Cut in a meeting, three times while it starts, and once more when it is ready: it always comes up, idle and dark.
 pub fn cuts(lab: &mut Lab) -> Evidence {
-    let conference = meeting::conference(lab)?;
     plug::plug(lab, "room rate=5")?;
-    join(lab, &conference)?;
-    ensure(plug::lit(lab)?, || {
-        "pictures arrive of a camera that is switched off".into()
-    })?;
+    let meeting = meeting::begin(lab)?;
+    meeting.join()?;
+    let _goes_on = meeting.conference;
     let begun = Instant::now();
     lab.cut_power(&WHILE_IT_STARTS).map_err(why)?;
     is_idle_and_dark(lab)?;
@@ -77,33 +74,6 @@ pub fn broken_daemon(lab: &mut Lab) -> Evidence {
     Ok(format!(
         "restarted by itself {took:.0} s after its daemon was broken, and well afterwards"
     ))
-}
-
-/// The box of the units joins, with everything on.
-fn join(lab: &Lab, conference: &Conference) -> Result<(), String> {
-    room_box::start(lab)?;
-    let url = conference.room_url("hemicycle");
-    room_box::ask(lab, &format!(r#"{{"command":"join","url":"{url}"}}"#))?;
-    let deadline = Instant::now() + BOUND;
-    let frames = || {
-        conference
-            .far_side()
-            .layers
-            .iter()
-            .map(|layer| layer.frames)
-            .sum::<u64>()
-    };
-    while frames() < 5 {
-        ensure(Instant::now() < deadline, || {
-            format!(
-                "no picture within {} s; state {:?}",
-                BOUND.as_secs(),
-                room_box::ask(lab, STATE)
-            )
-        })?;
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Ok(())
 }
 
 /// With camera and array plugged in again.

@@ -36,6 +36,10 @@ fn said(lab: &Lab, script: &str) -> Result<String, String> {
     Ok(said.trim().to_owned())
 }
 
+fn property(lab: &Lab, name: &str, unit: &str) -> Result<String, String> {
+    said(lab, &format!("systemctl show --property={name} --value {unit}"))
+}
+
 /// A meeting could be held, nobody had to start anything twice, and no program of the box is root's.
 pub fn well(lab: &mut Lab) -> Evidence {
     let words = said(lab, &format!("{WELL} --wait 60s"))?;
@@ -46,10 +50,10 @@ pub fn well(lab: &mut Lab) -> Evidence {
         "roomd-media.socket",
         "roomd-reboot.path",
     ] {
-        let state = said(lab, &format!("systemctl show --property=ActiveState --value {unit}"))?;
+        let state = property(lab, "ActiveState", unit)?;
         ensure(state == "active", || format!("{unit} is {state}"))?;
     }
-    let restarts = said(lab, "systemctl show --property=NRestarts --value roomd")?;
+    let restarts = property(lab, "NRestarts", "roomd")?;
     ensure(restarts == "0", || {
         format!("the daemon was started {restarts} times more")
     })?;
@@ -100,7 +104,7 @@ pub fn camera(lab: &mut Lab) -> Evidence {
 /// A worker that is stopped, as one that hangs in a driver, is killed by systemd, and another one is there.
 pub fn worker_hangs(lab: &mut Lab) -> Evidence {
     let before = said(lab, WORKER)?;
-    let pid = said(lab, &format!("systemctl show --property=MainPID --value {before}"))?;
+    let pid = property(lab, "MainPID", &before)?;
     let begun = Instant::now();
     said(lab, &format!("kill -STOP {pid}"))?;
     lab.until(&format!("! kill -0 {pid} 2> /dev/null"), MOMENT)
@@ -127,7 +131,7 @@ pub fn worker_hangs(lab: &mut Lab) -> Evidence {
 /// The daemon is killed while its worker is stopped: no worker is left, and both come back by themselves.
 pub fn daemon_is_killed(lab: &mut Lab) -> Evidence {
     let before = said(lab, WORKER)?;
-    let worker = said(lab, &format!("systemctl show --property=MainPID --value {before}"))?;
+    let worker = property(lab, "MainPID", &before)?;
     // The guest counts: between two of its jobs the host may be away for long.
     let seconds = said(
         lab,
