@@ -1,7 +1,8 @@
 //! Cameras, microphones, loudspeakers and screens: what there is, what it is called, and which one to take.
 //!
-//! The one rule: nothing here opens a device but [`controls::Keeper`], beside the worker that has opened it. The kernel's and udev's own descriptions are read (`specs/camera.md §2`),
-//! so that asking what there is never lights a camera.
+//! The one rule: nothing here opens a device but [`controls::Keeper`] and [`mixer::Keeper`], beside the worker that has opened
+//! it. The kernel's and udev's own descriptions are read (`specs/camera.md §2`), so that asking what there is never lights a
+//! camera.
 //!
 //! | file | what stands in it |
 //! |---|---|
@@ -9,6 +10,7 @@
 //! | [`hardware`], [`simulated`] | the two twins of [`Discovery`] |
 //! | [`entry`] | one device as udev describes it, and the pure functions from there to the inventory |
 //! | [`controls`] | what a camera is set to while it is open, and its shutter |
+//! | [`mixer`] | what a sound card is set to while it is open, and its switch |
 //! | [`v4l2`] | the requests for that; the one file with `unsafe` |
 //! | [`choice`] | which devices to take, by wishes and where nobody chose |
 //! | [`tracker`] | which devices can be relied on while things are plugged and pulled; pure |
@@ -21,6 +23,7 @@ pub mod controls;
 pub mod entry;
 pub mod hardware;
 pub mod inventory;
+pub mod mixer;
 pub mod monitor;
 pub mod simulated;
 pub mod tracker;

@@ -146,6 +146,7 @@ impl Day {
             microphone: Some(MicrophoneDevice::Simulated { plug: None }),
             loudspeaker: Some(LoudspeakerDevice::Simulated { record: None }),
             display: Some(DisplayDevice::Simulated { snapshot: None }),
+            microphone_channels: Vec::new(),
         };
         let options = RoomOptions {
             equipment,

@@ -19,11 +19,13 @@ pub enum FromWorker {
     },
     /// Which capture devices are really open. Sent at each change, and as soon as the last descriptor is closed.
     Capture(CaptureState),
-    /// The shutter before the lens of the open camera was closed or opened. An open camera whose shutter is not told of has
-    /// none that it knows of, or an open one; the plan's sentence is sent while it is closed.
-    Shutter {
-        /// It is closed.
-        closed: bool,
+    /// What is wrong with devices that are open all the same. Sent at each change. The plan's sentence is sent in the place
+    /// of a camera that is [`DeviceFault::Shut`].
+    Impaired {
+        /// The camera.
+        camera: Option<DeviceFault>,
+        /// The microphone.
+        microphone: Option<DeviceFault>,
     },
     /// What is plugged in: soon after the start, and at each change.
     Attached(AttachedDevices),
@@ -139,8 +141,14 @@ pub enum DeviceFault {
     NotFound,
     /// It is not there, and broke off three times within five minutes; used again when it has stayed for two seconds.
     Unstable,
-    /// It works, and somebody has shut it on itself: the shutter of a camera. Never said of a device that is not open.
+    /// It works, and somebody has shut it on itself: the shutter of a camera, the switch of a microphone. Only said of a
+    /// device that is open.
     Shut,
+    /// The microphone works and has not all of the channels that the plan names. Only said of one that is open.
+    TooFewChannels {
+        /// So many it has.
+        found: u32,
+    },
     /// Another program holds it.
     Busy,
     /// The process may not open it.
@@ -243,6 +251,8 @@ pub struct Statistics {
     pub retransmitted: u64,
     /// Microphone level, dBov, -127 (silence) to 0.
     pub microphone_level: f64,
+    /// How often sound of the microphone was lost since the worker started, because it was not read in time.
+    pub microphone_overruns: u64,
 }
 
 /// One layer we send.

@@ -95,6 +95,8 @@ pub struct MicrophonePlan {
     pub device: MicrophoneDevice,
     /// Why it may be open.
     pub purpose: CapturePurpose,
+    /// The channels of an array that make the sound, from 1; none: all. Their mean is sent.
+    pub channels: Vec<u8>,
 }
 
 /// Where sound comes from.

@@ -53,14 +53,15 @@ impl Attached {
 
     /// The microphone of the plan; as the camera.
     pub fn microphone(&mut self, plan: Option<&MicrophonePlan>) -> Option<Wanted> {
-        let MicrophoneDevice::Attached { wishes } = &plan?.device else {
-            return plan.map(|plan| Wanted::Microphone(plan.device.clone()));
+        let MicrophonePlan { device, channels, .. } = plan?;
+        let MicrophoneDevice::Attached { wishes } = device else {
+            return Some(Wanted::Microphone(device.clone(), channels.clone()));
         };
         let inventory = &self.view.as_ref()?.inventory;
         let Some(microphone) = inventory.microphone(wishes) else {
             return Some(Wanted::Missing(self.why(Kind::Microphone, self.microphone.as_ref())));
         };
-        let wanted = Wanted::Microphone(inventory.open_microphone(microphone));
+        let wanted = Wanted::Microphone(inventory.open_microphone(microphone), channels.clone());
         self.microphone = Some(microphone.id.clone());
         Some(wanted)
     }

@@ -1,6 +1,7 @@
-//! Cameras and microphones: real ones (`hardware.rs`), recordings (`recording.rs`) and simulated ones. All give the same
+//! Cameras and microphones: real ones (`hardware.rs`, `array.rs`), recordings (`recording.rs`) and simulated ones. All give the same
 //! pictures and sound, stamped with the common time, into a [`Tap`].
 
+mod array;
 mod device;
 mod hardware;
 mod plug;

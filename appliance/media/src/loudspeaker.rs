@@ -1,5 +1,6 @@
 //! The loudspeaker: everything that arrives, mixed by `audiomixer`, at the plan's volume.
 
+use devices::mixer::{Keeper, Side};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppLeakyType, AppSrc};
@@ -30,6 +31,8 @@ pub struct Loudspeaker {
     volume: gst::Element,
     inputs: BTreeMap<u32, Input>,
     silence: Option<Silence>,
+    /// Of a card.
+    _keeper: Option<Keeper>,
 }
 
 #[derive(Debug)]
@@ -84,12 +87,19 @@ impl Loudspeaker {
         bin.add_many(&ends)?;
         gst::Element::link_many(tail)?;
         pipeline.play()?;
+        let keeper = match device {
+            LoudspeakerDevice::Alsa { device } => Some(Keeper::start(device, Side::Playback, |off| {
+                tracing::info!(off, "the loudspeaker's own switch");
+            })?),
+            _ => None,
+        };
         let mut loudspeaker = Self {
             pipeline,
             mixer,
             volume,
             inputs: BTreeMap::new(),
             silence: None,
+            _keeper: keeper,
         };
         let (source, _) = loudspeaker.input()?;
         loudspeaker.silence = Some(Silence::start(source)?);

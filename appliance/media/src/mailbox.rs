@@ -2,7 +2,7 @@
 //! [`Message`] here and nothing else: no callback changes state.
 
 use gstreamer as gst;
-use media_protocol::{Envelope, MediaKind, MediaPlan, SessionId, ToWorker, WallState};
+use media_protocol::{DeviceFault, Envelope, MediaKind, MediaPlan, SessionId, ToWorker, WallState};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,10 +35,10 @@ pub enum Message {
     EndOfFile,
     /// A message of a pipeline's bus that matters.
     Bus(PipelineId, gst::Message),
-    /// A simulated device was pulled out.
-    Unplugged(PipelineId),
-    /// The shutter of the open camera was closed (true) or opened.
-    Shutter(PipelineId, bool),
+    /// A capture device that has no bus of its own fails.
+    Failed(PipelineId, DeviceFault),
+    /// Somebody has shut an open device on itself (true), or opened it: a shutter, a switch.
+    Shut(PipelineId, bool),
     /// Other devices can be used from now on.
     Attached(Box<devices::View>),
     /// Something of a session's transport.

@@ -3,8 +3,8 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use gstreamer as gst;
 use media_protocol::{
-    CameraPlan, CapturePurpose, CaptureState, Envelope, FromWorker, MediaPlan, MicrophonePlan, SessionEvent, SessionId,
-    SessionPlan, ToWorker, WorkerHello,
+    CameraPlan, CapturePurpose, CaptureState, DeviceFault, Envelope, FromWorker, MediaPlan, MicrophonePlan,
+    SessionEvent, SessionId, SessionPlan, Statistics, ToWorker, WorkerHello,
 };
 use std::collections::HashSet;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
@@ -44,7 +44,7 @@ pub struct Owner {
     camera: Capture,
     microphone: Capture,
     told_capture: Option<CaptureState>,
-    told_shut: bool,
+    told_impaired: (Option<DeviceFault>, Option<DeviceFault>),
     self_test: Option<SelfTest>,
     session: Option<Session>,
     /// The session of the plan, also when it could not be built.
@@ -76,7 +76,7 @@ impl Owner {
             camera: Capture::new("camera", camera.clone(), mailbox.clone()),
             microphone: Capture::new("microphone", microphone.clone(), mailbox.clone()),
             told_capture: None,
-            told_shut: false,
+            told_impaired: (None, None),
             self_test: None,
             session: None,
             session_id: None,
@@ -123,11 +123,14 @@ impl Owner {
             Message::Command(envelope) => return self.on_command(envelope),
             Message::EndOfFile => return false,
             Message::Bus(id, message) => self.on_bus(id, &message),
-            Message::Unplugged(id) => {
-                self.camera.on_unplugged(id);
-                self.microphone.on_unplugged(id);
+            Message::Failed(id, fault) => {
+                self.camera.on_failed(id, &fault);
+                self.microphone.on_failed(id, &fault);
             }
-            Message::Shutter(id, closed) => self.camera.on_shutter(id, closed),
+            Message::Shut(id, shut) => {
+                self.camera.on_shut(id, shut);
+                self.microphone.on_shut(id, shut);
+            }
             Message::Attached(view) => {
                 self.attached.set(*view);
                 self.attach();
@@ -369,7 +372,12 @@ impl Owner {
         let since = now.saturating_duration_since(self.statistics);
         let statistics = (since >= STATISTICS).then(|| {
             let open = *self.microphone.state() == media_protocol::DeviceState::Open;
-            session.statistics(since, if open { self.around.microphone.level() } else { -127.0 })
+            let microphone = &self.around.microphone;
+            Statistics {
+                microphone_level: if open { microphone.level() } else { -127.0 },
+                microphone_overruns: microphone.overruns(),
+                ..session.statistics(since)
+            }
         });
         event.into_iter().for_each(|event| self.tell_session(id, event));
         if let Some(statistics) = statistics {
@@ -409,10 +417,11 @@ impl Owner {
             self.told_capture = Some(state.clone());
             self.tell(FromWorker::Capture(state));
         }
-        let closed = self.camera.is_shut();
-        if closed != self.told_shut && self.epoch.is_some() {
-            self.told_shut = closed;
-            self.tell(FromWorker::Shutter { closed });
+        let impaired = (self.camera.impairment(), self.microphone.impairment());
+        if impaired != self.told_impaired && self.epoch.is_some() {
+            self.told_impaired = impaired.clone();
+            let (camera, microphone) = impaired;
+            self.tell(FromWorker::Impaired { camera, microphone });
         }
     }
 

@@ -276,13 +276,13 @@ impl Session {
         self.receiver.sounds()
     }
 
-    /// Counters since the last call, `over` being the time between.
-    pub fn statistics(&mut self, over: Duration, microphone_level: f64) -> Statistics {
+    /// Counters since the last call, `over` being the time between; of the microphone nothing.
+    pub fn statistics(&mut self, over: Duration) -> Statistics {
         Statistics {
             layers: self.video.statistics(over),
             received: self.receiver.statistics(over, &self.transport),
             retransmitted: self.transport.retransmitted(),
-            microphone_level,
+            ..Statistics::default()
         }
     }
 }

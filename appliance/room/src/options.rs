@@ -66,6 +66,8 @@ pub struct Equipment {
     pub camera: Option<CameraDevice>,
     /// The microphone.
     pub microphone: Option<MicrophoneDevice>,
+    /// Those of its channels that make the sound, from 1; none: all.
+    pub microphone_channels: Vec<u8>,
     /// The loudspeaker.
     pub loudspeaker: Option<LoudspeakerDevice>,
     /// The screen.

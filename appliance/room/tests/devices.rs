@@ -179,10 +179,32 @@ fn a_camera_that_was_switched_off_while_it_was_unplugged_stays_off_when_it_is_ba
     assert_eq!(story.told(), []);
 }
 
+fn impaired(camera: Option<DeviceFault>, microphone: Option<DeviceFault>) -> FromWorker {
+    FromWorker::Impaired { camera, microphone }
+}
+
+#[test]
+fn a_microphone_with_too_few_channels_is_said_and_stays_open() {
+    let mut story = Story::in_meeting();
+    let fault = DeviceFault::TooFewChannels { found: 2 };
+    story.message(impaired(None, Some(fault.clone())));
+    let state = story.state();
+    assert!(state.microphone.open);
+    assert_eq!(state.notice, Some(Notice::DeviceFailed(Device::Microphone, fault)));
+    assert_eq!(story.plan().wall.as_ref().unwrap().own.microphone, "Micro allumé");
+    story.message(impaired(None, Some(DeviceFault::Shut)));
+    assert_eq!(
+        story.plan().wall.as_ref().unwrap().own.microphone,
+        "Micro coupé par son bouton"
+    );
+    story.set(Device::Microphone, false, Origin::InRoom);
+    assert_eq!(story.state().microphone.fault, None);
+}
+
 #[test]
 fn a_closed_shutter_is_said_of_a_camera_that_stays_open_and_forgotten_with_it() {
     let mut story = Story::in_meeting();
-    story.message(FromWorker::Shutter { closed: true });
+    story.message(impaired(Some(DeviceFault::Shut), None));
     let plan = story.plan();
     assert_eq!(
         plan.camera.as_ref().unwrap().stand_in,
@@ -201,7 +223,7 @@ fn a_closed_shutter_is_said_of_a_camera_that_stays_open_and_forgotten_with_it() 
     assert_eq!(story.told(), [], "others see a sentence, and no muted camera");
     story.set(Device::Camera, false, Origin::InRoom);
     assert_eq!(story.state().camera.fault, None);
-    story.message(FromWorker::Shutter { closed: false });
+    story.message(impaired(None, None));
     story.set(Device::Camera, true, Origin::InRoom);
     assert_eq!(story.plan().wall.as_ref().unwrap().own.camera, "Caméra allumée");
 }

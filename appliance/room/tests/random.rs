@@ -470,6 +470,7 @@ fn some_equipment(chance: &mut StdRng) -> Equipment {
         microphone: all.microphone.filter(|_| chance.random_bool(0.9)),
         loudspeaker: all.loudspeaker.filter(|_| chance.random_bool(0.9)),
         display: all.display.filter(|_| chance.random_bool(0.9)),
+        microphone_channels: Vec::new(),
     }
 }
 

@@ -52,6 +52,7 @@ Example configuration (TOML):
   language = \"fr\"
   camera = \"auto\"            # or wishes, the most wanted first: \"id:2e7e:0600:A1B2C3, vendor:046d, name:wide\"
   microphone = \"auto\"
+  microphone_channels = []     # those that make the sound, from 1; none: all
   loudspeaker = \"auto\"
   display = \"kms\"
   control = \"/run/roomd/control\"
@@ -154,6 +155,9 @@ pub struct Devices {
     /// Microphone: auto, none, simulated, alsa:NAME, the path of a recording, or wishes as for the camera.
     #[arg(long, default_value = "auto")]
     pub microphone: String,
+    /// Channels of the microphone that make the sound, from 1, for example 1,2: their mean is sent. Without it all of them.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    pub microphone_channels: Vec<u8>,
     /// Loudspeaker: auto, none, simulated, simulated:FILE.wav, alsa:NAME, or wishes as for the camera.
     #[arg(long, default_value = "auto")]
     pub loudspeaker: String,

@@ -1,6 +1,6 @@
 //! `roomd check`: what this machine has for a meeting, and what is missing. Opens no device.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{ops::RangeInclusive, path::Path, process::Stdio, time::Duration};
 
 use devices::{Bus, CameraWish, Discovery, DisplayWish, Hardware, Inventory, LoudspeakerWish, MicrophoneWish};
 use room::Equipment;
@@ -12,6 +12,9 @@ use crate::{
     arguments::{Check, Devices},
     identity,
 };
+
+/// A microphone's channels, as people count them.
+const CHANNELS: RangeInclusive<u8> = 1..=32;
 
 /// Reading GStreamer's registry for the first time takes seconds.
 const WORKER_WITHIN: Duration = Duration::from_secs(60);
@@ -27,7 +30,18 @@ pub fn equipment(wanted: &Devices) -> Result<Equipment, Failure> {
         loudspeaker: Some(wanted.loudspeaker.clone()),
         display: Some(wanted.display.clone()),
     };
-    change(&Equipment::default(), &all)
+    if !wanted
+        .microphone_channels
+        .iter()
+        .all(|channel| CHANNELS.contains(channel))
+    {
+        return Err("the channels of a microphone are numbers from 1 to 32".into());
+    }
+    let equipment = Equipment {
+        microphone_channels: wanted.microphone_channels.clone(),
+        ..Equipment::default()
+    };
+    change(&equipment, &all)
 }
 
 /// Words for some of the devices, as on the command line; the others stay what they are.

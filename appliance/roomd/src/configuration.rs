@@ -29,6 +29,9 @@ pub struct Configuration {
     #[serde(default = "automatic")]
     pub microphone: String,
     /// See `roomd join --help`.
+    #[serde(default)]
+    pub microphone_channels: Vec<u8>,
+    /// See `roomd join --help`.
     #[serde(default = "automatic")]
     pub loudspeaker: String,
     /// See `roomd join --help`.

@@ -36,6 +36,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let devices = Devices {
         camera: configuration.camera,
         microphone: configuration.microphone,
+        microphone_channels: configuration.microphone_channels,
         loudspeaker: configuration.loudspeaker,
         display: configuration.display,
         media_worker: configuration.media_worker,

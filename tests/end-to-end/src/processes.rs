@@ -1,6 +1,6 @@
 //! What the kernel says about processes, from /proc.
 
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 
 /// The children of a process.
 pub fn children(parent: u32) -> Vec<u32> {
@@ -48,14 +48,12 @@ pub fn descriptors_and_threads(pid: u32) -> Option<(usize, usize)> {
     Some((count(format!("/proc/{pid}/fd"))?, count(format!("/proc/{pid}/task"))?))
 }
 
-/// Whether the process holds an open descriptor of a file below `path` or exactly it.
-pub fn has_open(pid: u32, path: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-        return false;
-    };
+/// The files that the process holds open, by their names. One that was removed has ` (deleted)` behind its name.
+pub fn open_files(pid: u32) -> Vec<PathBuf> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
     entries
         .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-        .any(|target| target.starts_with(path))
+        .collect()
 }
 
 /// Name and the fields after it of /proc/PID/stat; the state letter as its byte.

@@ -1,11 +1,12 @@
 //! A capture device as the plan wants it: opened, watched, closed, tried again. The state told is that of the open
 //! descriptor, never of the wish (invariant 1 of the map).
 
-use devices::controls::Keeper;
+use devices::{controls, mixer};
 use gstreamer as gst;
 use media_protocol::{CameraDevice, DeviceFault, DeviceState, MicrophoneDevice};
 use std::time::{Duration, Instant};
 
+use super::array::Array;
 use super::plug::Plug;
 use super::simulated_camera::SimulatedCamera;
 use super::simulated_microphone::SimulatedMicrophone;
@@ -26,8 +27,8 @@ const SILENT_NS: u64 = 4_000_000_000;
 pub enum Wanted {
     /// A camera.
     Camera(CameraDevice),
-    /// A microphone.
-    Microphone(MicrophoneDevice),
+    /// A microphone, and the channels of it that make the sound, from 1; none: all.
+    Microphone(MicrophoneDevice, Vec<u8>),
     /// One of those that are plugged in, and there is none.
     Missing(DeviceFault),
 }
@@ -37,8 +38,16 @@ pub enum Wanted {
 enum Source {
     SimulatedCamera { _thread: SimulatedCamera },
     SimulatedMicrophone { _thread: SimulatedMicrophone },
-    Hardware(Pipeline),
+    Camera(Pipeline),
+    Microphone(Array),
     Recording(Pipeline),
+}
+
+/// What holds the controls of an open device. Dropping it ends that.
+#[derive(Debug)]
+enum Keeper {
+    Camera { _keeper: controls::Keeper },
+    Microphone { _keeper: mixer::Keeper },
 }
 
 /// One place for a capture device: the camera's, or the microphone's.
@@ -54,9 +63,9 @@ pub struct Capture {
     /// What others read while the device is wanted and gives nothing; none: nothing is sent then.
     sentence: Option<String>,
     stand_in: Option<StandIn>,
-    /// Of an open V4L2 camera.
-    controls: Option<Keeper>,
-    /// The shutter of the open camera is closed.
+    /// Of an open device of the kernel's.
+    keeper: Option<Keeper>,
+    /// Somebody has shut the open device on itself.
     shut: bool,
     tap: Tap,
     mailbox: Mailbox,
@@ -77,7 +86,7 @@ impl Capture {
             generation,
             sentence: None,
             stand_in: None,
-            controls: None,
+            keeper: None,
             shut: false,
             tap,
             mailbox,
@@ -113,26 +122,36 @@ impl Capture {
         self.retry = self.retry.map(|at| at.min(now));
     }
 
-    /// The device was pulled out, as the simulated ones say.
-    pub fn on_unplugged(&mut self, id: PipelineId) {
+    /// The device fails, as those without a bus say.
+    pub fn on_failed(&mut self, id: PipelineId, fault: &DeviceFault) {
         if id == self.id() && self.source.is_some() {
-            self.fail(DeviceFault::NotFound);
+            self.fail(fault.clone());
         }
     }
 
-    /// The shutter of the camera was closed or opened.
-    pub fn on_shutter(&mut self, id: PipelineId, closed: bool) {
+    /// Somebody has shut the device on itself, or opened it.
+    pub fn on_shut(&mut self, id: PipelineId, shut: bool) {
         if id == self.id() && self.source.is_some() {
-            tracing::info!(device = self.name, closed, "shutter");
-            self.shut = closed;
+            tracing::info!(device = self.name, shut, "shut by hand");
+            self.shut = shut;
             self.stand_in();
         }
     }
 
-    /// Whether the device is open and its shutter closed.
+    /// What is wrong with the device though it is open.
     #[must_use]
-    pub fn is_shut(&self) -> bool {
-        self.shut
+    pub fn impairment(&self) -> Option<DeviceFault> {
+        if self.shut {
+            return Some(DeviceFault::Shut);
+        }
+        match (&self.source, &self.wanted) {
+            (Some(Source::Microphone(array)), Some(Wanted::Microphone(_, named))) => {
+                let most = named.iter().copied().max().map_or(0, u32::from);
+                let found = array.channels();
+                (most > found).then_some(DeviceFault::TooFewChannels { found })
+            }
+            _ => None,
+        }
     }
 
     /// Closes the device if it is not this one.
@@ -159,7 +178,7 @@ impl Capture {
         if id != self.id() {
             return;
         }
-        let Some(Source::Hardware(pipeline) | Source::Recording(pipeline)) = &self.source else {
+        let Some(Source::Camera(pipeline) | Source::Recording(pipeline)) = &self.source else {
             return;
         };
         pipeline.on_bus(message);
@@ -176,7 +195,7 @@ impl Capture {
 
     fn id(&self) -> PipelineId {
         match self.wanted {
-            Some(Wanted::Microphone(_)) => PipelineId::Microphone(self.generation),
+            Some(Wanted::Microphone(..)) => PipelineId::Microphone(self.generation),
             _ => PipelineId::Camera(self.generation),
         }
     }
@@ -192,7 +211,7 @@ impl Capture {
                 tracing::info!(device = self.name, "capture device open");
                 self.source = Some(source);
                 self.state = DeviceState::Open;
-                self.controls = self.keeper(&wanted);
+                self.keeper = self.keep(&wanted);
                 self.stand_in();
             }
             Err(fault) => self.fail(fault),
@@ -206,27 +225,28 @@ impl Capture {
                 let plug = Plug::of(plug.as_deref(), id, mailbox)?;
                 SimulatedCamera::start(tap.clone(), plug).map(|thread| Source::SimulatedCamera { _thread: thread })
             }
-            Wanted::Microphone(MicrophoneDevice::Simulated { plug }) => {
+            Wanted::Microphone(MicrophoneDevice::Simulated { plug }, _) => {
                 let plug = Plug::of(plug.as_deref(), id, mailbox)?;
                 SimulatedMicrophone::start(tap.clone(), plug)
                     .map(|thread| Source::SimulatedMicrophone { _thread: thread })
             }
             Wanted::Missing(fault) => return Err(fault.clone()),
-            Wanted::Camera(CameraDevice::Attached { .. }) | Wanted::Microphone(MicrophoneDevice::Attached { .. }) => {
+            Wanted::Camera(CameraDevice::Attached { .. })
+            | Wanted::Microphone(MicrophoneDevice::Attached { .. }, _) => {
                 return Err(DeviceFault::NotFound);
             }
             Wanted::Camera(CameraDevice::V4l2 { path }) => {
                 fault::accessible(path)?;
-                hardware::camera(path, id, tap, mailbox).map(Source::Hardware)
+                hardware::camera(path, id, tap, mailbox).map(Source::Camera)
             }
-            Wanted::Microphone(MicrophoneDevice::Alsa { device }) => {
-                hardware::microphone(device, id, tap, mailbox).map(Source::Hardware)
+            Wanted::Microphone(MicrophoneDevice::Alsa { device }, channels) => {
+                return Array::open(device, channels, id, tap.clone(), mailbox.clone()).map(Source::Microphone);
             }
             Wanted::Camera(CameraDevice::File { path }) => {
                 fault::accessible(path)?;
                 recording::camera(path, id, tap, mailbox).map(Source::Recording)
             }
-            Wanted::Microphone(MicrophoneDevice::File { path }) => {
+            Wanted::Microphone(MicrophoneDevice::File { path }, _) => {
                 fault::accessible(path)?;
                 recording::microphone(path, id, tap, mailbox).map(Source::Recording)
             }
@@ -234,19 +254,27 @@ impl Capture {
         built.map_err(|error| fault::of_build(&error))
     }
 
-    /// Sets the camera each time that it is opened, and watches its shutter.
-    fn keeper(&self, wanted: &Wanted) -> Option<Keeper> {
-        let Wanted::Camera(CameraDevice::V4l2 { path }) = wanted else {
-            return None;
-        };
+    /// Sets the device each time that it is opened, and watches its shutter or switch.
+    fn keep(&self, wanted: &Wanted) -> Option<Keeper> {
         let (id, mailbox) = (self.id(), self.mailbox.clone());
-        Keeper::start(path, move |closed| mailbox.post(Message::Shutter(id, closed)))
-            .inspect_err(|error| tracing::warn!(%error, "the camera's controls stay as they are"))
+        let tell = move |shut| mailbox.post(Message::Shut(id, shut));
+        let keeper = match wanted {
+            Wanted::Camera(CameraDevice::V4l2 { path }) => {
+                controls::Keeper::start(path, tell).map(|keeper| Keeper::Camera { _keeper: keeper })
+            }
+            Wanted::Microphone(MicrophoneDevice::Alsa { device }, _) => {
+                mixer::Keeper::start(device, mixer::Side::Capture, tell)
+                    .map(|keeper| Keeper::Microphone { _keeper: keeper })
+            }
+            _ => return None,
+        };
+        keeper
+            .inspect_err(|error| tracing::warn!(device = self.name, %error, "the controls stay as they are"))
             .ok()
     }
 
     fn close(&mut self, state: DeviceState) {
-        (self.controls, self.shut) = (None, false);
+        (self.keeper, self.shut) = (None, false);
         if self.source.take().is_some() {
             tracing::info!(device = self.name, "capture device closed");
         }

@@ -1,11 +1,11 @@
-//! Real cameras (V4L2) and microphones (ALSA).
+//! Real cameras (V4L2).
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use std::path::Path;
 
-use super::{Tap, picture_caps, sound_caps};
+use super::{Tap, picture_caps};
 use crate::elements::{BuildError, chain, filter, make};
 use crate::mailbox::{Mailbox, PipelineId};
 use crate::pipeline::Pipeline;
@@ -40,28 +40,6 @@ pub fn camera(path: &Path, id: PipelineId, tap: &Tap, mailbox: &Mailbox) -> Resu
     chain(bin, &[&source, &formats, &decode])?;
     chain(bin, &[&convert, &scale, &rate, &caps, sink.upcast_ref()])?;
     link_when_decoded(&decode, &convert);
-    pipeline.play()?;
-    Ok(pipeline)
-}
-
-/// Opens a microphone in blocks of 20 ms.
-///
-/// # Errors
-/// Missing elements; a device that refuses to start tells why on the bus.
-pub fn microphone(device: &str, id: PipelineId, tap: &Tap, mailbox: &Mailbox) -> Result<Pipeline, BuildError> {
-    let pipeline = Pipeline::live(id, mailbox)?;
-    let source = make("alsasrc")?;
-    source.set_property("device", device);
-    source.set_property("buffer-time", 100_000_i64);
-    source.set_property("latency-time", 20_000_i64);
-    // The system clock leads; the card's drift is taken up by skewing timestamps.
-    source.set_property("provide-clock", false);
-    let (convert, resample, caps) = (make("audioconvert")?, make("audioresample")?, filter(&sound_caps())?);
-    let sink = sink(tap, Kind::Sound);
-    chain(
-        pipeline.bin(),
-        &[&source, &convert, &resample, &caps, sink.upcast_ref()],
-    )?;
     pipeline.play()?;
     Ok(pipeline)
 }

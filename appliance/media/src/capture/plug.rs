@@ -39,7 +39,7 @@ impl Plug {
     pub fn is_in(&self) -> bool {
         let is_in = self.file.as_ref().is_none_or(|(path, _)| path.exists());
         if !is_in {
-            self.mailbox.post(Message::Unplugged(self.id));
+            self.mailbox.post(Message::Failed(self.id, DeviceFault::NotFound));
         }
         is_in
     }

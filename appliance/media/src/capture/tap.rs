@@ -18,6 +18,7 @@ struct Inner {
     /// What the device gives goes nowhere.
     covered: AtomicBool,
     level: AtomicU64,
+    overruns: AtomicU64,
 }
 
 impl Tap {
@@ -87,6 +88,17 @@ impl Tap {
     #[must_use]
     pub fn is_flowing(&self) -> bool {
         now_ns().saturating_sub(self.last_ns()) < 1_000_000_000
+    }
+
+    /// The device was not read in time: some of what it gave is lost.
+    pub fn count_overrun(&self) {
+        self.0.overruns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that has happened.
+    #[must_use]
+    pub fn overruns(&self) -> u64 {
+        self.0.overruns.load(Ordering::Relaxed)
     }
 
     /// Level of the last buffer of sound in dBov, -127 to 0.

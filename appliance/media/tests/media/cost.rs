@@ -59,6 +59,7 @@ fn cost_of_a_meeting_of_four() {
         microphone: Some(MicrophonePlan {
             device: MicrophoneDevice::Simulated { plug: None },
             purpose,
+            channels: Vec::new(),
         }),
         loudspeaker: Some(LoudspeakerPlan {
             device: LoudspeakerDevice::Simulated { record: None },

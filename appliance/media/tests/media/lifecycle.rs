@@ -199,6 +199,7 @@ fn recordings_are_a_camera_and_a_microphone_without_end_and_the_wall_is_a_file()
             path: path("sound.wav"),
         },
         purpose,
+        channels: Vec::new(),
     });
     let mut plan = wall(&["p1-v0"]);
     plan.display = DisplayDevice::Simulated {
@@ -261,6 +262,7 @@ fn a_device_that_is_not_there_is_told_and_had_as_soon_as_it_is() {
     rig.plan.microphone = Some(MicrophonePlan {
         device: MicrophoneDevice::Alsa { device: "hw:77".into() },
         purpose,
+        channels: Vec::new(),
     });
     let nowhere = LoudspeakerDevice::Alsa { device: "hw:77".into() };
     rig.plan.loudspeaker = Some(LoudspeakerPlan {

@@ -127,6 +127,10 @@ fn the_shutter_of_a_usb_camera_is_heard_of_while_it_is_open() {
         .with_env_filter("info,devices=debug")
         .with_test_writer()
         .try_init();
+    let shut = |closed: bool| FromWorker::Impaired {
+        camera: closed.then_some(DeviceFault::Shut),
+        microphone: None,
+    };
     let shutter = |closed: &str| std::fs::write(&commands, format!("privacy {closed}\n")).unwrap();
     let mut rig = Rig::start();
     rig.plan.camera = Some(CameraPlan {
@@ -143,15 +147,13 @@ fn the_shutter_of_a_usb_camera_is_heard_of_while_it_is_open() {
         // The camera is asked for its shutter a moment after it has been opened.
         std::thread::sleep(Duration::from_millis(500));
         shutter(word);
-        rig.until("the shutter", |told| {
-            told.contains(&FromWorker::Shutter { closed }).then_some(())
-        });
+        rig.until("the shutter", |told| told.contains(&shut(closed)).then_some(()));
     }
     rig.told.clear();
     rig.plan.camera = None;
     rig.apply();
     rig.until("that nothing is shut any more", |told| {
-        told.contains(&FromWorker::Shutter { closed: false }).then_some(())
+        told.contains(&shut(false)).then_some(())
     });
     assert!(held().is_empty(), "closed is closed: {:?}", held());
     rig.worker.stop().unwrap();

@@ -97,6 +97,7 @@ impl Rig {
         self.plan.microphone = Some(MicrophonePlan {
             device: MicrophoneDevice::Simulated { plug: None },
             purpose,
+            channels: Vec::new(),
         });
     }
 

@@ -173,8 +173,12 @@ impl Room {
     /// Why others do not see or hear a device that is wanted.
     pub(super) fn fault(&self, device: Device) -> Option<&DeviceFault> {
         let switch = self.switch(device);
-        let shut = device == Device::Camera && switch.open() && self.worker.shut;
-        shut.then_some(&DeviceFault::Shut).or(switch.fault())
+        let [camera, microphone] = &self.worker.impaired;
+        let impaired = match device {
+            Device::Camera => camera,
+            Device::Microphone => microphone,
+        };
+        impaired.as_ref().filter(|_| switch.open()).or(switch.fault())
     }
 
     /// It is plugged in, as far as that is known.

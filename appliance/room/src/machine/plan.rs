@@ -34,7 +34,11 @@ impl Room {
                 purpose,
                 stand_in: words::no_picture(self.options.language, self.fault(Device::Camera)).into(),
             }),
-            microphone: microphone.map(|device| MicrophonePlan { device, purpose }),
+            microphone: microphone.map(|device| MicrophonePlan {
+                device,
+                purpose,
+                channels: equipment.microphone_channels.clone(),
+            }),
             loudspeaker: loudspeaker.map(|device| LoudspeakerPlan {
                 device,
                 volume: self.options.volume,

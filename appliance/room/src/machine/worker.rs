@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use media_protocol::{
-    AttachedDevices, CaptureState, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId, WallState,
+    AttachedDevices, CaptureState, DeviceFault, DeviceState, FromWorker, MediaPlan, SessionEvent, SessionId, WallState,
 };
 
 use super::Room;
@@ -28,8 +28,8 @@ pub(super) struct Worker {
     pub restarting: bool,
     /// What is plugged in; none: it has not said so yet.
     pub attached: Option<AttachedDevices>,
-    /// The shutter of the open camera is closed.
-    pub shut: bool,
+    /// What is wrong with devices that are open, the camera and the microphone.
+    pub impaired: [Option<DeviceFault>; 2],
     /// Number of sources on the wall.
     pub pictures: usize,
 }
@@ -108,7 +108,7 @@ impl Room {
             FromWorker::Hello(_) | FromWorker::Pong | FromWorker::WallCopy { .. } => {}
             FromWorker::Applied { revision } => self.worker.applied = self.worker.applied.max(revision),
             FromWorker::Capture(capture) => self.on_capture(capture),
-            FromWorker::Shutter { closed } => self.worker.shut = closed,
+            FromWorker::Impaired { camera, microphone } => self.worker.impaired = [camera, microphone],
             FromWorker::Attached(attached) => self.worker.attached = Some(attached),
             FromWorker::Session { session, event } => self.on_session(session, event, now),
             FromWorker::Wall(wall) => self.on_wall(wall),

@@ -234,6 +234,10 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
         (Device::Camera, DeviceFault::Shut) => {
             Words::new("Shutter closed", "Open the shutter before the lens of the camera.")
         }
+        (_, DeviceFault::TooFewChannels { .. }) => Words::new(
+            "Another microphone",
+            "It has fewer channels than were set up, and works with those it has; plug in the one of this room.",
+        ),
         (Device::Microphone, DeviceFault::Busy) => Words::new(
             "Microphone in use",
             "Another program holds the microphone; restart the device if it lasts.",

@@ -235,6 +235,10 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
         (Device::Camera, DeviceFault::Shut) => {
             Words::new("Volet fermé", "Ouvrez le volet devant l’objectif de la caméra.")
         }
+        (_, DeviceFault::TooFewChannels { .. }) => Words::new(
+            "Autre micro",
+            "Il a moins de canaux que prévu et marche avec ceux qu’il a ; branchez le micro de cette salle.",
+        ),
         (Device::Microphone, DeviceFault::Busy) => Words::new(
             "Micro occupé",
             "Un autre programme tient le micro\u{a0}; redémarrez l’appareil si cela dure.",

@@ -8,6 +8,7 @@ fn catalogue(language: Language) -> Vec<Words> {
         DeviceFault::NotFound,
         DeviceFault::Unstable,
         DeviceFault::Shut,
+        DeviceFault::TooFewChannels { found: 2 },
         DeviceFault::Busy,
         DeviceFault::Forbidden,
         DeviceFault::Silent,

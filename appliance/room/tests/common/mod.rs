@@ -20,6 +20,7 @@ pub fn equipment() -> Equipment {
         microphone: Some(MicrophoneDevice::Simulated { plug: None }),
         loudspeaker: Some(LoudspeakerDevice::Simulated { record: None }),
         display: Some(DisplayDevice::Simulated { snapshot: None }),
+        microphone_channels: Vec::new(),
     }
 }
 

@@ -70,6 +70,7 @@ fn fault(fault: &media_protocol::DeviceFault) -> &'static str {
     match fault {
         media_protocol::DeviceFault::NotFound => "not-found",
         media_protocol::DeviceFault::Shut => "shut",
+        media_protocol::DeviceFault::TooFewChannels { .. } => "too-few-channels",
         media_protocol::DeviceFault::Unstable => "unstable",
         media_protocol::DeviceFault::Busy => "busy",
         media_protocol::DeviceFault::Forbidden => "forbidden",

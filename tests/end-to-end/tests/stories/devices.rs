@@ -48,7 +48,7 @@ fn the_camera_is_open_only_in_a_meeting_and_only_while_it_is_on() {
     };
     let open = |stage: &Stage| {
         let worker = stage.room_box.worker_pid().expect("a worker");
-        processes::has_open(worker, &film)
+        processes::open_files(worker).contains(&film)
     };
     stage.wait("the worker runs", |stage| {
         stage.room_box.state("/workerRunning") == true

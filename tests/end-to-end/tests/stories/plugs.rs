@@ -67,7 +67,9 @@ impl Sockets {
     /// Whether a device is really open.
     fn in_use(&self, stage: &Stage) -> bool {
         let worker = stage.room_box.worker_pid().expect("a worker");
-        processes::has_open(worker, self.0.path())
+        let files = processes::open_files(worker);
+        // The folder itself is open whenever it is looked into.
+        files.iter().any(|file| file.parent() == Some(self.0.path()))
     }
 }
 

@@ -7,8 +7,11 @@ use conference::{Conference, Options, Participant};
 use hardware_lab::lab::Lab;
 use hardware_lab::stage;
 
-use super::{Evidence, ensure, plug, room_box};
+use serde_json::Value;
 
+use super::{Evidence, ensure, plug, room_box, why};
+
+const MOMENT: Duration = Duration::from_secs(120);
 /// For what takes a real box seconds.
 const BOUND: Duration = Duration::from_secs(240);
 
@@ -57,6 +60,164 @@ pub fn pulled_and_back(lab: &mut Lab) -> Evidence {
             away.video_muted
         ))
     })
+}
+
+/// The lid before the camera, and the switch of the array: whoever moves them reads in the room that it is so, and the meeting goes on.
+pub fn shut_by_hand(lab: &mut Lab) -> Evidence {
+    told(lab, &["room rate=5"], |meeting| {
+        meeting.join()?;
+        let switch = |word: &str| {
+            let script = format!("amixer -q -c {} sset Mic {word}", plug::ARRAY);
+            meeting.lab.guest.must(&script, MOMENT).map(drop).map_err(why)
+        };
+        plug::say(meeting.lab, "shutter closed")?;
+        meeting.fault("camera", "shut")?;
+        let pictures = meeting.pictures();
+        meeting.wait("the sentence is sent in its place", |meeting| {
+            meeting.pictures() > pictures + 5
+        })?;
+        plug::say(meeting.lab, "shutter open")?;
+        meeting.fault("camera", "")?;
+        switch("nocap")?;
+        meeting.fault("microphone", "shut")?;
+        switch("cap")?;
+        meeting.fault("microphone", "")?;
+        meeting.leave()?;
+        Ok("each said while it is shut and no longer; a sentence goes out in place of the picture".into())
+    })
+}
+
+/// An array of two channels where the room is set up for eight: it is heard with those it has, and the room and the fleet know.
+pub fn too_few_channels(lab: &mut Lab) -> Evidence {
+    lab.guest.must(EIGHT_CHANNELS, MOMENT).map_err(why)?;
+    let told = with_two_channels(lab);
+    lab.guest.must(ANY_CHANNELS, MOMENT).map_err(why)?;
+    told
+}
+
+const EIGHT_CHANNELS: &str = "sed -i '1i microphone_channels = [1, 2, 3, 4, 5, 6, 7, 8]' /etc/roomd/roomd.toml
+systemctl restart roomd";
+const ANY_CHANNELS: &str = "sed -i '/^microphone_channels/d' /etc/roomd/roomd.toml; systemctl restart roomd";
+
+fn with_two_channels(lab: &Lab) -> Evidence {
+    told(lab, &["camera rate=5", "microphone channels=2"], |meeting| {
+        // Somebody has turned it down, and the box opens it as it should be.
+        let volume = format!("amixer -q -c {} sset Mic 0%", plug::ARRAY);
+        meeting.lab.guest.must(&volume, MOMENT).map_err(why)?;
+        meeting.join()?;
+        meeting.fault("microphone", "tooFewChannels")?;
+        let volume = format!(
+            "amixer -c {} sget Mic | grep -o '[0-9-]*\\.[0-9]*dB' | sort -u",
+            plug::ARRAY
+        );
+        let volume = meeting.lab.guest.must(&volume, MOMENT).map_err(why)?;
+        ensure(volume.trim() == "0.00dB", || format!("the array stands at {volume}"))?;
+        meeting.leave()?;
+        Ok("named as what it is and heard all the same; its volume was put right".into())
+    })
+}
+
+/// The network is away for half a minute of the guest's: the box comes back by itself, as nobody else.
+pub fn without_network(lab: &mut Lab) -> Evidence {
+    told(lab, &["room rate=5"], |meeting| {
+        meeting.join()?;
+        meeting.lab.guest.must(OFF_THE_NETWORK, BOUND).map_err(why)?;
+        let (pictures, sounds) = (meeting.pictures(), meeting.sounds());
+        let begun = Instant::now();
+        meeting.wait("pictures and sound are back", |meeting| {
+            meeting.pictures() > pictures + 5 && meeting.sounds() > sounds + 20
+        })?;
+        let back = begun.elapsed().as_secs_f64();
+        meeting.leave()?;
+        Ok(format!("{back:.1} s after the network both flow again"))
+    })
+}
+
+/// Nothing leaves and nothing arrives for 30 s of the guest's own time.
+const OFF_THE_NETWORK: &str = "set -e
+nft 'table ip away {
+  chain output { type filter hook output priority -200; oifname eth0 drop; }
+  chain input { type filter hook input priority -200; iifname eth0 drop; }
+}'
+sleep 30
+nft delete table ip away";
+
+/// A network that loses, delays and shuffles.
+pub fn bad_network(lab: &mut Lab) -> Evidence {
+    told(lab, &["room rate=5"], |meeting| {
+        meeting.join()?;
+        let bad = "modprobe sch_netem && tc qdisc add dev eth0 root netem delay 60ms 20ms loss 5% reorder 5%";
+        meeting.lab.guest.must(bad, MOMENT).map_err(why)?;
+        let (pictures, sounds) = (meeting.pictures(), meeting.sounds());
+        let flow = meeting.wait("pictures and sound go on", |meeting| {
+            meeting.pictures() > pictures + 50 && meeting.sounds() > sounds + 500
+        });
+        let shaped = "tc -s qdisc show dev eth0 | grep -o 'dropped [0-9]*'; tc qdisc del dev eth0 root";
+        let shaped = meeting.lab.guest.must(shaped, MOMENT).map_err(why)?;
+        flow?;
+        let dropped: u64 = shaped
+            .split_whitespace()
+            .filter_map(|word| word.parse::<u64>().ok())
+            .sum();
+        ensure(dropped > 10, || format!("the network was not bad: {shaped}"))?;
+        meeting.leave()?;
+        Ok(format!(
+            "50 pictures and 500 packets of sound later, {dropped} packets lost on the way, still in"
+        ))
+    })
+}
+
+/// Times that a cable is pulled in one meeting, the camera's and the array's in turn.
+const PULLS: usize = 100;
+/// What the worker holds is compared from here on: by then everything has been built once.
+const SETTLED: usize = 10;
+
+/// A hundred pulled cables in one meeting leave nothing behind.
+pub fn a_hundred_cables(lab: &mut Lab) -> Evidence {
+    told(lab, &["camera rate=5", "microphone"], |meeting| {
+        meeting.join()?;
+        let before = meeting.guest().map(|guest| (guest.sessions, guest.gone_ns));
+        let mut held = Vec::new();
+        for pull in 0..PULLS {
+            let (order, name, device) = match pull % 2 {
+                0 => ("camera rate=5", "camera", "camera"),
+                _ => ("microphone", "microphone", "microphone"),
+            };
+            // One that breaks off three times in five minutes is called unstable, rightly; another one is not.
+            let another = format!("{order} serial={pull}");
+            plug::pull(meeting.lab, name)?;
+            meeting.fault(device, "notFound")?;
+            plug::plug(meeting.lab, &another)?;
+            meeting.fault(device, "")?;
+            let (pictures, sounds) = (meeting.pictures(), meeting.sounds());
+            meeting.wait("it is seen and heard again", |meeting| {
+                meeting.pictures() > pictures && meeting.sounds() > sounds + 2
+            })?;
+            held.push(meeting.held()?);
+        }
+        let after = meeting.guest().map(|guest| (guest.sessions, guest.gone_ns));
+        ensure(before == after, || format!("{before:?} became {after:?}"))?;
+        let (early, late) = (held[SETTLED], held[PULLS - 1]);
+        ensure(
+            late.descriptors <= early.descriptors + 2
+                && late.threads <= early.threads + 2
+                && late.kib <= early.kib + early.kib / 10,
+            || format!("something is left behind: {held:?}"),
+        )?;
+        meeting.leave()?;
+        Ok(format!(
+            "{PULLS} pulls in one session; after {SETTLED} {early:?}, at the end {late:?}"
+        ))
+    })
+}
+
+/// What the worker holds.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    descriptors: u64,
+    threads: u64,
+    /// Memory that is its own, KiB.
+    kib: u64,
 }
 
 /// How long the devices are away.
@@ -117,6 +278,38 @@ impl Meeting<'_> {
         })?;
         ensure(!plug::lit(self.lab)?, || {
             "the presence is gone, and a device is still switched on".into()
+        })
+    }
+
+    /// Waits until the room says this of a device; nothing: that all is well with it.
+    fn fault(&self, device: &str, word: &str) -> Result<(), String> {
+        let deadline = Instant::now() + BOUND;
+        let pointer = format!("/state/{device}/fault/fault");
+        loop {
+            let answer = room_box::ask(self.lab, r#"{"command":"state"}"#)?;
+            let fault = answer.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
+            if fault == word {
+                return Ok(());
+            }
+            ensure(Instant::now() < deadline, || {
+                format!("not said of the {device}: `{word}`, but: {answer}")
+            })?;
+        }
+    }
+
+    /// What the worker holds now.
+    fn held(&self) -> Result<Held, String> {
+        let script = "pid=$(pidof roomd-media | cut -d' ' -f1)
+            ls /proc/$pid/fd | wc -l; ls /proc/$pid/task | wc -l; awk '/^RssAnon/ { print $2 }' /proc/$pid/status";
+        let said = self.lab.guest.must(script, MOMENT).map_err(why)?;
+        let figures: Vec<u64> = said.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        let [descriptors, threads, kib] = figures[..] else {
+            return Err(format!("no figures of the worker: {said}"));
+        };
+        Ok(Held {
+            descriptors,
+            threads,
+            kib,
         })
     }
 

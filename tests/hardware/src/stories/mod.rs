@@ -65,6 +65,17 @@ pub const STORIES: &[Story] = &[
     ),
     fast("a_meeting_sees_and_hears_the_kernels_devices", meeting::seen_and_heard),
     long("a_cable_pulled_in_a_meeting_and_put_back", meeting::pulled_and_back),
+    long("what_is_shut_by_hand_in_a_meeting_is_said", meeting::shut_by_hand),
+    long(
+        "an_array_with_too_few_channels_is_heard_and_said",
+        meeting::too_few_channels,
+    ),
+    long("half_a_minute_without_network", meeting::without_network),
+    long("a_network_that_loses_delays_and_shuffles", meeting::bad_network),
+    long(
+        "a_hundred_cables_pulled_in_one_meeting_leave_nothing_behind",
+        meeting::a_hundred_cables,
+    ),
     fast("no_port_is_open_but_the_documented", exposure::ports),
     long(
         "a_release_whose_daemon_is_broken_restarts_the_machine",

@@ -43,6 +43,11 @@ pub fn unplug(lab: &Lab, name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Pulls it out; the kernel may still be at it when this returns.
+pub fn pull(lab: &Lab, name: &str) -> Result<(), String> {
+    say(lab, &format!("unplug {name}"))
+}
+
 /// Whether any device has been switched on, as the devices themselves see it.
 pub fn lit(lab: &Lab) -> Result<bool, String> {
     let said = lab.guest.must("hardware-guest say status", MOMENT).map_err(why)?;

@@ -1,0 +1,174 @@
+//! What a sound card is set to each time it is opened: a card that was plugged in again has forgotten it, and one of the board
+//! begins silent.
+
+use std::io::PipeReader;
+use std::os::fd::AsRawFd;
+
+use alsa::mixer::{MilliBel, Mixer, Selem, SelemChannelId};
+use alsa::poll::{self, Descriptors, Flags, pollfd};
+use alsa::{Ctl, Round};
+
+use crate::watcher::Watcher;
+
+/// Which half of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// What it hears.
+    Capture,
+    /// What it plays.
+    Playback,
+}
+
+/// Loudness at which a card changes nothing: what is louder or quieter is for the room to say.
+const UNCHANGED: MilliBel = MilliBel(0);
+
+/// Keeps the controls of a card that is open: sets them, and hears of its switch. A thread; dropping it ends it.
+#[derive(Debug)]
+pub struct Keeper(#[expect(dead_code, reason = "it lives as long as this")] Watcher);
+
+impl Keeper {
+    /// Tells whether somebody has switched this side off on the card itself, soon and at each change, where it has a switch.
+    /// `device` is an ALSA name with `CARD=` in it; others have no card.
+    ///
+    /// # Errors
+    /// When there is no pipe or thread to be had.
+    pub fn start(device: &str, side: Side, tell: impl Fn(bool) + Send + 'static) -> std::io::Result<Self> {
+        let card = card(device).map(|card| format!("hw:{card}"));
+        let watch = move |stopped: &PipeReader| {
+            let Some(card) = card else { return };
+            if let Err(error) = keep(&card, side, stopped, &tell) {
+                tracing::warn!(card, %error, "the mixer of the card cannot be had");
+            }
+        };
+        Watcher::start("mixer", watch).map(Self)
+    }
+}
+
+/// The card's word: `Array` of `plughw:CARD=Array,DEV=0`.
+fn card(device: &str) -> Option<&str> {
+    let (_, behind) = device.split_once("CARD=")?;
+    behind.split(',').next()
+}
+
+fn keep(card: &str, side: Side, stopped: &PipeReader, tell: &dyn Fn(bool)) -> alsa::Result<()> {
+    let usb = Ctl::new(card, true)?.card_info()?.get_components()?.starts_with("USB");
+    let mixer = Mixer::new(card, true)?;
+    mixer
+        .iter()
+        .filter_map(Selem::new)
+        .for_each(|element| apply(&element, side, usb));
+    let mut told = false;
+    loop {
+        let off = is_off(&mixer, side);
+        if off != told {
+            told = off;
+            tell(off);
+        }
+        if !changed(&mixer, stopped)? {
+            return Ok(());
+        }
+        mixer.handle_events()?;
+    }
+}
+
+/// Switched on, and as loud as it is. The switch of a USB card is left alone: it may be a button under somebody's hand, and
+/// nobody else switches a microphone on.
+fn apply(element: &Selem<'_>, side: Side, usb: bool) {
+    let done = match side {
+        Side::Capture => {
+            let (least, most) = element.get_capture_db_range();
+            let switched = match element.has_capture_switch() && !usb {
+                true => element.set_capture_switch_all(1),
+                false => Ok(()),
+            };
+            switched.and_then(
+                |()| match element.has_capture_volume() && (least..=most).contains(&UNCHANGED) {
+                    true => element.set_capture_db_all(UNCHANGED, Round::Floor),
+                    false => Ok(()),
+                },
+            )
+        }
+        Side::Playback => {
+            let (least, most) = element.get_playback_db_range();
+            let switched = match element.has_playback_switch() && !usb {
+                true => element.set_playback_switch_all(1),
+                false => Ok(()),
+            };
+            switched.and_then(
+                |()| match element.has_playback_volume() && (least..=most).contains(&UNCHANGED) {
+                    true => element.set_playback_db_all(UNCHANGED, Round::Floor),
+                    false => Ok(()),
+                },
+            )
+        }
+    };
+    if let Err(error) = done {
+        tracing::warn!(element = ?element.get_id().get_name(), %error, "the card does not obey");
+    }
+}
+
+/// There are switches, and all of them are off.
+fn is_off(mixer: &Mixer, side: Side) -> bool {
+    let on = |element: &Selem<'_>| {
+        let (has, value) = match side {
+            Side::Capture => (
+                element.has_capture_switch(),
+                element.get_capture_switch(SelemChannelId::mono()),
+            ),
+            Side::Playback => (
+                element.has_playback_switch(),
+                element.get_playback_switch(SelemChannelId::mono()),
+            ),
+        };
+        has.then(|| value != Ok(0))
+    };
+    let mut switches = mixer
+        .iter()
+        .filter_map(Selem::new)
+        .filter_map(|element| on(&element))
+        .peekable();
+    switches.peek().is_some() && !switches.any(|on| on)
+}
+
+/// Waits for a change; false: it shall end, or the card was pulled out.
+fn changed(mixer: &Mixer, stopped: &PipeReader) -> alsa::Result<bool> {
+    let ended = pollfd {
+        fd: stopped.as_raw_fd(),
+        events: Flags::IN.bits(),
+        revents: 0,
+    };
+    let mut watched = vec![ended];
+    watched.extend(mixer.get()?);
+    // A signal is no reason to stop.
+    let _ = poll::poll(&mut watched, -1);
+    let mut heard = watched.iter().map(|one| Flags::from_bits_truncate(one.revents));
+    let ended = heard.next().is_none_or(|flags| !flags.is_empty());
+    let gone = heard.any(|flags| flags.intersects(Flags::ERR | Flags::HUP | Flags::NVAL));
+    Ok(!ended && !gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_with_a_card_in_it_has_a_mixer() {
+        assert_eq!(card("plughw:CARD=Array,DEV=0"), Some("Array"));
+        assert_eq!(card("hw:DEV=1,CARD=2"), Some("2"));
+        assert_eq!(card("default"), None);
+    }
+
+    #[test]
+    fn a_card_that_is_not_there_says_nothing_and_holds_nobody_up() {
+        let (told, heard) = std::sync::mpsc::channel();
+        let keeper = Keeper::start("plughw:CARD=nobody,DEV=0", Side::Capture, move |off| {
+            let _ = told.send(off);
+        })
+        .unwrap();
+        drop(keeper);
+        assert_eq!(
+            heard.try_recv().err(),
+            Some(std::sync::mpsc::TryRecvError::Disconnected)
+        );
+    }
+}
