@@ -137,7 +137,7 @@ async fn a_moved_client_is_served_again_and_restarts_keep_their_distance() {
             .wait_until(LONG, |c| rules(c).contains(&rule::RESTART_LIMIT))
             .await
     );
-    assert!(client.errors().iter().any(|e| e.contains("resource-constraint")));
+    assert!(wait(|| client.errors().iter().any(|e| e.contains("resource-constraint"))).await);
     client.leave().await;
     conference.shutdown();
 }
