@@ -145,6 +145,17 @@ impl Stage {
         });
     }
 
+    /// No sound of the box arrives any more; how many packets have. On a busy machine those on the way take their time.
+    pub fn falls_silent(&self) -> u64 {
+        let arrived = || self.conference.far_side().audio_packets;
+        self.wait("no sound arrives any more", |_| {
+            let before = arrived();
+            std::thread::sleep(Duration::from_millis(800));
+            arrived() == before
+        });
+        arrived()
+    }
+
     /// Both devices close, and stay closed. That they are off is decided with the entry into a room; that they are closed is
     /// the worker's word, a moment later.
     pub fn is_dark(&self) {
