@@ -161,7 +161,7 @@ fn pcm(entry: &Entry) -> Option<Pcm> {
     let own = entry.attribute("name").or(entry.property("ALSA_PCM_NAME"));
     let card_name = card.property("ID_MODEL_FROM_DATABASE").filter(|_| card.usb().is_none());
     let name = clean(card_name.or(card.property("ID_MODEL")).or(own).unwrap_or(word));
-    // `plughw` so that the worker gets its rate and channels from any card.
+    // `plughw` so that the worker gets its rate from any card.
     let alsa = format!("plughw:CARD={word},DEV={device}");
     let id = match card.identity() {
         identity if identity == card.sysname => format!("{word}/{device}"),
@@ -173,6 +173,7 @@ fn pcm(entry: &Entry) -> Option<Pcm> {
             name,
             device: alsa,
             usb: card.usb(),
+            channels: Vec::new(),
         })),
         'p' => Some(Pcm::Playback(Speaker {
             id,

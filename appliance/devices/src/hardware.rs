@@ -1,5 +1,6 @@
 //! The devices of this machine, as udev and sysfs tell.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::Discovery;
@@ -24,6 +25,9 @@ impl Discovery for Hardware {
         let drm = list("drm", &mut inventory.problems);
         inventory.cameras = video.iter().filter_map(entry::camera).collect();
         inventory.microphones = sound.iter().filter_map(entry::microphone).collect();
+        for microphone in &mut inventory.microphones {
+            microphone.channels = offered(&microphone.device);
+        }
         inventory.speakers = sound.iter().filter_map(entry::speaker).collect();
         inventory.displays = drm.iter().filter_map(entry::display).collect();
 
@@ -98,6 +102,24 @@ fn describe(device: &udev::Device) -> Entry {
     }
 }
 
+/// How many channels a card offers, as USB cards say it in `/proc/asound`.
+fn offered(device: &str) -> Vec<u8> {
+    let numbers = device
+        .strip_prefix("plughw:CARD=")
+        .and_then(|rest| rest.split_once(",DEV="));
+    let Some((card, device)) = numbers else {
+        return Vec::new();
+    };
+    let stream = std::fs::read_to_string(format!("/proc/asound/{card}/stream{device}"));
+    capture_channels(&stream.unwrap_or_default())
+}
+
+fn capture_channels(stream: &str) -> Vec<u8> {
+    let capture = stream.lines().skip_while(|line| line.trim() != "Capture:");
+    let numbers = capture.filter_map(|line| line.trim().strip_prefix("Channels: ")?.parse().ok());
+    numbers.collect::<BTreeSet<u8>>().into_iter().collect()
+}
+
 /// Names with numbers in the order people expect: `video2` before `video10`.
 fn natural(name: &str) -> (String, u64, String) {
     let start = name.find(|c: char| c.is_ascii_digit()).unwrap_or(name.len());
@@ -144,6 +166,16 @@ mod tests {
             .iter()
             .any(|problem| matches!(problem, Problem::Unlisted { .. }));
         assert!(!unlisted, "{:?}", inventory.problems);
+    }
+
+    #[test]
+    fn a_usb_card_says_how_many_channels_it_can_record() {
+        let stream = "Room Speakerphone at usb-0000:00:14.0-1, high speed : USB Audio\n\nPlayback:\n  Status: Stop\n  Interface 1\n    \
+                      Channels: 2\n\nCapture:\n  Status: Stop\n  Interface 2\n    Altset 1\n    Channels: 8\n    Channel map: FL FR\n  \
+                      Interface 2\n    Altset 2\n    Channels: 2\n    Altset 3\n    Channels: 8\n";
+        assert_eq!(capture_channels(stream), [2, 8]);
+        assert!(capture_channels("Playback:\n    Channels: 2\n").is_empty());
+        assert!(offered("plughw:CARD=nobody,DEV=0").is_empty());
     }
 
     #[test]

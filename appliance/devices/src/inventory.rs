@@ -58,6 +58,9 @@ pub struct Microphone {
     pub device: String,
     /// USB vendor and product.
     pub usb: Option<String>,
+    /// How many channels it offers, fewest first; none: it does not say before it is opened.
+    #[serde(default)]
+    pub channels: Vec<u8>,
 }
 
 /// A loudspeaker, or any other ALSA playback device.

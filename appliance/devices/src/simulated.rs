@@ -29,6 +29,7 @@ impl Simulated {
             name: name.into(),
             device: format!("plughw:CARD={card},DEV=0"),
             usb: usb.clone(),
+            channels: Vec::new(),
         };
         let speaker = |id: &str, name: &str, device: &str, usb: &Option<String>| Speaker {
             id: id.into(),

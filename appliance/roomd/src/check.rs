@@ -189,7 +189,12 @@ fn tables(report: &CheckReport) -> String {
         devices
             .microphones
             .iter()
-            .map(|m| [m.device.clone(), format!("{} (id:{})", m.name, m.id)])
+            .map(|m| {
+                [
+                    m.device.clone(),
+                    format!("{}{} (id:{})", m.name, channels(&m.channels), m.id),
+                ]
+            })
             .collect(),
     );
     table(
@@ -249,6 +254,15 @@ fn tables(report: &CheckReport) -> String {
         "Not ready: install the packages marked needed, then run roomd check again.\n"
     });
     text
+}
+
+/// How many channels a microphone offers, where it says so.
+fn channels(offered: &[u8]) -> String {
+    let numbers: Vec<String> = offered.iter().map(u8::to_string).collect();
+    match numbers.is_empty() {
+        true => String::new(),
+        false => format!(", channels: {}", numbers.join(" or ")),
+    }
 }
 
 /// Software or hardware, by GStreamer's naming.

@@ -74,6 +74,7 @@ impl Life {
                 name: id.clone(),
                 device: "plughw:CARD=a,DEV=0".into(),
                 usb: None,
+                channels: Vec::new(),
             });
         }
         inventory

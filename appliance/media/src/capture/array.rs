@@ -41,6 +41,9 @@ impl Array {
     /// In the contract's words.
     pub fn open(device: &str, wanted: &[u8], id: PipelineId, tap: Tap, mailbox: Mailbox) -> Result<Self, DeviceFault> {
         let (pcm, channels) = open(device, wanted).map_err(fault)?;
+        // Few arrays say which is where; the others say what a set of loudspeakers would.
+        let map = pcm.get_chmap().map(|map| map.to_string()).unwrap_or_default();
+        tracing::info!(device, channels, map, "microphone");
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, mix) = (stop.clone(), Mix::new(channels, wanted));
         let read = move || {
@@ -93,15 +96,23 @@ fn channels(least: u32, most: u32, wanted: &[u8]) -> u32 {
     named.clamp(least, most.clamp(least, MOST.max(least)))
 }
 
+/// The card itself, which knows how many channels it has, and the same with `plug` before it, which turns what any card gives into
+/// the rate and samples of ours. Other names than those of cards have no such pair.
+fn names(device: &str) -> (String, String) {
+    match device.strip_prefix("plug").unwrap_or(device) {
+        card if card.starts_with("hw:") => (card.to_owned(), format!("plug{card}")),
+        other => (other.to_owned(), device.to_owned()),
+    }
+}
+
 fn open(device: &str, wanted: &[u8]) -> alsa::Result<(PCM, u32)> {
-    // The card itself: `plug` before it claims any number of channels.
-    let card = device.strip_prefix("plug").unwrap_or(device);
+    let (card, converted) = names(device);
     let channels = {
-        let pcm = PCM::new(card, Direction::Capture, true)?;
+        let pcm = PCM::new(&card, Direction::Capture, true)?;
         let can = HwParams::any(&pcm)?;
         channels(can.get_channels_min()?, can.get_channels_max()?, wanted)
     };
-    let pcm = PCM::new(device, Direction::Capture, true)?;
+    let pcm = PCM::new(&converted, Direction::Capture, true)?;
     {
         let parameters = HwParams::any(&pcm)?;
         parameters.set_access(Access::RWInterleaved)?;
@@ -228,6 +239,14 @@ mod tests {
             mailbox,
         );
         assert_eq!(opened.err(), Some(DeviceFault::NotFound));
+    }
+
+    #[test]
+    fn a_card_is_asked_for_its_channels_and_read_through_a_converter() {
+        let pair = ("hw:CARD=Array,DEV=0".to_owned(), "plughw:CARD=Array,DEV=0".to_owned());
+        assert_eq!(names("plughw:CARD=Array,DEV=0"), pair);
+        assert_eq!(names("hw:CARD=Array,DEV=0"), pair);
+        assert_eq!(names("default"), ("default".to_owned(), "default".to_owned()));
     }
 
     #[test]

@@ -81,6 +81,14 @@ fn compare(lab: &Lab) -> Evidence {
         })?;
         seen.push(format!("{} {what}", found.len()));
     }
+    let array = check.pointer("/devices/microphones").and_then(Value::as_array);
+    let eight = array
+        .into_iter()
+        .flatten()
+        .any(|one| one["usb"] == "1d6b:0043" && one["channels"] == serde_json::json!([8]));
+    ensure(eight, || {
+        format!("the array does not show its eight channels: {array:?}")
+    })?;
     let elements = check.pointer("/media/elements").and_then(Value::as_array);
     let missing: Vec<&Value> = elements
         .into_iter()
