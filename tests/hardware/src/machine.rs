@@ -17,6 +17,9 @@ const COMMAND_LINE: &str = "console=ttyS0 root=/dev/vda rw quiet loglevel=4 noka
 /// The disk that outlives a cut of the power, as a box's data partition does.
 pub const DATA: &str = "data.img";
 
+/// Where QEMU finds the TPM.
+const TPM: &str = "tpm.socket";
+
 /// Last lines of the console that an error shows.
 const CONSOLE_LINES: usize = 15;
 
@@ -30,6 +33,7 @@ pub const TICKS: f64 = 100.0;
 #[derive(Debug)]
 pub struct Machine {
     qemu: Child,
+    tpm: Child,
     folder: PathBuf,
     /// When its power came.
     pub begun: Instant,
@@ -43,6 +47,7 @@ impl Machine {
     /// When QEMU cannot be started.
     pub fn start(image: &Image, share: &Path, folder: &Path) -> Result<Self> {
         let file = |name: &str| image.folder.join(name);
+        let tpm = tpm(folder)?;
         let socket = folder.join("port");
         let log = File::create(folder.join("qemu.log")).map_err(Error::io("qemu.log"))?;
         let mut command = Command::new("setpriv");
@@ -89,12 +94,23 @@ impl Machine {
         command
             .arg("-device")
             .arg(format!("virtserialport,chardev=port,name={PORT}"));
+        command
+            .arg("-chardev")
+            .arg(format!("socket,id=tpm,path={}", folder.join(TPM).display()));
+        command.args([
+            "-tpmdev",
+            "emulator,id=tpm,chardev=tpm",
+            "-device",
+            "tpm-tis,tpmdev=tpm",
+        ]);
+        command.args(["-device", "i6300esb", "-action", "watchdog=reset"]);
         // The guest reaches this machine's loopback as 10.0.2.2, and nothing reaches the guest.
         command.args(["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let qemu = command.spawn().map_err(Error::io("setpriv qemu-system-x86_64"))?;
         Ok(Self {
             qemu,
+            tpm,
             folder: folder.to_owned(),
             begun: Instant::now(),
         })
@@ -152,10 +168,36 @@ impl Machine {
 
     /// Cuts the power.
     pub fn cut(&mut self) {
-        // Either fails only when it has ended already.
-        let _killed = self.qemu.kill();
-        let _reaped = self.qemu.wait();
+        // Both fail only when it has ended already.
+        for process in [&mut self.qemu, &mut self.tpm] {
+            let _killed = process.kill();
+            let _reaped = process.wait();
+        }
     }
+}
+
+/// A TPM 2.0 in software. As one on a board it keeps its seeds while the power is cut.
+fn tpm(folder: &Path) -> Result<Child> {
+    let (state, socket) = (folder.join("tpm"), folder.join(TPM));
+    std::fs::create_dir_all(&state).map_err(Error::io("a folder for the TPM"))?;
+    // Of the power before this one, perhaps.
+    let _gone = std::fs::remove_file(&socket);
+    let tpm = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "swtpm", "socket", "--tpm2", "--terminate"])
+        .arg("--tpmstate")
+        .arg(format!("dir={}", state.display()))
+        .arg("--ctrl")
+        .arg(format!("type=unixio,path={}", socket.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(Error::io("setpriv swtpm"))?;
+    let deadline = Instant::now() + SOCKETS;
+    while !socket.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(tpm)
 }
 
 impl Drop for Machine {

@@ -24,9 +24,9 @@ struct Arguments {
     /// Write what was seen there, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Only stories whose name contains this.
+    /// Only stories whose name contains this, or one of these.
     #[arg(long, value_name = "PART")]
-    only: Option<String>,
+    only: Vec<String>,
     /// Make the image again, even if it is there.
     #[arg(long)]
     again: bool,
@@ -77,7 +77,8 @@ fn tell(arguments: &Arguments, report: &mut Report) -> Result<()> {
         boot.wall_seconds, boot.qemu_cpu_seconds, boot.user_cpu_seconds, boot.system_cpu_seconds
     );
     report.boot = Some(boot);
-    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|part| name.contains(part));
+    let only = &arguments.only;
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
     for story in STORIES
         .iter()
         .filter(|story| (story.fast || arguments.all) && wanted(story.name))

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 /// Programs without which no guest is made or run, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("swtpm", "swtpm"),
     ("mmdebstrap", "mmdebstrap"),
     ("busybox", "busybox-static"),
     ("modprobe", "kmod"),

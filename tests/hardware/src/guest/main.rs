@@ -4,6 +4,7 @@
 
 mod agent;
 mod hostile;
+mod key;
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -39,6 +40,11 @@ enum Order {
     },
     /// What hostile code in the place of the media worker would try; prints what came of each attempt.
     Hostile,
+    /// A key in the TPM of this machine, made, used and found again as the daemon does.
+    Key {
+        /// Where its file is kept.
+        folder: PathBuf,
+    },
     /// One order to the USB room devices, such as `plug room`; prints the answer.
     Say {
         /// The socket.
@@ -65,6 +71,9 @@ fn main() -> ExitCode {
             print!("{}", hostile::tried());
             Ok(())
         }
+        Order::Key { folder } => key::try_one(&folder)
+            .map(|seen| println!("{seen}"))
+            .map_err(io::Error::other),
         Order::UsbRoom { socket } => usb_room::serve(&socket),
         Order::Ask { socket, line } => ask(&socket, &line).map(|answer| println!("{}", answer.trim_end())),
         Order::Say { socket, words } => usb_room::say(&socket, &words.join(" ")).map(|answer| println!("{answer}")),

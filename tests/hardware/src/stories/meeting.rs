@@ -117,12 +117,15 @@ fn with_two_channels(lab: &Lab) -> Evidence {
     })
 }
 
-/// The network is away for half a minute of the guest's: the box comes back by itself, as nobody else.
+/// The network is away for half a minute by the conference's clock, while the server still keeps the stream: the box comes back by
+/// itself, as nobody else, and is seen and heard again.
 pub fn without_network(lab: &mut Lab) -> Evidence {
     told(lab, &["room rate=5"], |meeting| {
         meeting.join()?;
-        meeting.lab.guest.must(OFF_THE_NETWORK, BOUND).map_err(why)?;
+        meeting.lab.guest.must(NETWORK_AWAY, MOMENT).map_err(why)?;
+        std::thread::sleep(OFF_THE_NETWORK);
         let (pictures, sounds) = (meeting.pictures(), meeting.sounds());
+        meeting.lab.guest.must(NETWORK_BACK, MOMENT).map_err(why)?;
         let begun = Instant::now();
         meeting.wait("pictures and sound are back", |meeting| {
             meeting.pictures() > pictures + 5 && meeting.sounds() > sounds + 20
@@ -133,14 +136,12 @@ pub fn without_network(lab: &mut Lab) -> Evidence {
     })
 }
 
-/// Nothing leaves and nothing arrives for 30 s of the guest's own time.
-const OFF_THE_NETWORK: &str = "set -e
-nft 'table ip away {
-  chain output { type filter hook output priority -200; oifname eth0 drop; }
+const OFF_THE_NETWORK: Duration = Duration::from_secs(30);
+const NETWORK_AWAY: &str = "nft 'table ip away {
+  chain output { type filter hook postrouting priority 200; oifname eth0 drop; }
   chain input { type filter hook input priority -200; iifname eth0 drop; }
-}'
-sleep 30
-nft delete table ip away";
+}'";
+const NETWORK_BACK: &str = "nft delete table ip away";
 
 /// A network that loses, delays and shuffles.
 pub fn bad_network(lab: &mut Lab) -> Evidence {
@@ -268,6 +269,14 @@ impl Meeting<'_> {
         ensure(plug::lit(self.lab)?, || {
             "pictures arrive of a camera that is switched off".into()
         })
+    }
+
+    /// The box joins with nothing on; what others see as its name.
+    pub fn name(&self) -> Result<String, String> {
+        let url = self.conference.room_url("hemicycle");
+        room_box::ask(self.lab, &format!(r#"{{"command":"join","url":"{url}"}}"#))?;
+        self.wait("the box is in", |meeting| meeting.guest().is_some())?;
+        Ok(self.guest().map(|guest| guest.name).unwrap_or_default())
     }
 
     /// The box leaves; then no device is switched on, as the devices themselves see it.

@@ -7,6 +7,7 @@ mod meeting;
 mod plug;
 mod power;
 mod room_box;
+mod secrets;
 mod units;
 mod usb;
 
@@ -76,11 +77,20 @@ pub const STORIES: &[Story] = &[
         "a_hundred_cables_pulled_in_one_meeting_leave_nothing_behind",
         meeting::a_hundred_cables,
     ),
+    long(
+        "keys_are_made_in_the_tpm_by_the_daemons_own_unit",
+        secrets::keys_in_the_tpm,
+    ),
+    long(
+        "what_is_this_boxs_alone_comes_encrypted_to_its_tpm",
+        secrets::credentials,
+    ),
     fast("no_port_is_open_but_the_documented", exposure::ports),
     long(
         "a_release_whose_daemon_is_broken_restarts_the_machine",
         power::broken_daemon,
     ),
+    long("a_pid_1_that_hangs_meets_the_machines_watchdog", power::watchdog),
     long("power_that_is_cut_in_a_meeting_and_while_it_starts", power::cuts),
 ];
 

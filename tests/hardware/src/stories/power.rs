@@ -53,20 +53,7 @@ systemctl restart --no-block roomd-health"#;
 pub fn broken_daemon(lab: &mut Lab) -> Evidence {
     lab.until(units::WELL, MOMENT).map_err(why)?;
     lab.guest.must(BROKEN, MOMENT).map_err(why)?;
-    let begun = Instant::now();
-    while lab.machine.runs() {
-        ensure(begun.elapsed() < BOUND, || {
-            let words = lab
-                .guest
-                .run("systemctl status roomd roomd-health roomd-rescue | cat", MOMENT);
-            format!(
-                "it does not restart: {}",
-                words.map(|answer| answer.output).unwrap_or_default()
-            )
-        })?;
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    let took = begun.elapsed().as_secs_f64();
+    let took = until_it_restarts(lab)?;
     lab.cut_power(&[]).map_err(why)?;
     let note = "rm /var/lib/roomd/fleet/update.json";
     lab.guest.must(note, MOMENT).map_err(why)?;
@@ -74,6 +61,43 @@ pub fn broken_daemon(lab: &mut Lab) -> Evidence {
     Ok(format!(
         "restarted by itself {took:.0} s after its daemon was broken, and well afterwards"
     ))
+}
+
+/// PID 1 stands still instead of restarting the machine by itself, which it does first.
+const STANDSTILL: &str = "set -e
+cat /sys/class/watchdog/watchdog0/identity /sys/class/watchdog/watchdog0/state
+mkdir -p /run/systemd/system.conf.d
+printf '[Manager]\\nCrashReboot=no\\n' > /run/systemd/system.conf.d/zz-lab.conf
+systemctl daemon-reexec
+sync
+(sleep 1; kill -SEGV 1) > /dev/null 2>&1 &";
+
+/// A PID 1 that hangs: nobody does anything, and the machine's watchdog restarts it.
+pub fn watchdog(lab: &mut Lab) -> Evidence {
+    lab.until(units::WELL, MOMENT).map_err(why)?;
+    let watchdog = lab.guest.must(STANDSTILL, MOMENT).map_err(why)?;
+    ensure(watchdog.lines().nth(1) == Some("active"), || {
+        format!("nobody feeds it: {watchdog}")
+    })?;
+    let took = until_it_restarts(lab)?;
+    lab.cut_power(&[]).map_err(why)?;
+    lab.until(units::WELL, MOMENT).map_err(why)?;
+    Ok(format!(
+        "{}: restarted {took:.0} s after PID 1 stood still, and well afterwards",
+        watchdog.lines().next().unwrap_or_default()
+    ))
+}
+
+/// Seconds until the machine restarts of its own accord.
+fn until_it_restarts(lab: &mut Lab) -> Result<f64, String> {
+    let begun = Instant::now();
+    while lab.machine.runs() {
+        ensure(begun.elapsed() < BOUND, || {
+            format!("it does not restart: {}", lab.machine.console())
+        })?;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(begun.elapsed().as_secs_f64())
 }
 
 /// With camera and array plugged in again.
