@@ -103,7 +103,6 @@ impl Machine {
             "-device",
             "tpm-tis,tpmdev=tpm",
         ]);
-        command.args(["-device", "i6300esb", "-action", "watchdog=reset"]);
         // The guest reaches this machine's loopback as 10.0.2.2, and nothing reaches the guest.
         command.args(["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -90,7 +90,6 @@ pub const STORIES: &[Story] = &[
         "a_release_whose_daemon_is_broken_restarts_the_machine",
         power::broken_daemon,
     ),
-    long("a_pid_1_that_hangs_meets_the_machines_watchdog", power::watchdog),
     long("power_that_is_cut_in_a_meeting_and_while_it_starts", power::cuts),
 ];
 

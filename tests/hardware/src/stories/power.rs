@@ -63,31 +63,6 @@ pub fn broken_daemon(lab: &mut Lab) -> Evidence {
     ))
 }
 
-/// PID 1 stands still instead of restarting the machine by itself, which it does first.
-const STANDSTILL: &str = "set -e
-cat /sys/class/watchdog/watchdog0/identity /sys/class/watchdog/watchdog0/state
-mkdir -p /run/systemd/system.conf.d
-printf '[Manager]\\nCrashReboot=no\\n' > /run/systemd/system.conf.d/zz-lab.conf
-systemctl daemon-reexec
-sync
-(sleep 1; kill -SEGV 1) > /dev/null 2>&1 &";
-
-/// A PID 1 that hangs: nobody does anything, and the machine's watchdog restarts it.
-pub fn watchdog(lab: &mut Lab) -> Evidence {
-    lab.until(units::WELL, MOMENT).map_err(why)?;
-    let watchdog = lab.guest.must(STANDSTILL, MOMENT).map_err(why)?;
-    ensure(watchdog.lines().nth(1) == Some("active"), || {
-        format!("nobody feeds it: {watchdog}")
-    })?;
-    let took = until_it_restarts(lab)?;
-    lab.cut_power(&[]).map_err(why)?;
-    lab.until(units::WELL, MOMENT).map_err(why)?;
-    Ok(format!(
-        "{}: restarted {took:.0} s after PID 1 stood still, and well afterwards",
-        watchdog.lines().next().unwrap_or_default()
-    ))
-}
-
 /// Seconds until the machine restarts of its own accord.
 fn until_it_restarts(lab: &mut Lab) -> Result<f64, String> {
     let begun = Instant::now();
