@@ -74,34 +74,31 @@ fn keep(card: &str, side: Side, stopped: &PipeReader, tell: &dyn Fn(bool)) -> al
 /// Switched on, and as loud as it is. The switch of a USB card is left alone: it may be a button under somebody's hand, and
 /// nobody else switches a microphone on.
 fn apply(element: &Selem<'_>, side: Side, usb: bool) {
-    let done = match side {
-        Side::Capture => {
-            let (least, most) = element.get_capture_db_range();
-            let switched = match element.has_capture_switch() && !usb {
-                true => element.set_capture_switch_all(1),
-                false => Ok(()),
-            };
-            switched.and_then(
-                |()| match element.has_capture_volume() && (least..=most).contains(&UNCHANGED) {
-                    true => element.set_capture_db_all(UNCHANGED, Round::Floor),
-                    false => Ok(()),
-                },
-            )
-        }
-        Side::Playback => {
-            let (least, most) = element.get_playback_db_range();
-            let switched = match element.has_playback_switch() && !usb {
-                true => element.set_playback_switch_all(1),
-                false => Ok(()),
-            };
-            switched.and_then(
-                |()| match element.has_playback_volume() && (least..=most).contains(&UNCHANGED) {
-                    true => element.set_playback_db_all(UNCHANGED, Round::Floor),
-                    false => Ok(()),
-                },
-            )
-        }
+    let (has_switch, has_volume, (least, most)) = match side {
+        Side::Capture => (
+            element.has_capture_switch(),
+            element.has_capture_volume(),
+            element.get_capture_db_range(),
+        ),
+        Side::Playback => (
+            element.has_playback_switch(),
+            element.has_playback_volume(),
+            element.get_playback_db_range(),
+        ),
     };
+    let mut done = Ok(());
+    if has_switch && !usb {
+        done = match side {
+            Side::Capture => element.set_capture_switch_all(1),
+            Side::Playback => element.set_playback_switch_all(1),
+        };
+    }
+    if has_volume && (least..=most).contains(&UNCHANGED) {
+        done = done.and_then(|()| match side {
+            Side::Capture => element.set_capture_db_all(UNCHANGED, Round::Floor),
+            Side::Playback => element.set_playback_db_all(UNCHANGED, Round::Floor),
+        });
+    }
     if let Err(error) = done {
         tracing::warn!(element = ?element.get_id().get_name(), %error, "the card does not obey");
     }

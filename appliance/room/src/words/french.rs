@@ -237,7 +237,7 @@ pub(super) const fn device_fault(device: Device, fault: &DeviceFault) -> Words {
         }
         (_, DeviceFault::TooFewChannels { .. }) => Words::new(
             "Autre micro",
-            "Il a moins de canaux que prévu et marche avec ceux qu’il a ; branchez le micro de cette salle.",
+            "Il a moins de canaux que prévu et marche avec ceux qu’il a\u{a0}; branchez le micro de cette salle.",
         ),
         (Device::Microphone, DeviceFault::Busy) => Words::new(
             "Micro occupé",

@@ -12,7 +12,7 @@ use end_to_end::{Devices, RoomBox, wait_for};
 
 use crate::stage::{ROOM, Stage, conference, options};
 
-/// A browser paints and encodes by the processor alone; on a busy machine it shows a picture in two seconds.
+/// A browser paints and encodes by the processor alone; on a busy machine it shows one picture every two seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The tone of the simulated microphone.

@@ -148,12 +148,18 @@ impl Stage {
     /// No sound of the box arrives any more; how many packets have. On a busy machine those on the way take their time.
     pub fn falls_silent(&self) -> u64 {
         let arrived = || self.conference.far_side().audio_packets;
+        let told = arrived();
         self.wait("no sound arrives any more", |_| {
             let before = arrived();
             std::thread::sleep(Duration::from_millis(800));
             arrived() == before
         });
-        arrived()
+        let stopped = arrived();
+        assert!(
+            stopped <= told + 30,
+            "60 ms of sound are on the way, on a busy machine 600: {told}, {stopped}"
+        );
+        stopped
     }
 
     /// Both devices close, and stay closed. That they are off is decided with the entry into a room; that they are closed is

@@ -257,9 +257,7 @@ pub fn begin(lab: &Lab) -> Result<Meeting<'_>, String> {
 impl Meeting<'_> {
     /// The box joins, with everything on.
     pub fn join(&self) -> Result<(), String> {
-        let url = self.conference.room_url("hemicycle");
-        room_box::ask(self.lab, &format!(r#"{{"command":"join","url":"{url}"}}"#))?;
-        self.wait("the box is in", |meeting| meeting.guest().is_some())?;
+        self.enter()?;
         for device in ["camera", "microphone"] {
             room_box::ask(self.lab, &format!(r#"{{"command":"{device}","on":true}}"#))?;
         }
@@ -273,10 +271,14 @@ impl Meeting<'_> {
 
     /// The box joins with nothing on; what others see as its name.
     pub fn name(&self) -> Result<String, String> {
+        self.enter()?;
+        Ok(self.guest().map(|guest| guest.name).unwrap_or_default())
+    }
+
+    fn enter(&self) -> Result<(), String> {
         let url = self.conference.room_url("hemicycle");
         room_box::ask(self.lab, &format!(r#"{{"command":"join","url":"{url}"}}"#))?;
-        self.wait("the box is in", |meeting| meeting.guest().is_some())?;
-        Ok(self.guest().map(|guest| guest.name).unwrap_or_default())
+        self.wait("the box is in", |meeting| meeting.guest().is_some())
     }
 
     /// The box leaves; then no device is switched on, as the devices themselves see it.
