@@ -29,6 +29,12 @@ pub enum FromWorker {
     },
     /// What is plugged in: soon after the start, and at each change.
     Attached(AttachedDevices),
+    /// Codecs of pictures that the box has both ways, the one first that it makes with the least work: soon after the start, and
+    /// when encoders in hardware have passed their trials.
+    VideoCodecs {
+        /// At least one.
+        codecs: Vec<crate::VideoCodec>,
+    },
     /// Something about a session.
     Session {
         /// Which session; stale ones are ignored.
@@ -253,6 +259,8 @@ pub struct Statistics {
     pub microphone_level: f64,
     /// How often sound of the microphone was lost since the worker started, because it was not read in time.
     pub microphone_overruns: u64,
+    /// How often a loudspeaker had nothing to play since the worker started, because it was not given it in time.
+    pub loudspeaker_underruns: u64,
 }
 
 /// One layer we send.

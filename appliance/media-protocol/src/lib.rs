@@ -27,7 +27,7 @@ pub use session::{
 use serde::{Deserialize, Serialize};
 
 /// Version of this contract. Both sides say it first; a worker of another version is refused.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// From `roomd` to the worker. Each message travels in an [`Envelope`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

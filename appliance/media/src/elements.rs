@@ -118,19 +118,8 @@ const OPTIONAL: &[&str] = &[
     "x264enc",
 ];
 
-/// Encoders that a box may have, hardware first.
-const VIDEO_ENCODERS: &[&str] = &[
-    "vah264enc",
-    "vaapih264enc",
-    "v4l2h264enc",
-    "qsvh264enc",
-    "mpph264enc",
-    "nvh264enc",
-    "vavp8enc",
-    "x264enc",
-    "openh264enc",
-    "vp8enc",
-];
+/// Video encoders of the processor that a box may have. Those in hardware are found by their trials ([`crate::encoding`]).
+const SOFTWARE_ENCODERS: &[&str] = &["vp8enc", "x264enc", "openh264enc"];
 
 fn package_of(element: &str) -> &'static str {
     let holds = |(_, elements): &&(&str, &[&str])| elements.contains(&element);
@@ -180,8 +169,8 @@ pub struct CheckReport {
     pub gstreamer: String,
     /// Every element the worker may use.
     pub elements: Vec<ElementReport>,
-    /// Video encoders found, hardware first.
-    pub video_encoders: Vec<String>,
+    /// Video encoders of the processor.
+    pub software_encoders: Vec<String>,
 }
 
 /// One element.
@@ -214,12 +203,20 @@ pub fn check() -> CheckReport {
     CheckReport {
         gstreamer: version(),
         elements: elements.collect(),
-        video_encoders: VIDEO_ENCODERS
+        software_encoders: SOFTWARE_ENCODERS
             .iter()
             .filter(|name| present(name))
             .map(ToString::to_string)
             .collect(),
     }
+}
+
+/// Whether pictures of others in H.264 can be shown.
+#[must_use]
+pub fn decodes_h264() -> bool {
+    ["avdec_h264", "h264parse", "rtph264depay"]
+        .iter()
+        .all(|element| gst::ElementFactory::find(element).is_some())
 }
 
 /// GStreamer's version, for example `1.22.0`.

@@ -1,5 +1,6 @@
 //! GStreamer's errors in the words of the contract.
 
+use devices::mixer::Silence;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use media_protocol::DeviceFault;
@@ -41,6 +42,15 @@ pub fn of_build(error: &BuildError) -> DeviceFault {
         other => DeviceFault::Other {
             detail: other.to_string(),
         },
+    }
+}
+
+/// What an open sound card says of itself.
+#[must_use]
+pub fn of_silence(silence: Silence) -> DeviceFault {
+    match silence {
+        Silence::SwitchedOff => DeviceFault::Shut,
+        Silence::Unplugged => DeviceFault::NotFound,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod clock;
 mod display;
 pub mod elements;
+pub mod encoding;
 mod fault;
 mod ice;
 mod loudspeaker;
@@ -22,7 +23,9 @@ pub mod process;
 mod sdp;
 mod self_test;
 mod session;
+mod task;
 mod tunnel;
+mod underruns;
 pub mod wall;
 pub mod worker;
 

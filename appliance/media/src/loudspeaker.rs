@@ -6,16 +6,15 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppLeakyType, AppSrc};
 use media_protocol::LoudspeakerDevice;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::capture::Tap;
 use crate::clock::now_ns;
 use crate::elements::{BuildError, chain, filter, make};
-use crate::mailbox::{Mailbox, PipelineId};
+use crate::fault;
+use crate::mailbox::{Mailbox, Message, PipelineId};
 use crate::pipeline::Pipeline;
+use crate::task::Task;
 
 /// How long the mixer waits for a late stream, in ns: the jitterbuffer's time and one packet more.
 const LATENCY_NS: i64 = 140_000_000;
@@ -88,9 +87,12 @@ impl Loudspeaker {
         gst::Element::link_many(tail)?;
         pipeline.play()?;
         let keeper = match device {
-            LoudspeakerDevice::Alsa { device } => Some(Keeper::start(device, Side::Playback, |off| {
-                tracing::info!(off, "the loudspeaker's own switch");
-            })?),
+            LoudspeakerDevice::Alsa { device } => {
+                let mailbox = mailbox.clone();
+                Some(Keeper::start(device, Side::Playback, move |silence| {
+                    mailbox.post(Message::Impaired(id, silence.map(fault::of_silence)));
+                })?)
+            }
             _ => None,
         };
         let mut loudspeaker = Self {
@@ -203,21 +205,18 @@ impl Drop for Loudspeaker {
 /// One input that is always there: the mixer's time goes on while nobody speaks, instead of being caught up with later.
 #[derive(Debug)]
 struct Silence {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _task: Task,
 }
 
 impl Silence {
     fn start(source: AppSrc) -> Result<Self, BuildError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = std::thread::Builder::new().name("silence".into()).spawn(move || {
+        let task = Task::start("silence", move |running| {
             let silence = gst::Buffer::from_slice([0; SILENCE_BYTES]);
             let mut block = now_ns() / SILENCE_NS;
-            while !stopped.load(Ordering::Acquire) {
+            while running.goes_on() {
                 let wait = ((block + 1) * SILENCE_NS).saturating_sub(now_ns());
                 if wait > 0 {
-                    std::thread::park_timeout(Duration::from_nanos(wait));
+                    running.wait(Duration::from_nanos(wait));
                     continue;
                 }
                 let mut buffer = silence.copy();
@@ -229,20 +228,7 @@ impl Silence {
                 block = (block + 1).max((now_ns() / SILENCE_NS).saturating_sub(5));
             }
         })?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Silence {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
+        Ok(Self { _task: task })
     }
 }
 

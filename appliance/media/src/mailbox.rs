@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::encoding::ladder::Step;
 use crate::session::transport::TransportEvent;
 
 /// Which pipeline a message of a bus comes from. The number tells a restarted pipeline from its predecessor.
@@ -37,8 +38,10 @@ pub enum Message {
     Bus(PipelineId, gst::Message),
     /// A capture device that has no bus of its own fails.
     Failed(PipelineId, DeviceFault),
-    /// Somebody has shut an open device on itself (true), or opened it: a shutter, a switch.
-    Shut(PipelineId, bool),
+    /// What is wrong with a device that is open all the same (a shutter, a switch, an empty socket), or that nothing is any more.
+    Impaired(PipelineId, Option<DeviceFault>),
+    /// These encoders of H.264 are there, the best first.
+    Encoders(Vec<Step>),
     /// Other devices can be used from now on.
     Attached(Box<devices::View>),
     /// Something of a session's transport.

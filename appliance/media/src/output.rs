@@ -59,10 +59,14 @@ impl Trouble {
         }
     }
 
-    /// A fault is told once, not at each attempt.
+    /// The device cannot be had, and is tried again. A fault is told once, not at each attempt.
     fn note(&mut self, device: String, fault: DeviceFault) {
-        tracing::warn!(device, ?fault, "playback device cannot be had");
         self.retry = Some(Instant::now() + RETRY);
+        self.say(device, fault);
+    }
+
+    fn say(&mut self, device: String, fault: DeviceFault) {
+        tracing::warn!(device, ?fault, "playback device at fault");
         let fault = (device, fault);
         if self.told.as_ref() != Some(&fault) {
             self.told = Some(fault.clone());
@@ -84,6 +88,8 @@ impl Trouble {
 pub struct LoudspeakerPlace {
     wanted: Option<LoudspeakerPlan>,
     open: Option<Loudspeaker>,
+    /// What is wrong with the open device, as it says itself.
+    impaired: bool,
     /// What is wrong with the device.
     pub trouble: Trouble,
     generation: u64,
@@ -97,6 +103,7 @@ impl LoudspeakerPlace {
         Self {
             wanted: None,
             open: None,
+            impaired: false,
             trouble: Trouble::none(),
             generation: 0,
             mailbox: mailbox.clone(),
@@ -119,6 +126,7 @@ impl LoudspeakerPlace {
     }
 
     fn try_open(&mut self) {
+        self.impaired = false;
         let Some(plan) = self.wanted.clone() else { return };
         self.generation += 1;
         if let LoudspeakerDevice::Attached { .. } = plan.device {
@@ -155,13 +163,26 @@ impl LoudspeakerPlace {
         open.on_bus(message);
         if let gst::MessageView::Error(error) = message.view() {
             self.open = None;
-            let name = self
-                .wanted
-                .as_ref()
-                .map(|wanted| loudspeaker_name(&wanted.device))
-                .unwrap_or_default();
-            self.trouble.note(name, fault::of_message(error));
+            self.trouble.note(self.name(), fault::of_message(error));
         }
+    }
+
+    /// What is wrong with the device though it is open, as it says itself.
+    pub fn on_impaired(&mut self, id: PipelineId, fault: Option<&DeviceFault>) {
+        if id != PipelineId::Loudspeaker(self.generation) || self.open.is_none() {
+            return;
+        }
+        self.impaired = fault.is_some();
+        if let Some(fault) = fault {
+            self.trouble.say(self.name(), fault.clone());
+        }
+    }
+
+    fn name(&self) -> String {
+        let wanted = self.wanted.as_ref();
+        wanted
+            .map(|wanted| loudspeaker_name(&wanted.device))
+            .unwrap_or_default()
     }
 
     /// Tries again when it is time; then its sounds have to be told with [`LoudspeakerPlace::mix`].
@@ -169,7 +190,7 @@ impl LoudspeakerPlace {
         if self.trouble.is_due(now) {
             self.try_open();
         }
-        if self.open.as_ref().is_some_and(Loudspeaker::is_playing) {
+        if !self.impaired && self.open.as_ref().is_some_and(Loudspeaker::is_playing) {
             self.trouble.end();
         }
     }

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use gstreamer as gst;
 use media_protocol::{
     CameraPlan, CapturePurpose, CaptureState, DeviceFault, Envelope, FromWorker, MediaPlan, MicrophonePlan,
-    SessionEvent, SessionId, SessionPlan, Statistics, ToWorker, WorkerHello,
+    SessionEvent, SessionId, SessionPlan, Statistics, ToWorker, VideoCodec, WorkerHello,
 };
 use std::collections::HashSet;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use crate::attached::Attached;
 use crate::capture::{Capture, Tap, Wanted};
 use crate::clock::now_ns;
-use crate::elements::{BuildError, version};
+use crate::elements::{self, BuildError, version};
+use crate::encoding::trials;
 use crate::mailbox::{Inbox, Mailbox, Message, PipelineId};
 use crate::output::{DisplayPlace, LoudspeakerPlace};
 use crate::process;
@@ -89,6 +90,7 @@ impl Owner {
                 microphone,
                 board,
                 mailbox: mailbox.clone(),
+                encoders: trials::software(),
             },
         })
     }
@@ -127,9 +129,14 @@ impl Owner {
                 self.camera.on_failed(id, &fault);
                 self.microphone.on_failed(id, &fault);
             }
-            Message::Shut(id, shut) => {
-                self.camera.on_shut(id, shut);
-                self.microphone.on_shut(id, shut);
+            Message::Impaired(id, fault) => {
+                self.camera.on_impaired(id, fault.as_ref());
+                self.microphone.on_impaired(id, fault.as_ref());
+                self.loudspeaker.on_impaired(id, fault.as_ref());
+            }
+            Message::Encoders(encoders) => {
+                self.around.encoders = encoders;
+                self.tell_codecs();
             }
             Message::Attached(view) => {
                 self.attached.set(*view);
@@ -163,6 +170,7 @@ impl Owner {
             self.tell(FromWorker::Hello(hello));
             process::is_ready();
             self.tell_attached();
+            self.tell_codecs();
             if version != media_protocol::VERSION {
                 tracing::error!(
                     theirs = version,
@@ -376,6 +384,7 @@ impl Owner {
             Statistics {
                 microphone_level: if open { microphone.level() } else { -127.0 },
                 microphone_overruns: microphone.overruns(),
+                loudspeaker_underruns: crate::underruns::so_far(),
                 ..session.statistics(since)
             }
         });
@@ -401,6 +410,20 @@ impl Owner {
         for (device, fault) in faults.into_iter().flatten() {
             self.tell(FromWorker::PlaybackFault { device, fault });
         }
+    }
+
+    /// H.264 where it costs less than VP8, which is when it is made in hardware, and others can be shown in it.
+    fn tell_codecs(&mut self) {
+        if self.epoch.is_none() {
+            return;
+        }
+        let hardware = self.around.encoders.first().is_some_and(|step| step.hardware);
+        let codecs = if hardware && elements::decodes_h264() {
+            vec![VideoCodec::H264, VideoCodec::Vp8]
+        } else {
+            vec![VideoCodec::Vp8]
+        };
+        self.tell(FromWorker::VideoCodecs { codecs });
     }
 
     fn tell_capture(&mut self) {

@@ -4,12 +4,12 @@
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
-use media_protocol::{LayerPlan, SelfTestReport, VideoCodec};
+use media_protocol::SelfTestReport;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::capture::{HEIGHT, Tap, picture_source};
+use crate::capture::{Tap, picture_source};
 use crate::elements::{BuildError, chain};
 use crate::mailbox::{Mailbox, PipelineId};
 use crate::pipeline::Pipeline;
@@ -17,6 +17,9 @@ use crate::session::encoder;
 
 /// A test ends with what it has seen then.
 const LONGEST: Duration = Duration::from_secs(5);
+
+/// Rate of the encoder that is tested, bit/s.
+const BITRATE: u32 = 1_500_000;
 
 /// A test that runs, or has ended.
 #[derive(Debug)]
@@ -106,14 +109,7 @@ impl CameraTest {
     fn build(tap: &Tap, mailbox: &Mailbox) -> Result<Self, BuildError> {
         let pipeline = Pipeline::live(PipelineId::SelfTest, mailbox)?;
         let source = picture_source();
-        let layer = LayerPlan {
-            ssrc: 0,
-            rtx_ssrc: 0,
-            height: u32::try_from(HEIGHT).unwrap_or(720),
-            bitrate: 1_500_000,
-            enabled: true,
-        };
-        let encoder = encoder(VideoCodec::Vp8, &layer)?;
+        let encoder = encoder(BITRATE)?;
         let seen = Arc::new(Seen::default());
         let counted = seen.clone();
         if let Some(pad) = source.static_pad("src") {

@@ -22,11 +22,12 @@ use gstreamer as gst;
 use gstreamer_webrtc::WebRTCPeerConnectionState;
 use media_protocol::{BridgeChannelState, SessionEvent, SessionId, SessionPlan, Statistics};
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::capture::Tap;
 use crate::clock::now_ns;
 use crate::elements::BuildError;
+use crate::encoding::ladder::Step;
 use crate::mailbox::Mailbox;
 use crate::wall::Board;
 use audio_sender::AudioSender;
@@ -51,6 +52,8 @@ pub struct Surroundings {
     pub board: Board,
     /// The owner thread.
     pub mailbox: Mailbox,
+    /// Encoders of H.264, the best first.
+    pub encoders: Vec<Step>,
 }
 
 /// A session. Dropping it closes its sockets.
@@ -80,7 +83,7 @@ impl Session {
         let keys = KeyFrames::default();
         let mut transport = Transport::new(plan.id, &plan.offer, &plan.layers, &keys, &around.mailbox)?;
         let audio = AudioSender::build(&plan, &transport, &around.microphone, &around.mailbox)?;
-        let video = VideoSender::build(&plan, &transport, &keys, &around.camera, &around.mailbox)?;
+        let video = VideoSender::build(&plan, &transport, &keys, around)?;
         let receiver = Receiver::new(plan.id, &around.board, &around.mailbox);
         transport.start()?;
         let watchdog = Watchdog::new(now_ns());
@@ -250,6 +253,7 @@ impl Session {
         if self.failed {
             return None;
         }
+        self.video.tick(Instant::now());
         self.receiver.release_unnamed(now_ns());
         self.receiver.prune(&self.plan.streams, now_ns());
         // Who is heard now may have no decoder yet.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::elements::BuildError;
 use crate::mailbox::{Mailbox, Message};
 use crate::owner::Owner;
-use crate::process;
+use crate::{encoding, process, underruns};
 
 /// What the owner thread has for closing everything when `roomd` is gone.
 const GRACE: Duration = Duration::from_millis(300);
@@ -48,6 +48,7 @@ impl Worker {
     /// [`WorkerError`].
     pub fn start() -> Result<(Self, Receiver<Envelope<FromWorker>>), WorkerError> {
         gstreamer::init().map_err(|error| WorkerError::GStreamer(error.to_string()))?;
+        underruns::count();
         let (mailbox, messages) = Mailbox::new();
         let (reports, reported) = channel();
         let owner = Owner::new(&mailbox, messages, reports)?;
@@ -79,6 +80,9 @@ impl Worker {
 /// [`WorkerError`].
 pub fn run(socket: UnixStream) -> Result<(), WorkerError> {
     let (worker, reported) = Worker::start()?;
+    if let Err(error) = encoding::find(&worker.mailbox) {
+        tracing::warn!(%error, "encoders in hardware are not tried");
+    }
     let (ended, end) = channel::<()>();
     let (reading, mailbox) = (socket.try_clone()?, worker.mailbox.clone());
     std::thread::Builder::new().name("reader".into()).spawn(move || {

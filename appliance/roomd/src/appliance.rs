@@ -204,6 +204,13 @@ impl<O: Observer> Appliance<O> {
                 self.copied(jpeg.as_deref());
                 return None;
             }
+            WorkerNews::Message(FromWorker::VideoCodecs { codecs }) => {
+                tracing::info!(?codecs, "codecs of pictures, from the next meeting on");
+                if !codecs.is_empty() {
+                    self.participant_options.video_codecs = codecs;
+                }
+                return None;
+            }
             WorkerNews::Message(message) => WorkerInput::Message(message),
             WorkerNews::Gone { reason } => {
                 tracing::warn!(reason, "media worker gone");

@@ -95,7 +95,28 @@ struct CheckReport {
 struct MediaReport {
     gstreamer: String,
     elements: Vec<ElementReport>,
-    video_encoders: Vec<String>,
+    software_encoders: Vec<String>,
+    /// What trials have shown of the encoders in hardware.
+    #[serde(default)]
+    trials: Vec<Trial>,
+}
+
+/// An encoder by one way in, tried in a process of its own.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Trial {
+    encoder: String,
+    path: String,
+    #[serde(flatten)]
+    verdict: Verdict,
+    remembered: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "verdict")]
+enum Verdict {
+    Passed { flaws: Vec<String>, processor_us: u64 },
+    Refused { refusal: serde_json::Value },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,7 +133,8 @@ struct ElementReport {
 /// # Errors
 /// When the media worker cannot be asked.
 pub async fn run(check: &Check) -> Result<u8, Failure> {
-    let report = report(&identity::media_worker(check.media_worker.as_deref())?).await?;
+    let worker = identity::media_worker(check.media_worker.as_deref())?;
+    let report = report(&worker, Encoders::Tried).await?;
     if check.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -126,11 +148,19 @@ pub async fn run(check: &Check) -> Result<u8, Failure> {
 /// # Errors
 /// When the media worker cannot be asked.
 pub async fn examine(media_worker: &Path) -> Result<serde_json::Value, Failure> {
-    Ok(serde_json::to_value(report(media_worker).await?)?)
+    // The daemon has no device, and no trial of one would say anything.
+    Ok(serde_json::to_value(report(media_worker, Encoders::Untried).await?)?)
 }
 
-async fn report(media_worker: &Path) -> Result<CheckReport, Failure> {
-    let media = ask_worker(media_worker).await?;
+/// Whether encoders in hardware are tried, which takes two seconds for each that is not remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoders {
+    Tried,
+    Untried,
+}
+
+async fn report(media_worker: &Path, encoders: Encoders) -> Result<CheckReport, Failure> {
+    let media = ask_worker(media_worker, encoders).await?;
     let ready = media
         .elements
         .iter()
@@ -142,21 +172,22 @@ async fn report(media_worker: &Path) -> Result<CheckReport, Failure> {
     })
 }
 
-async fn ask_worker(program: &Path) -> Result<MediaReport, Failure> {
+async fn ask_worker(program: &Path, encoders: Encoders) -> Result<MediaReport, Failure> {
+    let trials = (encoders == Encoders::Tried).then_some("--trials");
     let output = Command::new(program)
         .arg("--check")
+        .args(trials)
+        .kill_on_drop(true)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output();
-    let output = timeout(WORKER_WITHIN, output)
+    let within = match encoders {
+        Encoders::Tried => 5 * WORKER_WITHIN,
+        Encoders::Untried => WORKER_WITHIN,
+    };
+    let output = timeout(within, output)
         .await
-        .map_err(|_| {
-            format!(
-                "{} did not answer within {} s",
-                program.display(),
-                WORKER_WITHIN.as_secs()
-            )
-        })?
+        .map_err(|_| format!("{} did not answer within {} s", program.display(), within.as_secs()))?
         .map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
     Ok(serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("{} did not tell what it found: {error}", program.display()))?)
@@ -220,13 +251,13 @@ fn tables(report: &CheckReport) -> String {
             .map(|d| [d.name.clone(), connected(d).into()])
             .collect(),
     );
+    let trials = report.media.trials.iter();
+    let software = report.media.software_encoders.iter();
     table(
         "Video encoders",
-        report
-            .media
-            .video_encoders
-            .iter()
-            .map(|e| [e.clone(), kind(e).into()])
+        trials
+            .map(|trial| [format!("{} ({})", trial.encoder, trial.path), words(&trial.verdict)])
+            .chain(software.map(|name| [name.clone(), "software".into()]))
             .collect(),
     );
     let missing = report.media.elements.iter().filter(|element| !element.present);
@@ -265,10 +296,14 @@ fn channels(offered: &[u8]) -> String {
     }
 }
 
-/// Software or hardware, by GStreamer's naming.
-fn kind(encoder: &str) -> &'static str {
-    match encoder {
-        "x264enc" | "openh264enc" | "vp8enc" => "software",
-        _ => "hardware",
+/// What a trial has shown.
+fn words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Passed { flaws, processor_us } => {
+            let flaws: String = flaws.iter().map(|flaw| format!(", {flaw}")).collect();
+            let each = *processor_us as f64 / 1_000.0;
+            format!("hardware, passed its trial, {each:.1} ms of the processor a picture{flaws}")
+        }
+        Verdict::Refused { refusal } => format!("hardware, refused: {refusal}"),
     }
 }

@@ -59,6 +59,10 @@ pub struct Report {
     pub received: Vec<Received>,
     /// Packets sent again on request.
     pub retransmitted: u64,
+    /// How often sound of the microphone was lost, because it was not read in time.
+    pub microphone_overruns: u64,
+    /// How often the loudspeaker had nothing to play, because it was not given it in time.
+    pub loudspeaker_underruns: u64,
     /// How often the media worker had to be replaced.
     pub worker_restarts: u32,
     /// How often a session was set up.
@@ -171,6 +175,8 @@ impl Report {
         self.layers = statistics.layers.iter().map(Layer::from).collect();
         self.received = statistics.received.iter().map(Received::from).collect();
         self.retransmitted = statistics.retransmitted;
+        self.microphone_overruns = statistics.microphone_overruns;
+        self.loudspeaker_underruns = statistics.loudspeaker_underruns;
     }
 
     /// Devices opened or closed.

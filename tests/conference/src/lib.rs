@@ -44,6 +44,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use bridge::link::{Direction, Fault};
 pub use error::{Error, Result};
+pub use far_side::assemble::Codec;
 pub use far_side::{FarSideReport, KeyFrameRequest, LayerReport};
 pub use focus::sources::Media;
 pub use focus::{ConferenceReply, Crowd, Impostor, JoinRefusal, Lobby, LobbyOrder, Moderation, Recording};

@@ -4,6 +4,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use media::encoding::catalogue::{Model, Path};
+use media::encoding::trial::Job;
+use media::encoding::trials::{self, Tried};
+
 /// What the process's own clean-up may take before it is cut short.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
@@ -11,14 +15,16 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => work(),
-        ["--check"] => check(),
+        ["--check"] => check(None),
+        ["--check", "--trials"] => check(Some(trials)),
+        ["--trial", job] => trial(job),
         ["--version"] => {
             println!("roomd-media {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
         _ => {
             eprintln!(
-                "usage: roomd-media            with the socket to roomd as standard input\n       roomd-media --check    tells GStreamer's elements as JSON"
+                "usage: roomd-media            with the socket to roomd as standard input\n       roomd-media --check    tells GStreamer's elements as JSON\n       roomd-media --check --trials  the same with what trials show of its encoders in hardware\n       roomd-media --trial JOB  tries one encoder, and tells what it has seen as JSON"
             );
             ExitCode::from(2)
         }
@@ -62,13 +68,46 @@ fn work() -> ExitCode {
     }
 }
 
-fn check() -> ExitCode {
+/// Whatever becomes of this process: who started it waits for an answer or for its end.
+fn trial(job: &str) -> ExitCode {
+    let job: Job = match serde_json::from_str(job) {
+        Ok(job) => job,
+        Err(error) => {
+            eprintln!("{job}: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = media::process::die_with_parent() {
+        eprintln!("the kernel will not end this process with its parent: {error}");
+    }
+    if let Err(error) = gstreamer::init() {
+        eprintln!("GStreamer does not start: {error}");
+        return ExitCode::FAILURE;
+    }
+    println!("{}", serde_json::json!(media::encoding::trial::run(&job)));
+    ExitCode::SUCCESS
+}
+
+/// Each takes two seconds the first time.
+fn trials() -> std::io::Result<Vec<Tried>> {
+    let program = std::env::current_exe()?;
+    let tell = |model: &Model, path: &Path| eprintln!("trying {} ({}) ...", model.name, path.name);
+    Ok(trials::all(&program, trials::folder().as_deref(), tell))
+}
+
+fn check(trials: Option<fn() -> std::io::Result<Vec<Tried>>>) -> ExitCode {
     if let Err(error) = gstreamer::init() {
         eprintln!("GStreamer does not start: {error}");
         return ExitCode::FAILURE;
     }
     let report = media::elements::check();
-    match serde_json::to_string_pretty(&report) {
+    let mut told = serde_json::json!(report);
+    match trials.map(|trials| trials()) {
+        Some(Ok(trials)) => told["trials"] = serde_json::json!(trials),
+        Some(Err(error)) => eprintln!("encoders are not tried: {error}"),
+        None => {}
+    }
+    match serde_json::to_string_pretty(&told) {
         Ok(text) => println!("{text}"),
         Err(error) => {
             eprintln!("{error}");

@@ -5,13 +5,11 @@ use alsa::{Direction, ValueOr};
 use gstreamer as gst;
 use media_protocol::DeviceFault;
 use rustix::io::Errno;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
 use super::{SAMPLE_RATE, Tap};
 use crate::clock::now_ns;
 use crate::mailbox::{Mailbox, Message, PipelineId};
+use crate::task::{Running, Task};
 
 /// What is read at once: 20 ms.
 const BLOCK: u64 = SAMPLE_RATE / 50;
@@ -30,8 +28,7 @@ const DRIFT_NS: u64 = 40_000_000;
 #[derive(Debug)]
 pub struct Array {
     channels: u32,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _task: Task,
 }
 
 impl Array {
@@ -44,38 +41,23 @@ impl Array {
         // Few arrays say which is where; the others say what a set of loudspeakers would.
         let map = pcm.get_chmap().map(|map| map.to_string()).unwrap_or_default();
         tracing::info!(device, channels, map, "microphone");
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, mix) = (stop.clone(), Mix::new(channels, wanted));
-        let read = move || {
-            if let Err(error) = read(&pcm, &mix, &tap, &stopped) {
+        let mix = Mix::new(channels, wanted);
+        let read = move |running: &Running| {
+            if let Err(error) = read(&pcm, &mix, &tap, running) {
                 tracing::warn!(%error, "the microphone fails");
                 mailbox.post(Message::Failed(id, fault(error)));
             }
         };
-        let thread = std::thread::Builder::new().name("microphone".into()).spawn(read);
-        let thread = thread.map_err(|error| DeviceFault::Other {
+        let task = Task::start("microphone", read).map_err(|error| DeviceFault::Other {
             detail: error.to_string(),
         })?;
-        Ok(Self {
-            channels,
-            stop,
-            thread: Some(thread),
-        })
+        Ok(Self { channels, _task: task })
     }
 
     /// How many channels it gives.
     #[must_use]
     pub fn channels(&self) -> u32 {
         self.channels
-    }
-}
-
-impl Drop for Array {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -127,11 +109,11 @@ fn open(device: &str, wanted: &[u8]) -> alsa::Result<(PCM, u32)> {
     Ok((pcm, channels))
 }
 
-fn read(pcm: &PCM, mix: &Mix, tap: &Tap, stopped: &AtomicBool) -> alsa::Result<()> {
+fn read(pcm: &PCM, mix: &Mix, tap: &Tap, running: &Running) -> alsa::Result<()> {
     let card = pcm.io_i16()?;
     let mut block = vec![0; BLOCK as usize * mix.channels];
     let mut stamps = Stamps::default();
-    while !stopped.load(Ordering::Acquire) {
+    while running.goes_on() {
         let heard = match pcm.wait(Some(PATIENCE_MS)) {
             Ok(false) => continue,
             Ok(true) => card.readi(&mut block),

@@ -65,8 +65,8 @@ pub struct Capture {
     stand_in: Option<StandIn>,
     /// Of an open device of the kernel's.
     keeper: Option<Keeper>,
-    /// Somebody has shut the open device on itself.
-    shut: bool,
+    /// What is wrong with the open device, as it says itself.
+    impaired: Option<DeviceFault>,
     tap: Tap,
     mailbox: Mailbox,
 }
@@ -87,7 +87,7 @@ impl Capture {
             sentence: None,
             stand_in: None,
             keeper: None,
-            shut: false,
+            impaired: None,
             tap,
             mailbox,
         }
@@ -129,20 +129,24 @@ impl Capture {
         }
     }
 
-    /// Somebody has shut the device on itself, or opened it.
-    pub fn on_shut(&mut self, id: PipelineId, shut: bool) {
+    /// What is wrong with the device though it is open, as it says itself.
+    pub fn on_impaired(&mut self, id: PipelineId, fault: Option<&DeviceFault>) {
         if id == self.id() && self.source.is_some() {
-            tracing::info!(device = self.name, shut, "shut by hand");
-            self.shut = shut;
+            tracing::info!(device = self.name, ?fault, "what an open device says of itself");
+            self.impaired = fault.cloned();
             self.stand_in();
         }
+    }
+
+    fn is_shut(&self) -> bool {
+        self.impaired == Some(DeviceFault::Shut)
     }
 
     /// What is wrong with the device though it is open.
     #[must_use]
     pub fn impairment(&self) -> Option<DeviceFault> {
-        if self.shut {
-            return Some(DeviceFault::Shut);
+        if self.impaired.is_some() {
+            return self.impaired.clone();
         }
         match (&self.source, &self.wanted) {
             (Some(Source::Microphone(array)), Some(Wanted::Microphone(_, named))) => {
@@ -254,17 +258,20 @@ impl Capture {
         built.map_err(|error| fault::of_build(&error))
     }
 
-    /// Sets the device each time that it is opened, and watches its shutter or switch.
+    /// Sets the device each time that it is opened, and watches its shutter, its switch or its socket.
     fn keep(&self, wanted: &Wanted) -> Option<Keeper> {
         let (id, mailbox) = (self.id(), self.mailbox.clone());
-        let tell = move |shut| mailbox.post(Message::Shut(id, shut));
+        let tell = move |fault| mailbox.post(Message::Impaired(id, fault));
         let keeper = match wanted {
             Wanted::Camera(CameraDevice::V4l2 { path }) => {
-                controls::Keeper::start(path, tell).map(|keeper| Keeper::Camera { _keeper: keeper })
+                controls::Keeper::start(path, move |closed: bool| tell(closed.then_some(DeviceFault::Shut)))
+                    .map(|keeper| Keeper::Camera { _keeper: keeper })
             }
             Wanted::Microphone(MicrophoneDevice::Alsa { device }, _) => {
-                mixer::Keeper::start(device, mixer::Side::Capture, tell)
-                    .map(|keeper| Keeper::Microphone { _keeper: keeper })
+                mixer::Keeper::start(device, mixer::Side::Capture, move |silence| {
+                    tell(silence.map(fault::of_silence))
+                })
+                .map(|keeper| Keeper::Microphone { _keeper: keeper })
             }
             _ => return None,
         };
@@ -274,7 +281,7 @@ impl Capture {
     }
 
     fn close(&mut self, state: DeviceState) {
-        (self.keeper, self.shut) = (None, false);
+        (self.keeper, self.impaired) = (None, None);
         if self.source.take().is_some() {
             tracing::info!(device = self.name, "capture device closed");
         }
@@ -293,12 +300,12 @@ impl Capture {
     /// Puts the sentence in the place of a device that cannot be had, and takes it away again.
     fn stand_in(&mut self) {
         let failed = matches!(self.state, DeviceState::Failed { .. });
-        let Some(sentence) = self.sentence.as_deref().filter(|_| failed || self.shut) else {
+        let Some(sentence) = self.sentence.as_deref().filter(|_| failed || self.is_shut()) else {
             self.stand_in = None;
             self.tap.cover(false);
             return;
         };
-        self.tap.cover(self.shut);
+        self.tap.cover(self.is_shut());
         if self.stand_in.as_ref().is_none_or(|shown| shown.text() != sentence) {
             // The one before ends first.
             self.stand_in = None;

@@ -3,15 +3,13 @@
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::plug::Plug;
 use super::{FRAME_RATE, HEIGHT, Tap, WIDTH};
 use crate::clock::now_ns;
 use crate::elements::BuildError;
+use crate::task::Task;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Length of the flash.
@@ -29,8 +27,7 @@ const DIGITS: [u8; 10] = [
 /// A running thread; dropping it ends it.
 #[derive(Debug)]
 pub struct SimulatedCamera {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _task: Task,
 }
 
 impl SimulatedCamera {
@@ -49,16 +46,14 @@ impl SimulatedCamera {
         );
         pool.set_config(config)?;
         pool.set_active(true)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
+        let task = Task::start("camera", move |running| {
             let scene = scene();
             let mut frame = now_ns() * FRAME_RATE / SECOND_NS + 1;
-            while !stopped.load(Ordering::Acquire) {
+            while running.goes_on() {
                 let due = frame * SECOND_NS / FRAME_RATE;
                 let wait = due.saturating_sub(now_ns());
                 if wait > 0 {
-                    std::thread::park_timeout(Duration::from_nanos(wait));
+                    running.wait(Duration::from_nanos(wait));
                     continue;
                 }
                 if !plug.is_in() {
@@ -72,20 +67,7 @@ impl SimulatedCamera {
             }
             let _ = pool.set_active(false);
         })?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for SimulatedCamera {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
+        Ok(Self { _task: task })
     }
 }
 

@@ -3,15 +3,13 @@
 
 use gstreamer as gst;
 use std::f64::consts::TAU;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::plug::Plug;
 use super::{SAMPLE_RATE, Tap};
 use crate::clock::now_ns;
 use crate::elements::BuildError;
+use crate::task::Task;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Samples of one block of 20 ms.
@@ -26,8 +24,7 @@ const BEEP_AMPLITUDE: f64 = 10_000.0;
 /// A running thread; dropping it ends it.
 #[derive(Debug)]
 pub struct SimulatedMicrophone {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _task: Task,
 }
 
 impl SimulatedMicrophone {
@@ -36,16 +33,14 @@ impl SimulatedMicrophone {
     /// # Errors
     /// [`BuildError::Thread`].
     pub fn start(tap: Tap, plug: Plug) -> Result<Self, BuildError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = std::thread::Builder::new().name("microphone".into()).spawn(move || {
+        let task = Task::start("microphone", move |running| {
             let second = one_second();
             let mut block = now_ns() / (SECOND_NS / 50);
-            while !stopped.load(Ordering::Acquire) {
+            while running.goes_on() {
                 // A block begins at its timestamp and can be had at its end, as from a real card.
                 let wait = ((block + 1) * (SECOND_NS / 50)).saturating_sub(now_ns());
                 if wait > 0 {
-                    std::thread::park_timeout(Duration::from_nanos(wait));
+                    running.wait(Duration::from_nanos(wait));
                     continue;
                 }
                 if !plug.is_in() {
@@ -57,20 +52,7 @@ impl SimulatedMicrophone {
                 block = (block + 1).max((now_ns() / (SECOND_NS / 50)).saturating_sub(5));
             }
         })?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for SimulatedMicrophone {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
+        Ok(Self { _task: task })
     }
 }
 

@@ -2,14 +2,13 @@
 //! that nobody takes it for a frozen picture.
 
 use gstreamer as gst;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{HEIGHT, Tap, WIDTH};
 use crate::clock::now_ns;
 use crate::elements::BuildError;
+use crate::task::Task;
 use crate::wall::canvas::{Colour, Patch};
 use crate::wall::lettering::{Lettering, Style};
 
@@ -33,8 +32,7 @@ pub struct StandIn {
     text: String,
     /// True: pictures are given. Held while one is given.
     shown: Arc<Mutex<bool>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _task: Task,
 }
 
 impl StandIn {
@@ -43,25 +41,24 @@ impl StandIn {
     /// # Errors
     /// [`BuildError::Thread`].
     pub fn start(text: &str, tap: Tap) -> Result<Self, BuildError> {
-        let (shown, stop) = (Arc::new(Mutex::new(true)), Arc::new(AtomicBool::new(false)));
-        let (showing, stopped, sentence) = (shown.clone(), stop.clone(), text.to_owned());
-        let thread = std::thread::Builder::new().name("stand-in".into()).spawn(move || {
+        let shown = Arc::new(Mutex::new(true));
+        let (showing, sentence) = (shown.clone(), text.to_owned());
+        let task = Task::start("stand-in", move |running| {
             // Letters are drawn here: the first ones of a process load fonts, which takes its time.
             let scene = scene(&sentence);
-            while !stopped.load(Ordering::Acquire) {
+            while running.goes_on() {
                 let showing = showing.lock().unwrap_or_else(PoisonError::into_inner);
                 if *showing {
                     tap.push_instead(picture(&scene, now_ns()));
                 }
                 drop(showing);
-                std::thread::park_timeout(Duration::from_millis(1000 / RATE));
+                running.wait(Duration::from_millis(1000 / RATE));
             }
         })?;
         Ok(Self {
             text: text.to_owned(),
             shown,
-            stop,
-            thread: Some(thread),
+            _task: task,
         })
     }
 
@@ -74,16 +71,6 @@ impl StandIn {
     /// Gives pictures from now on, or none. Returns when that is so.
     pub fn show(&self, shown: bool) {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
-    }
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
     }
 }
 

@@ -3,21 +3,25 @@
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::AppSrc;
+use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
+use gstreamer_video::UpstreamForceKeyUnitEvent;
 use media_protocol::{LayerPlan, LayerStatistics, MediaKind, PayloadType, SessionPlan, VideoCodec};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::Surroundings;
 use super::gate::{FirstPacket, Gate};
 use super::key_frames::{self, KeyFrames};
 use super::payload::{add_extension, section_caps};
 use super::temporal_layers;
 use super::transport::Transport;
-use crate::capture::{COLORIMETRY, Tap, picture_source};
+use crate::capture::{COLORIMETRY, FRAME_RATE, Tap, picture_source};
 use crate::elements::{BuildError, chain, filter, make};
-use crate::mailbox::Mailbox;
+use crate::encoding::instance::Format;
+use crate::encoding::ladder::Step;
+use crate::encoding::live::{Live, Place};
 use crate::sdp::TRANSPORT_CC;
 
 /// Most layers of one camera.
@@ -28,7 +32,6 @@ const MAX_LAYERS: usize = 6;
 pub struct VideoSender {
     source: AppSrc,
     layers: Vec<Layer>,
-    codec: VideoCodec,
     tap: Tap,
     first_packet: FirstPacket,
     counted: HashMap<u32, (u64, u64)>,
@@ -37,9 +40,18 @@ pub struct VideoSender {
 #[derive(Debug)]
 struct Layer {
     plan: LayerPlan,
-    encoder: gst::Element,
+    coder: Coder,
     payloader_sink: gst::Pad,
     gate: Arc<Gate>,
+}
+
+/// What makes coded pictures of pictures.
+#[derive(Debug)]
+enum Coder {
+    /// An element of the session.
+    Within(gst::Element),
+    /// A pipeline beside it.
+    Beside(Box<Live>),
 }
 
 impl VideoSender {
@@ -51,8 +63,7 @@ impl VideoSender {
         plan: &SessionPlan,
         transport: &Transport,
         keys: &KeyFrames,
-        tap: &Tap,
-        mailbox: &Mailbox,
+        around: &Surroundings,
     ) -> Result<Self, BuildError> {
         let offer = &plan.offer.video;
         let name = codec_name(offer.codec);
@@ -69,11 +80,18 @@ impl VideoSender {
         let caps = section_caps("video", payload, &[(offer.transport_cc_extension, TRANSPORT_CC)]);
         let caps_filter = filter(&caps)?;
         chain(bin, &[&funnel, &caps_filter])?;
-        let first_packet = FirstPacket::new(plan.id, MediaKind::Video, mailbox);
+        let first_packet = FirstPacket::new(plan.id, MediaKind::Video, &around.mailbox);
         let primary_ssrc = plan.layers.first().map_or(0, |layer| layer.ssrc);
         let mut layers = Vec::new();
         for layer in plan.layers.iter().take(MAX_LAYERS) {
-            let layer = Layer::build(bin, layer, offer.codec, payload, offer.transport_cc_extension)?;
+            let layer = Layer::build(
+                bin,
+                layer,
+                offer.codec,
+                payload,
+                offer.transport_cc_extension,
+                &around.encoders,
+            )?;
             layer.gate.guard_encoded(&layer.payloader_sink);
             keys.serve(primary_ssrc, layer.plan.ssrc, &layer.payloader_sink);
             layers.push(layer);
@@ -81,8 +99,7 @@ impl VideoSender {
         let sender = Self {
             source,
             layers,
-            codec: offer.codec,
-            tap: tap.clone(),
+            tap: around.camera.clone(),
             first_packet,
             counted: HashMap::new(),
         };
@@ -105,7 +122,18 @@ impl VideoSender {
             let payloader =
                 payloader.ok_or_else(|| BuildError::GStreamer("a payloader pad without payloader".into()))?;
             bin.add_many([&queue, &scale, &caps])?;
-            gst::Element::link_many([tee, &queue, &scale, &caps, &layer.encoder, &payloader, funnel])?;
+            match &layer.coder {
+                Coder::Within(encoder) => {
+                    gst::Element::link_many([tee, &queue, &scale, &caps, encoder, &payloader, funnel])?;
+                }
+                Coder::Beside(live) => {
+                    let entrance = entrance(live.place()).upcast::<gst::Element>();
+                    let output = live.place().output.upcast_ref::<gst::Element>();
+                    bin.add_many([&entrance, output])?;
+                    gst::Element::link_many([tee, &queue, &scale, &caps, &entrance])?;
+                    gst::Element::link_many([output, &payloader, funnel])?;
+                }
+            }
             if let Some(pad) = queue.static_pad("sink") {
                 layer.gate.guard_raw(&pad);
             }
@@ -127,7 +155,10 @@ impl VideoSender {
                 continue;
             };
             if wanted.bitrate != layer.plan.bitrate {
-                set_bitrate(&layer.encoder, self.codec, wanted.bitrate);
+                match &mut layer.coder {
+                    Coder::Within(encoder) => set_bitrate(encoder, wanted.bitrate),
+                    Coder::Beside(live) => live.set_bitrate(wanted.bitrate),
+                }
             }
             layer.plan = LayerPlan {
                 height: layer.plan.height,
@@ -147,6 +178,15 @@ impl VideoSender {
         }
         for pad in restarted {
             key_frames::ask(&pad);
+        }
+    }
+
+    /// Looks after the encoders; call it ten times a second.
+    pub fn tick(&mut self, now: Instant) {
+        for layer in &mut self.layers {
+            if let Coder::Beside(live) = &mut layer.coder {
+                live.tick(now);
+            }
         }
     }
 
@@ -198,19 +238,28 @@ impl Layer {
         codec: VideoCodec,
         payload: &PayloadType,
         transport_cc: Option<u8>,
+        encoders: &[Step],
     ) -> Result<Self, BuildError> {
-        let encoder = encoder(codec, plan)?;
-        let payloader = match codec {
+        let (coder, payloader) = match codec {
             VideoCodec::Vp8 => {
+                let encoder = encoder(plan.bitrate)?;
+                bin.add(&encoder)?;
                 let payloader = make("rtpvp8pay")?;
                 payloader.set_property_from_str("picture-id-mode", "15-bit");
-                payloader
+                (Coder::Within(encoder), payloader)
             }
             VideoCodec::H264 => {
+                let (width, height) = size(plan.height);
+                let format = Format {
+                    width,
+                    height,
+                    pace: u32::try_from(FRAME_RATE).unwrap_or(30),
+                };
+                let live = Live::new(encoders.to_vec(), format, plan.bitrate);
                 let payloader = make("rtph264pay")?;
                 payloader.set_property_from_str("aggregate-mode", "zero-latency");
                 payloader.set_property("config-interval", -1_i32);
-                payloader
+                (Coder::Beside(Box::new(live)), payloader)
             }
         };
         payloader.set_property("pt", u32::from(payload.number));
@@ -218,12 +267,12 @@ impl Layer {
         payloader.set_property("mtu", 1200_u32);
         // An extension in the caps behind the funnel is negotiated and never written (specs/media-engine.md §3.4).
         add_extension(&payloader, transport_cc, TRANSPORT_CC)?;
-        bin.add_many([&encoder, &payloader])?;
+        bin.add(&payloader)?;
         let sink = payloader.static_pad("sink");
         let payloader_sink = sink.ok_or_else(|| BuildError::GStreamer("a payloader without a sink".into()))?;
         Ok(Self {
             plan: plan.clone(),
-            encoder,
+            coder,
             payloader_sink,
             gate: Arc::default(),
         })
@@ -237,59 +286,77 @@ fn codec_name(codec: VideoCodec) -> &'static str {
     }
 }
 
+/// Width and height of a layer, both even.
+fn size(height: u32) -> (u32, u32) {
+    ((height * 16 / 9) & !1, height & !1)
+}
+
 fn layer_caps(height: u32) -> gst::Caps {
-    let width = (height * 16 / 9) & !1;
+    let (width, height) = size(height);
     gst::Caps::builder("video/x-raw")
         .field("width", i32::try_from(width).unwrap_or(320))
-        .field("height", i32::try_from(height & !1).unwrap_or(180))
+        .field("height", i32::try_from(height).unwrap_or(180))
         .field("colorimetry", COLORIMETRY)
         .build()
 }
 
-/// The encoder of a layer.
+/// Where the session's pictures go to an encoder beside it. It never waits for that.
+fn entrance(place: &Place) -> AppSink {
+    let sink = AppSink::builder()
+        .sync(false)
+        .async_(false)
+        .max_buffers(2)
+        .drop(true)
+        .build();
+    let given = place.clone();
+    sink.set_callbacks(
+        AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                given.push(&sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build(),
+    );
+    // Who wants a key frame asks upstream of the payloader, and what is there is not the encoder.
+    let ask_key = place.asking();
+    if let Some(pad) = place.output.static_pad("src") {
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| match info.event() {
+            Some(event) if UpstreamForceKeyUnitEvent::parse(event).is_ok() => {
+                ask_key();
+                gst::PadProbeReturn::Handled
+            }
+            _ => gst::PadProbeReturn::Ok,
+        });
+    }
+    sink
+}
+
+/// The VP8 encoder of a layer, at this rate, bit/s.
 ///
 /// # Errors
 /// It is not there.
-pub fn encoder(codec: VideoCodec, plan: &LayerPlan) -> Result<gst::Element, BuildError> {
-    let encoder = match codec {
-        VideoCodec::Vp8 => {
-            let encoder = make("vp8enc")?;
-            encoder.set_property("deadline", 1_i64);
-            encoder.set_property("cpu-used", 16_i32);
-            encoder.set_property("threads", 1_i32);
-            encoder.set_property("lag-in-frames", 0_i32);
-            encoder.set_property("keyframe-max-dist", 9000_i32);
-            encoder.set_property("min-quantizer", 2_i32);
-            encoder.set_property("max-quantizer", 56_i32);
-            encoder.set_property("static-threshold", 1_i32);
-            encoder.set_property("buffer-size", 1000_i32);
-            encoder.set_property("buffer-initial-size", 500_i32);
-            encoder.set_property("buffer-optimal-size", 600_i32);
-            encoder.set_property("undershoot", 95_i32);
-            encoder.set_property_from_str("end-usage", "cbr");
-            encoder.set_property_from_str("error-resilient", "default");
-            temporal_layers::enable(&encoder);
-            encoder
-        }
-        VideoCodec::H264 => {
-            let encoder = make("x264enc")?;
-            encoder.set_property_from_str("tune", "zerolatency");
-            encoder.set_property_from_str("speed-preset", "ultrafast");
-            encoder.set_property("key-int-max", 9000_u32);
-            encoder.set_property("threads", 1_u32);
-            encoder
-        }
-    };
-    set_bitrate(&encoder, codec, plan.bitrate);
+pub fn encoder(bitrate: u32) -> Result<gst::Element, BuildError> {
+    let encoder = make("vp8enc")?;
+    encoder.set_property("deadline", 1_i64);
+    encoder.set_property("cpu-used", 16_i32);
+    encoder.set_property("threads", 1_i32);
+    encoder.set_property("lag-in-frames", 0_i32);
+    encoder.set_property("keyframe-max-dist", 9000_i32);
+    encoder.set_property("min-quantizer", 2_i32);
+    encoder.set_property("max-quantizer", 56_i32);
+    encoder.set_property("static-threshold", 1_i32);
+    encoder.set_property("buffer-size", 1000_i32);
+    encoder.set_property("buffer-initial-size", 500_i32);
+    encoder.set_property("buffer-optimal-size", 600_i32);
+    encoder.set_property("undershoot", 95_i32);
+    encoder.set_property_from_str("end-usage", "cbr");
+    encoder.set_property_from_str("error-resilient", "default");
+    temporal_layers::enable(&encoder);
+    set_bitrate(&encoder, bitrate);
     Ok(encoder)
 }
 
-fn set_bitrate(encoder: &gst::Element, codec: VideoCodec, bitrate: u32) {
-    match codec {
-        VideoCodec::Vp8 => {
-            encoder.set_property("target-bitrate", i32::try_from(bitrate).unwrap_or(i32::MAX));
-            temporal_layers::set_bitrate(encoder, bitrate);
-        }
-        VideoCodec::H264 => encoder.set_property("bitrate", (bitrate / 1000).max(1)),
-    }
+fn set_bitrate(encoder: &gst::Element, bitrate: u32) {
+    encoder.set_property("target-bitrate", i32::try_from(bitrate).unwrap_or(i32::MAX));
+    temporal_layers::set_bitrate(encoder, bitrate);
 }

@@ -10,3 +10,4 @@ mod real_devices;
 mod receiving;
 mod rig;
 mod sending;
+mod trials;

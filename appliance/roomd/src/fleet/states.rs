@@ -195,6 +195,8 @@ pub fn media(statistics: &Statistics) -> Telemetry {
         ("received_packets", packets as f64),
         ("received_lost_packets", lost as f64),
         ("received_pictures", pictures as f64),
+        ("microphone_overruns", statistics.microphone_overruns as f64),
+        ("loudspeaker_underruns", statistics.loudspeaker_underruns as f64),
     ];
     Telemetry {
         values: values.map(|(name, value)| (name.to_owned(), value)).into(),

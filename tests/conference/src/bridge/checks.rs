@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::BridgeEvent;
 use super::channel::write;
 use super::core::Core;
-use super::endpoint::{OPUS, VP8};
+use super::endpoint::{H264, OPUS, VP8};
 use super::rtp::ClearHeader;
 use crate::focus::sources::Media;
 use crate::verdict::rule;
@@ -59,7 +59,11 @@ impl Core {
                 format!("packet {} of {}", header.sequence, header.ssrc),
             );
         }
-        if endpoint.tcc && !repair && matches!(header.payload_type, OPUS | VP8) && !header.extensions.contains(&5) {
+        if endpoint.tcc
+            && !repair
+            && matches!(header.payload_type, OPUS | VP8 | H264)
+            && !header.extensions.contains(&5)
+        {
             verdict.broken(
                 rule::TRANSPORT_CC,
                 format!("{} packet {} of {}", media.word(), header.sequence, header.ssrc),

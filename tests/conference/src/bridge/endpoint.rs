@@ -28,6 +28,11 @@ pub const VP8: u8 = 100;
 /// RTX of VP8.
 pub const VP8_RTX: u8 = 96;
 
+/// H.264.
+pub const H264: u8 = 107;
+/// RTX of H.264.
+pub const H264_RTX: u8 = 99;
+
 /// What happened at an endpoint.
 pub enum Happened {
     /// ICE and DTLS are done.
@@ -201,6 +206,21 @@ impl Endpoint {
             None,
             FormatParams::default(),
         );
+        let h264_rtx: Pt = H264_RTX.into();
+        let format = FormatParams {
+            level_asymmetry_allowed: Some(true),
+            packetization_mode: Some(1),
+            profile_level_id: Some(0x42_e01f),
+            ..FormatParams::default()
+        };
+        codecs.add_config(
+            H264.into(),
+            Some(h264_rtx),
+            Codec::H264,
+            Frequency::NINETY_KHZ,
+            None,
+            format,
+        );
         let mut rtc = config.build(now);
         let candidate = Candidate::host(local, Protocol::Udp).map_err(|e| Error::Bridge(e.to_string()))?;
         rtc.add_local_candidate(candidate);
@@ -308,7 +328,7 @@ impl Endpoint {
                 RtpWrite::new(payload_type.into(), sequence.into(), timestamp, now, payload)
                     .marker(marker)
                     .ext_vals(extensions)
-                    .nackable(payload_type == VP8),
+                    .nackable(matches!(payload_type, VP8 | H264)),
             );
         }
         self.drain(now, out, happened);

@@ -8,7 +8,8 @@ use str0m::rtp::RtpPacket;
 
 use super::channel::write;
 use super::core::Core;
-use super::endpoint::{OPUS, VP8};
+use super::endpoint::{H264, OPUS, VP8};
+use crate::far_side::assemble::Codec;
 use crate::focus::sources::Media;
 use crate::peers::payload;
 use crate::peers::track::Due;
@@ -232,13 +233,18 @@ impl Core {
         let Some(endpoint) = self.endpoints.get_mut(receiver) else {
             return;
         };
-        if *packet.header.payload_type != VP8 || endpoint.allocation.get(name) != Some(&layer) {
+        let (codec, payload_type) = match *packet.header.payload_type {
+            VP8 => (Codec::Vp8, VP8),
+            H264 => (Codec::H264, H264),
+            _ => return,
+        };
+        if endpoint.allocation.get(name) != Some(&layer) {
             return;
         }
         let Some(slot) = endpoint.video.iter_mut().find(|s| s.source == name) else {
             return;
         };
-        let starts_key = crate::far_side::vp8::starts_key_frame(&packet.payload);
+        let starts_key = codec.starts_key_frame(&packet.payload);
         if slot.needs_key && !starts_key {
             return;
         }
@@ -257,7 +263,7 @@ impl Core {
         let body = packet.payload.to_vec();
         endpoint.write(
             now,
-            (ssrc, VP8),
+            (ssrc, payload_type),
             place,
             packet.header.marker,
             None,

@@ -7,7 +7,7 @@ mod checks;
 mod commands;
 mod core;
 mod demand;
-mod endpoint;
+pub(crate) mod endpoint;
 mod forward;
 pub mod link;
 mod messages;

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use str0m::rtp::RtpPacket;
 
+use super::assemble::Codec;
 use super::decode::{Heard, PictureDecoder, Seen, SharedHeard, SharedSeen, SoundDecoder};
 use super::layer::{KEY_FRAME, Layer};
 use super::lip_sync::SenderClock;
 use super::report::{FarSideReport, KeyFrameRequest};
 use super::{FarSides, Record, assemble, locked, vp8};
+use crate::bridge::endpoint::{H264, VP8};
 use crate::bridge::rtp::ClearHeader;
 use crate::clock::monotonic_ns;
 use crate::focus::sources::{Media, Sources};
 use crate::options::Options;
 use crate::verdict::{Verdict, rule};
-
-const VP8: u8 = 100;
 
 /// What arrives from one endpoint.
 pub struct FarSide {
@@ -193,20 +193,25 @@ impl FarSide {
             self.audio(packet, clock(48_000));
             return None;
         };
-        if *packet.header.payload_type != VP8 || packet.payload.is_empty() {
+        let codec = match *packet.header.payload_type {
+            VP8 => Codec::Vp8,
+            H264 => Codec::H264,
+            _ => return None,
+        };
+        if packet.payload.is_empty() {
             return None;
         }
         let clock = clock(90_000);
         // The bridge takes a packet without a temporal layer index for an unknown codec (seen on jitsi-videobridge).
         let routable =
             |d: vp8::Descriptor| d.picture_id.is_some() && d.temporal_layer.is_some() && d.tl0_pic_idx.is_some();
-        if !vp8::Descriptor::read(&packet.payload).is_some_and(routable) {
+        if codec == Codec::Vp8 && !vp8::Descriptor::read(&packet.payload).is_some_and(routable) {
             self.verdict.broken(
                 rule::PICTURE_ID,
                 format!("packet {} of {ssrc}", packet.header.sequence_number),
             );
         }
-        if vp8::starts_key_frame(&packet.payload) {
+        if codec.starts_key_frame(&packet.payload) {
             self.key_frame_began(now, at);
         }
         let layer = &mut self.layers[at];
@@ -215,7 +220,7 @@ impl FarSide {
             *packet.seq_no,
             packet.header.timestamp,
             packet.header.marker,
-            &packet.payload,
+            (codec, &packet.payload),
         );
         self.frames(now, at, frames, clock);
         self.ask(now, at)
@@ -245,6 +250,7 @@ impl FarSide {
 
     fn frames(&mut self, now: Instant, at: usize, frames: Vec<assemble::Frame>, clock: Option<SenderClock>) {
         for frame in frames {
+            self.layers[at].codec = Some(frame.codec);
             self.layers[at].frame(now, frame.key);
             if frame.key.is_some() {
                 self.check_order();
@@ -262,8 +268,13 @@ impl FarSide {
             if self.current != Some(at) || !self.decode {
                 continue;
             }
-            if self.pictures.is_none() {
-                match PictureDecoder::new(self.seen.clone()) {
+            if self
+                .pictures
+                .as_ref()
+                .is_none_or(|decoder| decoder.codec != frame.codec)
+            {
+                self.pictures = None;
+                match PictureDecoder::new(frame.codec, self.seen.clone()) {
                     Ok(decoder) => self.pictures = Some(decoder),
                     Err(error) => {
                         tracing::error!(%error, "far side cannot decode pictures");

@@ -3,18 +3,61 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::vp8::{Descriptor, dimensions};
+use serde::Serialize;
+
+use super::{h264, vp8};
 
 /// How long a gap may wait for its retransmission before the picture is given up.
 const PATIENCE: Duration = Duration::from_millis(400);
 /// Packets kept at most.
 const MOST: usize = 2000;
 
+/// What frames are coded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Codec {
+    /// VP8.
+    #[default]
+    Vp8,
+    /// H.264.
+    H264,
+}
+
+impl Codec {
+    fn read(self, payload: &[u8]) -> Option<h264::Part> {
+        match self {
+            Self::Vp8 => {
+                let descriptor = vp8::Descriptor::read(payload)?;
+                let bytes = payload.get(descriptor.size..)?.to_vec();
+                Some(h264::Part {
+                    key: descriptor.start_of_frame && bytes.first().is_some_and(|byte| byte & 1 == 0),
+                    begins: descriptor.start_of_frame,
+                    bytes,
+                })
+            }
+            Self::H264 => h264::read(payload),
+        }
+    }
+
+    /// Whether a frame that can be decoded alone begins in this payload.
+    pub fn starts_key_frame(self, payload: &[u8]) -> bool {
+        self.read(payload).is_some_and(|part| part.key)
+    }
+
+    fn dimensions(self, frame: &[u8]) -> Option<(u16, u16)> {
+        match self {
+            Self::Vp8 => vp8::dimensions(frame),
+            Self::H264 => h264::dimensions(frame),
+        }
+    }
+}
+
 /// A whole frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// VP8.
+    /// A frame of VP8; a byte stream of H.264.
     pub data: Vec<u8>,
+    /// Which of them.
+    pub codec: Codec,
     /// RTP timestamp.
     pub timestamp: u32,
     /// Width and height, of key frames only.
@@ -22,11 +65,11 @@ pub struct Frame {
 }
 
 struct Packet {
-    payload: Vec<u8>,
+    part: h264::Part,
+    codec: Codec,
     timestamp: u32,
     marker: bool,
     arrived: Instant,
-    descriptor: Descriptor,
 }
 
 /// The frames of one SSRC.
@@ -40,22 +83,26 @@ pub struct Assembler {
 
 impl Assembler {
     /// Takes a packet and gives the frames that became whole.
-    pub fn push(&mut self, now: Instant, sequence: u64, timestamp: u32, marker: bool, payload: &[u8]) -> Vec<Frame> {
+    pub fn push(
+        &mut self,
+        now: Instant,
+        sequence: u64,
+        timestamp: u32,
+        marker: bool,
+        (codec, payload): (Codec, &[u8]),
+    ) -> Vec<Frame> {
         if self.next.is_some_and(|next| sequence < next) || payload.is_empty() {
             return Vec::new();
         }
-        if let Some(descriptor) = Descriptor::read(payload) {
-            let payload = payload.to_vec();
-            self.packets.insert(
-                sequence,
-                Packet {
-                    payload,
-                    timestamp,
-                    marker,
-                    arrived: now,
-                    descriptor,
-                },
-            );
+        if let Some(part) = codec.read(payload) {
+            let packet = Packet {
+                part,
+                codec,
+                timestamp,
+                marker,
+                arrived: now,
+            };
+            self.packets.insert(sequence, packet);
         }
         while self.packets.len() > MOST {
             self.packets.pop_first();
@@ -92,7 +139,7 @@ impl Assembler {
     fn whole(&mut self) -> Option<Frame> {
         let start = self.next?;
         let first = self.packets.get(&start)?;
-        if !first.descriptor.start_of_frame {
+        if !first.part.begins {
             return None;
         }
         let mut data = Vec::new();
@@ -102,17 +149,22 @@ impl Assembler {
             if packet.timestamp != first.timestamp {
                 return None;
             }
-            data.extend_from_slice(packet.payload.get(packet.descriptor.size..)?);
+            data.extend_from_slice(&packet.part.bytes);
             if packet.marker {
                 break at;
             }
             at += 1;
         };
-        let timestamp = first.timestamp;
+        let (timestamp, codec) = (first.timestamp, first.codec);
         self.next = Some(end + 1);
         self.packets = self.packets.split_off(&(end + 1));
-        let key = dimensions(&data);
-        Some(Frame { data, timestamp, key })
+        let key = codec.dimensions(&data);
+        Some(Frame {
+            data,
+            codec,
+            timestamp,
+            key,
+        })
     }
 
     /// When newer packets wait too long for older ones: go on at the next key frame. True when that helped.
@@ -142,7 +194,7 @@ impl Assembler {
     fn first_key(&self, from: u64) -> Option<u64> {
         self.packets
             .range(from..)
-            .find(|(_, p)| p.descriptor.start_of_frame && p.payload.get(p.descriptor.size).is_some_and(|b| b & 1 == 0))
+            .find(|(_, packet)| packet.part.key)
             .map(|(sequence, _)| *sequence)
     }
 }
@@ -162,9 +214,9 @@ mod tests {
     fn packets_out_of_order_become_frames_in_order() {
         let now = Instant::now();
         let mut assembler = Assembler::default();
-        let mut frames = assembler.push(now, 1, 10, true, &key());
-        frames.extend(assembler.push(now, 3, 30, true, &delta()));
-        frames.extend(assembler.push(now, 2, 20, true, &delta()));
+        let mut frames = assembler.push(now, 1, 10, true, (Codec::Vp8, &key()));
+        frames.extend(assembler.push(now, 3, 30, true, (Codec::Vp8, &delta())));
+        frames.extend(assembler.push(now, 2, 20, true, (Codec::Vp8, &delta())));
         assert_eq!(frames.iter().map(|f| f.timestamp).collect::<Vec<_>>(), [10, 20, 30]);
         assert_eq!(frames[0].key, Some((320, 180)));
     }
@@ -174,11 +226,11 @@ mod tests {
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
         let mut assembler = Assembler::default();
-        assembler.push(now, 1, 10, true, &key());
-        assert!(assembler.push(now, 3, 30, true, &delta()).is_empty());
+        assembler.push(now, 1, 10, true, (Codec::Vp8, &key()));
+        assert!(assembler.push(now, 3, 30, true, (Codec::Vp8, &delta())).is_empty());
         assert!(assembler.take(later).is_empty());
         assert!(assembler.needs_key);
-        let frames = assembler.push(later, 9, 90, true, &key());
+        let frames = assembler.push(later, 9, 90, true, (Codec::Vp8, &key()));
         assert_eq!(frames.len(), 1);
         assert!(!assembler.needs_key);
     }

@@ -1,4 +1,4 @@
-//! Decoding what the box sent, with GStreamer: pictures with `vp8dec`, sound with `opusdec`.
+//! Decoding what the box sent, with GStreamer: pictures with `vp8dec` or `avdec_h264`, sound with `opusdec`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +7,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use super::assemble::Codec;
 use super::lip_sync::{FlashFinder, SenderClock};
 use super::sound::Listener;
 use crate::clock::monotonic_ns;
@@ -47,6 +48,8 @@ fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Decodes pictures.
 pub struct PictureDecoder {
+    /// Of frames in this.
+    pub codec: Codec,
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     seen: SharedSeen,
@@ -58,11 +61,16 @@ const STEP_NS: u64 = 33_333_333;
 
 impl PictureDecoder {
     /// Builds the pipeline.
-    pub fn new(seen: SharedSeen) -> Result<Self> {
-        let pipeline = launch(
-            "appsrc name=in is-live=false format=time max-bytes=0 caps=video/x-vp8 ! vp8dec threads=1 \
-             ! appsink name=pictures sync=false",
-        )?;
+    pub fn new(codec: Codec, seen: SharedSeen) -> Result<Self> {
+        let decoder = match codec {
+            Codec::Vp8 => "caps=video/x-vp8 ! vp8dec threads=1",
+            Codec::H264 => {
+                "caps=video/x-h264,stream-format=byte-stream,alignment=au ! avdec_h264 max-threads=1 ! videoconvert ! video/x-raw,format=I420"
+            }
+        };
+        let pipeline = launch(&format!(
+            "appsrc name=in is-live=false format=time max-bytes=0 {decoder} ! appsink name=pictures sync=false",
+        ))?;
         let source = element::<gst_app::AppSrc>(&pipeline, "in")?;
         let pictures = element::<gst_app::AppSink>(&pipeline, "pictures")?;
         let shared = seen.clone();
@@ -76,7 +84,10 @@ impl PictureDecoder {
                 .build(),
         );
         play(&pipeline)?;
+        // Times of another decoder say nothing here.
+        lock(&seen).pending.clear();
         Ok(Self {
+            codec,
             pipeline,
             source,
             seen,
@@ -120,7 +131,7 @@ fn picture(sample: &gst::Sample, seen: &Mutex<Seen>) {
     };
     let Some(buffer) = sample.buffer() else { return };
     let Ok(map) = buffer.map_readable() else { return };
-    // I420 of vp8dec: lines of luma are padded to multiples of four.
+    // I420: lines of luma are padded to multiples of four.
     let stride = (width as usize).next_multiple_of(4);
     let (mut bright, mut sum, mut count) = (0u64, 0u64, 0u64);
     for line in (0..height as usize).step_by(4) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::assemble::Assembler;
+use super::assemble::{Assembler, Codec};
 use super::report::LayerReport;
 
 /// Frames per second are counted over this.
@@ -20,6 +20,8 @@ pub struct Layer {
     pub source: String,
     pub index: usize,
     pub ssrc: u32,
+    /// Of the last frame.
+    pub codec: Option<Codec>,
     pub width: u32,
     pub height: u32,
     pub frames: u64,
@@ -47,6 +49,7 @@ impl Layer {
             source: source.into(),
             index,
             ssrc,
+            codec: None,
             width: 0,
             height: 0,
             frames: 0,
@@ -136,6 +139,7 @@ impl Layer {
             source: self.source.clone(),
             index: self.index,
             ssrc: self.ssrc,
+            codec: self.codec,
             width: self.width,
             height: self.height,
             fps: (counted as f64 / span * 10.0).round() / 10.0,

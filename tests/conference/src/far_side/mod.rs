@@ -3,6 +3,7 @@
 mod arrival;
 pub mod assemble;
 mod decode;
+pub mod h264;
 mod layer;
 pub mod lip_sync;
 mod report;

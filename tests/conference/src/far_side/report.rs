@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::assemble::Codec;
+
 /// One simulcast layer of the box.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LayerReport {
@@ -11,6 +13,8 @@ pub struct LayerReport {
     pub index: usize,
     /// Its SSRC.
     pub ssrc: u32,
+    /// What the last frame was coded in.
+    pub codec: Option<Codec>,
     /// Real size, from the last key frame.
     pub width: u32,
     /// Real size, from the last key frame.

@@ -57,11 +57,6 @@ impl Descriptor {
     }
 }
 
-/// Whether this RTP payload begins a key frame.
-pub fn starts_key_frame(payload: &[u8]) -> bool {
-    Descriptor::read(payload).is_some_and(|d| d.start_of_frame && payload.get(d.size).is_some_and(|byte| byte & 1 == 0))
-}
-
 /// Width and height in a key frame's header.
 pub fn dimensions(frame: &[u8]) -> Option<(u16, u16)> {
     if frame.len() < 10 || frame[0] & 1 != 0 || frame[3..6] != [0x9d, 0x01, 0x2a] {
@@ -96,8 +91,5 @@ mod tests {
         assert_eq!(dimensions(&frame), Some((1280, 720)));
         assert_eq!(dimensions(&[0x11, 0, 0, 0x9d, 0x01, 0x2a, 0, 5, 0xd0, 2]), None);
         assert_eq!(dimensions(&frame[..9]), None);
-        let mut payload = vec![0x10];
-        payload.extend_from_slice(&frame);
-        assert!(starts_key_frame(&payload));
     }
 }

@@ -13,6 +13,7 @@ mod desk;
 mod devices;
 mod distance;
 mod door;
+mod encoder;
 mod first_day;
 mod fleet;
 mod focus;

@@ -1,0 +1,289 @@
+//! Encoders that are known, by the element of GStreamer, and how each wants to be treated (`specs/camera.md` §1.1-§1.3). Whether one is
+//! any good on this machine only its trial says.
+
+use media_protocol::VideoCodec;
+
+use super::simulated::{Quirk, SIMULATED};
+
+/// A kind of encoder.
+#[derive(Debug)]
+pub struct Model {
+    /// What it is called.
+    pub name: &'static str,
+    /// Factory of its element.
+    pub factory: &'static str,
+    /// What it makes.
+    pub codec: VideoCodec,
+    /// The work is done elsewhere than in the processor.
+    pub hardware: bool,
+    /// How its rate is said.
+    pub rate: Rate,
+    /// Its caps name the level, which it does not find by itself.
+    pub names_level: bool,
+    /// What its caps call the profile that it shall make.
+    pub profile: &'static str,
+    /// Properties, as GStreamer writes them. One that an element of another age does not have is left out.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// Ways for pictures to reach it, the cheapest first.
+    pub paths: &'static [Path],
+    /// What is wrong with it, of one that is simulated.
+    pub quirk: Option<Quirk>,
+}
+
+/// How a rate is said, at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// A property in bit/s.
+    Bits(&'static str),
+    /// A property in kbit/s.
+    Kilobits(&'static str),
+    /// A property in kbit/s, and with it the buffer of the coded pictures, `cpb-size`, in kbit: its default is two seconds, and less than
+    /// half a second is not taken.
+    KilobitsAndBuffer(&'static str),
+    /// The driver's control `video_bitrate` in bit/s; the property `bitrate` where a later GStreamer has one.
+    Control,
+}
+
+/// A way for pictures from the processor's memory into an encoder.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Path {
+    /// Its name.
+    pub name: &'static str,
+    /// Elements before the encoder.
+    pub before: &'static [&'static str],
+    /// What the encoder is given.
+    pub caps: &'static str,
+    /// More properties of the encoder, as [`Model::settings`].
+    pub settings: &'static [(&'static str, &'static str)],
+}
+
+/// What every web client decodes.
+pub(super) const CONSTRAINED: &str = "constrained-baseline";
+
+const fn path(name: &'static str, before: &'static [&'static str], caps: &'static str) -> Path {
+    Path {
+        name,
+        before,
+        caps,
+        settings: &[],
+    }
+}
+
+const SYSTEM: Path = path("system", &["videoconvert"], "video/x-raw,format=NV12");
+/// Encoders that take what cameras' pictures are in.
+pub(super) const PLANAR: Path = path("planar", &[], "video/x-raw,format=I420");
+const VA: Path = path("va", &["vapostproc"], "video/x-raw(memory:VAMemory),format=NV12");
+const CUDA: Path = path(
+    "cuda",
+    &["cudaupload", "cudaconvert"],
+    "video/x-raw(memory:CUDAMemory),format=NV12",
+);
+const NVMM: Path = path("nvmm", &["nvvidconv"], "video/x-raw(memory:NVMM),format=NV12");
+const IMPORT: Path = Path {
+    name: "dmabuf-import",
+    before: &["v4l2convert"],
+    caps: "video/x-raw,format=NV12",
+    settings: &[("output-io-mode", "dmabuf-import")],
+};
+
+const VA_SETTINGS: &[(&str, &str)] = &[
+    ("rate-control", "cbr"),
+    ("b-frames", "0"),
+    ("ref-frames", "1"),
+    ("num-slices", "1"),
+    ("target-usage", "6"),
+    ("key-int-max", "1024"),
+];
+
+const fn va(factory: &'static str) -> Model {
+    Model {
+        name: factory,
+        factory,
+        codec: VideoCodec::H264,
+        hardware: true,
+        rate: Rate::KilobitsAndBuffer("bitrate"),
+        names_level: false,
+        profile: CONSTRAINED,
+        settings: VA_SETTINGS,
+        paths: &[VA, SYSTEM],
+        quirk: None,
+    }
+}
+
+/// All of them; of one codec those that are to be had at all are tried in this order.
+pub const MODELS: &[Model] = &[
+    va("vah264lpenc"),
+    va("vah264enc"),
+    Model {
+        name: "qsvh264enc",
+        factory: "qsvh264enc",
+        codec: VideoCodec::H264,
+        hardware: true,
+        rate: Rate::Kilobits("bitrate"),
+        names_level: false,
+        profile: CONSTRAINED,
+        settings: &[
+            ("rate-control", "cbr"),
+            ("low-latency", "true"),
+            ("disable-hrd-conformance", "true"),
+            ("gop-size", "9000"),
+            ("b-frames", "0"),
+        ],
+        paths: &[VA, SYSTEM],
+        quirk: None,
+    },
+    Model {
+        name: "nvh264enc",
+        factory: "nvh264enc",
+        codec: VideoCodec::H264,
+        hardware: true,
+        rate: Rate::Kilobits("bitrate"),
+        names_level: false,
+        profile: CONSTRAINED,
+        settings: &[
+            ("rc-mode", "cbr"),
+            ("zerolatency", "true"),
+            ("tune", "ultra-low-latency"),
+            ("bframes", "0"),
+            ("b-frames", "0"),
+            ("gop-size", "9000"),
+        ],
+        paths: &[CUDA, SYSTEM],
+        quirk: None,
+    },
+    Model {
+        name: "mpph264enc",
+        factory: "mpph264enc",
+        codec: VideoCodec::H264,
+        hardware: true,
+        rate: Rate::Bits("bps"),
+        names_level: false,
+        profile: "baseline",
+        // Its constant rate overshoots while the quantizer may not rise (Q8).
+        settings: &[
+            ("rc-mode", "cbr"),
+            ("profile", "baseline"),
+            ("gop", "9000"),
+            ("qp-max", "48"),
+            ("max-pending", "1"),
+            ("max-reenc", "0"),
+        ],
+        paths: &[SYSTEM],
+        quirk: None,
+    },
+    Model {
+        name: "v4l2h264enc",
+        factory: "v4l2h264enc",
+        codec: VideoCodec::H264,
+        hardware: true,
+        rate: Rate::Control,
+        names_level: true,
+        profile: CONSTRAINED,
+        settings: &[],
+        paths: &[IMPORT, SYSTEM],
+        quirk: None,
+    },
+    Model {
+        name: "nvv4l2h264enc",
+        factory: "nvv4l2h264enc",
+        codec: VideoCodec::H264,
+        hardware: true,
+        rate: Rate::Bits("bitrate"),
+        names_level: false,
+        profile: CONSTRAINED,
+        settings: &[
+            ("control-rate", "constant_bitrate"),
+            ("preset-level", "UltraFastPreset"),
+            ("maxperf-enable", "true"),
+            ("num-B-Frames", "0"),
+            ("poc-type", "2"),
+            ("insert-sps-pps", "true"),
+            ("insert-vui", "true"),
+            ("idrinterval", "9000"),
+        ],
+        paths: &[NVMM],
+        quirk: None,
+    },
+    Model {
+        name: "x264enc",
+        factory: "x264enc",
+        codec: VideoCodec::H264,
+        hardware: false,
+        rate: Rate::Kilobits("bitrate"),
+        names_level: false,
+        profile: CONSTRAINED,
+        settings: &[
+            ("tune", "zerolatency"),
+            ("speed-preset", "ultrafast"),
+            ("key-int-max", "9000"),
+            ("threads", "1"),
+        ],
+        paths: &[PLANAR],
+        quirk: None,
+    },
+    Model {
+        name: "openh264enc",
+        factory: "openh264enc",
+        codec: VideoCodec::H264,
+        hardware: false,
+        rate: Rate::Bits("bitrate"),
+        names_level: false,
+        profile: CONSTRAINED,
+        settings: &[
+            ("complexity", "low"),
+            ("rate-control", "bitrate"),
+            ("gop-size", "9000"),
+            ("scene-change-detection", "false"),
+            ("background-detection", "false"),
+            ("multi-thread", "1"),
+        ],
+        paths: &[PLANAR],
+        quirk: None,
+    },
+];
+
+/// The model of that name, of a simulated one as well.
+#[must_use]
+pub fn model(name: &str) -> Option<&'static Model> {
+    MODELS.iter().chain(SIMULATED).find(|model| model.name == name)
+}
+
+/// Boards on which asking an encoder is known to hang the machine (`specs/camera.md` Q10): words of the device tree's `compatible`, and
+/// the element.
+pub const NEVER_TRIED: &[(&str, &str)] = &[
+    ("nvidia,p3767-0003", "nvv4l2h264enc"),
+    ("nvidia,p3767-0004", "nvv4l2h264enc"),
+    ("nvidia,p3767-0005", "nvv4l2h264enc"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_is_there_once_with_a_way_in_and_hardware_comes_first() {
+        let names: BTreeSet<&str> = MODELS.iter().map(|model| model.name).collect();
+        assert_eq!(names.len(), MODELS.len());
+        assert!(MODELS.iter().all(|model| !model.paths.is_empty()));
+        assert!(MODELS.is_sorted_by_key(|model| !model.hardware));
+        assert!(NEVER_TRIED.iter().all(|(_, factory)| model(factory).is_some()));
+        assert!(model("av1enc").is_none(), "it has brought whole processes down (Q11)");
+    }
+
+    #[test]
+    fn none_makes_pictures_that_wait_for_later_ones_or_begins_anew_often() {
+        for model in MODELS {
+            for (name, value) in model.settings {
+                let ahead = name.to_ascii_lowercase().replace('-', "").contains("bframes");
+                assert!(!ahead || *value == "0", "{}: {name}", model.factory);
+                let between_keys = ["key-int-max", "gop", "gop-size", "idrinterval"].contains(name);
+                assert!(
+                    !between_keys || value.parse::<u32>().unwrap() >= 1_000,
+                    "{}: {name}",
+                    model.factory
+                );
+            }
+        }
+    }
+}

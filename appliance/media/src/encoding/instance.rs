@@ -1,0 +1,180 @@
+//! One encoder, built as its model and its path say: pictures of the processor's memory in, H.264 as a byte stream out.
+
+use gstreamer as gst;
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer_video::UpstreamForceKeyUnitEvent;
+
+use super::catalogue::{Model, Path, Rate};
+use super::judgement::Flaw;
+use super::level::level;
+use super::simulated;
+use crate::elements::{BuildError, filter, make};
+
+/// What is to be encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Format {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Pictures a second.
+    pub pace: u32,
+}
+
+/// What elements call the pictures between two key frames.
+const KEY_FRAMES: [&str; 4] = ["key-int-max", "gop-size", "gop", "idrinterval"];
+
+/// An encoder as a bin with the pads `sink` and `src`.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// The bin.
+    pub bin: gst::Bin,
+    element: gst::Element,
+    model: &'static Model,
+}
+
+impl Instance {
+    /// Builds it. It makes key frames when asked; with `flaws` as its trial has shown also by itself.
+    ///
+    /// # Errors
+    /// An element is missing, or the parts do not fit.
+    pub fn build(
+        model: &'static Model,
+        path: &Path,
+        format: Format,
+        bitrate: u32,
+        flaws: &[Flaw],
+    ) -> Result<Self, BuildError> {
+        let bin = gst::Bin::new();
+        let mut parts: Vec<gst::Element> = path.before.iter().map(|name| make(name)).collect::<Result<_, _>>()?;
+        parts.push(filter(&caps(path.caps)?)?);
+        let element = make(model.factory)?;
+        for (name, value) in model.settings.iter().chain(path.settings) {
+            set(&element, name, value);
+        }
+        if flaws.contains(&Flaw::NoKeyOnRequest) {
+            let pictures = (2 * format.pace).to_string();
+            KEY_FRAMES.iter().for_each(|name| set(&element, name, &pictures));
+        }
+        parts.push(element.clone());
+        let mut coded = gst::Caps::builder("video/x-h264").field("profile", model.profile);
+        if let Some(level) = level(format.width, format.height, format.pace, bitrate).filter(|_| model.names_level) {
+            coded = coded.field("level", level);
+        }
+        let parse = make("h264parse")?;
+        // Encoders that bring their parameter sets once are no help to who comes later (Q6).
+        parse.set_property("config-interval", -1_i32);
+        let stream = gst::Caps::builder("video/x-h264")
+            .field("stream-format", "byte-stream")
+            .field("alignment", "au");
+        parts.extend([filter(&coded.build())?, parse, filter(&stream.build())?]);
+        bin.add_many(&parts)?;
+        gst::Element::link_many(&parts)?;
+        for (end, name) in [(parts.first(), "sink"), (parts.last(), "src")] {
+            let pad = end.and_then(|element| element.static_pad(name));
+            let pad = pad.ok_or_else(|| BuildError::GStreamer(format!("{} has no pad {name}", model.factory)))?;
+            bin.add_pad(&gst::GhostPad::builder_with_target(&pad)?.name(name).build())?;
+        }
+        let instance = Self { bin, element, model };
+        instance.say_bitrate(bitrate);
+        if let Some(quirk) = model.quirk {
+            simulated::spoil(&instance.element, quirk)?;
+        }
+        Ok(instance)
+    }
+
+    /// Sets its rate, bit/s, at any time.
+    pub fn set_bitrate(&self, bitrate: u32) {
+        if self
+            .model
+            .quirk
+            .is_none_or(|quirk| simulated::hears_rate(quirk, &self.element))
+        {
+            self.say_bitrate(bitrate);
+        }
+    }
+
+    fn say_bitrate(&self, bitrate: u32) {
+        let kilobits = (bitrate / 1_000).max(1);
+        match self.model.rate {
+            Rate::Bits(name) => set(&self.element, name, &bitrate.to_string()),
+            Rate::Kilobits(name) => set(&self.element, name, &kilobits.to_string()),
+            Rate::KilobitsAndBuffer(name) => {
+                // A little more than the half second that is the least.
+                set(&self.element, "cpb-size", &(kilobits * 11 / 20).to_string());
+                set(&self.element, name, &kilobits.to_string());
+            }
+            Rate::Control if self.element.has_property("bitrate") => {
+                set(&self.element, "bitrate", &bitrate.to_string())
+            }
+            Rate::Control => {
+                let controls = format!("controls,video_bitrate={bitrate},repeat_sequence_header=1,video_gop_size=9000");
+                set(&self.element, "extra-controls", &controls);
+            }
+        }
+    }
+
+    /// Asks for a key frame. It comes with one of the next pictures.
+    pub fn ask_key(&self) {
+        if let Some(pad) = self.bin.static_pad("src") {
+            pad.send_event(UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        }
+    }
+
+    /// The element itself.
+    #[must_use]
+    pub fn element(&self) -> &gst::Element {
+        &self.element
+    }
+}
+
+fn caps(text: &str) -> Result<gst::Caps, BuildError> {
+    Ok(text.parse::<gst::Caps>()?)
+}
+
+/// Sets a property as GStreamer writes it. Elements of another age have other properties and other values: what this one does not
+/// know is left as it is, and the trial shows what that comes to.
+fn set(element: &gst::Element, name: &str, text: &str) {
+    let Some(property) = element.find_property(name) else {
+        return;
+    };
+    match glib::Value::deserialize_with_pspec(text, &property) {
+        Ok(value) => element.set_property_from_value(name, &value),
+        Err(error) => tracing::debug!(element = %element.name(), name, text, %error, "a property is not known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::catalogue::model;
+
+    const FORMAT: Format = Format {
+        width: 320,
+        height: 180,
+        pace: 30,
+    };
+
+    #[test]
+    fn a_known_property_is_set_and_an_unknown_one_left_alone() {
+        gst::init().unwrap();
+        let element = make("x264enc").unwrap();
+        set(&element, "key-int-max", "1234");
+        set(&element, "tune", "zerolatency");
+        set(&element, "speed-preset", "as fast as light");
+        set(&element, "no-such-property", "1");
+        assert_eq!(element.property::<u32>("key-int-max"), 1_234);
+    }
+
+    #[test]
+    fn a_rate_is_said_in_the_units_of_the_encoder() {
+        gst::init().unwrap();
+        for (factory, name, expected) in [("x264enc", "bitrate", 1_500), ("openh264enc", "bitrate", 1_500_000)] {
+            let model = model(factory).unwrap();
+            let instance = Instance::build(model, &model.paths[0], FORMAT, 600_000, &[]).unwrap();
+            instance.set_bitrate(1_500_000);
+            assert_eq!(instance.element().property::<u32>(name), expected, "{factory}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What a trial has seen of an encoder, and what to think of it (`specs/camera.md` §1.5). Pure.
+
+use serde::{Deserialize, Serialize};
+
+/// Pictures of a trial.
+pub const PICTURES: u32 = 45;
+/// With this one a key frame is asked for.
+pub const KEY_ASKED: u32 = 15;
+/// With this one the rate is halved.
+pub const RATE_HALVED: u32 = 25;
+/// From this one on the rate is what was asked for.
+const RATE_SETTLED: u32 = 30;
+
+/// So many may be missing at the end.
+const MISSING: u32 = 2;
+/// A key frame comes so soon after it was asked for, pictures.
+const KEY_WITHIN: u32 = 3;
+/// Later than so many pictures is late; than so many, no encoder for a conversation.
+const LATE: f64 = 2.0;
+const TOO_LATE: f64 = 8.0;
+/// The rate may be off by so much, percent.
+const RATE_OFF: f64 = 30.0;
+/// Worse than this, dB, is no picture of what was filmed.
+const FAITHFUL: f64 = 28.0;
+/// Baseline, with the second of its constraints.
+const BASELINE: u8 = 66;
+
+/// One coded picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Coded {
+    /// Which picture, from 0.
+    pub picture: u32,
+    /// How long after the picture, in pictures.
+    pub late: f64,
+    /// Bytes.
+    pub bytes: u64,
+    /// It can be decoded alone.
+    pub idr: bool,
+    /// It brings both parameter sets.
+    pub parameter_sets: bool,
+    /// `profile_idc` and the second of the constraints, where it brings them.
+    pub profile: Option<(u8, bool)>,
+    /// It refers to pictures that are shown later.
+    pub bidirectional: bool,
+    /// How much it is like what was filmed: PSNR of the luma, dB; none: it could not be decoded.
+    pub psnr: Option<f64>,
+}
+
+/// What a trial has seen.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Coded pictures, in the order in which they came.
+    pub coded: Vec<Coded>,
+    /// Pictures a second.
+    pub pace: u32,
+    /// bit/s, before it was halved.
+    pub bitrate: u32,
+    /// Microseconds of the processor for each picture.
+    pub processor_us: u64,
+    /// It ended with these words.
+    pub error: Option<String>,
+}
+
+/// Why an encoder is not used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "reason")]
+pub enum Refusal {
+    /// It ended, or does not start.
+    Fails {
+        /// GStreamer's words.
+        detail: String,
+    },
+    /// Its process died or did not end in time.
+    Hangs,
+    /// It was being tried when the machine or the worker went down.
+    Fatal,
+    /// Pictures are missing.
+    Loses {
+        /// So many came.
+        coded: u32,
+    },
+    /// What comes first cannot be decoded alone.
+    NoBeginning,
+    /// Not constrained baseline.
+    Profile {
+        /// `profile_idc`.
+        idc: u8,
+    },
+    /// Pictures wait for later ones.
+    LooksAhead,
+    /// The picture is not what was filmed.
+    Unfaithful,
+    /// The rate is not what was asked for, from the beginning.
+    Rate {
+        /// Percent of it.
+        percent: u64,
+    },
+    /// Pictures come too late for a conversation.
+    TooLate,
+}
+
+impl Refusal {
+    /// A machine that had too much else to do may look so.
+    #[must_use]
+    pub fn may_be_the_machine(&self) -> bool {
+        matches!(self, Self::Hangs | Self::Loses { .. } | Self::TooLate)
+    }
+}
+
+/// What has to be known of an encoder that is used all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Flaw {
+    /// It makes no key frame when asked: one comes by itself every two seconds.
+    NoKeyOnRequest,
+    /// Its rate is that of its beginning: another rate is another instance.
+    RateOfBeginning,
+    /// Pictures come two or more late.
+    Late,
+}
+
+/// What to think of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "verdict")]
+pub enum Verdict {
+    /// It can be used.
+    Passed {
+        /// Not without these.
+        flaws: Vec<Flaw>,
+        /// Microseconds of the processor for each picture.
+        processor_us: u64,
+    },
+    /// It cannot.
+    Refused {
+        /// The first reason that was found.
+        refusal: Refusal,
+    },
+}
+
+/// Judges what was seen.
+#[must_use]
+pub fn judge(seen: &Seen) -> Verdict {
+    match refusal(seen) {
+        Some(refusal) => Verdict::Refused { refusal },
+        None => Verdict::Passed {
+            flaws: flaws(seen),
+            processor_us: seen.processor_us,
+        },
+    }
+}
+
+fn refusal(seen: &Seen) -> Option<Refusal> {
+    if let Some(detail) = &seen.error {
+        return Some(Refusal::Fails { detail: detail.clone() });
+    }
+    let coded = u32::try_from(seen.coded.len()).unwrap_or(u32::MAX);
+    if coded + MISSING < PICTURES {
+        return Some(Refusal::Loses { coded });
+    }
+    let begins = |first: &&Coded| first.idr && first.parameter_sets;
+    let Some(first) = seen.coded.first().filter(begins) else {
+        return Some(Refusal::NoBeginning);
+    };
+    let in_order = seen.coded.is_sorted_by_key(|coded| coded.picture);
+    if !in_order || seen.coded.iter().any(|coded| coded.bidirectional) {
+        return Some(Refusal::LooksAhead);
+    }
+    match first.profile {
+        Some((BASELINE, true)) => {}
+        Some((idc, _)) => return Some(Refusal::Profile { idc }),
+        None => return Some(Refusal::NoBeginning),
+    }
+    if !faithful(&seen.coded) {
+        return Some(Refusal::Unfaithful);
+    }
+    if percentile(&seen.coded, 95) > TOO_LATE {
+        return Some(Refusal::TooLate);
+    }
+    // One that keeps to neither rate keeps to none.
+    let percent = rate_percent(seen, 0..RATE_HALVED, seen.bitrate);
+    let settled = rate_percent(seen, RATE_SETTLED..PICTURES, seen.bitrate / 2);
+    (is_off(percent) && is_off(settled)).then_some(Refusal::Rate {
+        percent: percent as u64,
+    })
+}
+
+fn flaws(seen: &Seen) -> Vec<Flaw> {
+    let answered = seen
+        .coded
+        .iter()
+        .any(|coded| coded.idr && (KEY_ASKED..=KEY_ASKED + KEY_WITHIN).contains(&coded.picture));
+    let followed = !is_off(rate_percent(seen, RATE_SETTLED..PICTURES, seen.bitrate / 2));
+    let in_time = percentile(&seen.coded, 95) <= LATE;
+    let table = [
+        (answered, Flaw::NoKeyOnRequest),
+        (followed, Flaw::RateOfBeginning),
+        (in_time, Flaw::Late),
+    ];
+    table
+        .into_iter()
+        .filter(|(good, _)| !good)
+        .map(|(_, flaw)| flaw)
+        .collect()
+}
+
+/// Every picture was decoded, and on the whole they are like what was filmed.
+fn faithful(coded: &[Coded]) -> bool {
+    let decoded: Option<Vec<f64>> = coded.iter().map(|coded| coded.psnr).collect();
+    decoded.is_some_and(|psnr| psnr.iter().sum::<f64>() / psnr.len().max(1) as f64 >= FAITHFUL)
+}
+
+/// What these pictures take of this rate, percent.
+fn rate_percent(seen: &Seen, pictures: std::ops::Range<u32>, bitrate: u32) -> f64 {
+    let of = |coded: &&Coded| pictures.contains(&coded.picture);
+    let bytes: u64 = seen.coded.iter().filter(of).map(|coded| coded.bytes).sum();
+    let seconds = f64::from(pictures.end - pictures.start) / f64::from(seen.pace.max(1));
+    bytes as f64 * 8.0 / seconds / f64::from(bitrate.max(1)) * 100.0
+}
+
+fn is_off(percent: f64) -> bool {
+    (percent.round() - 100.0).abs() > RATE_OFF
+}
+
+/// Of how late pictures come, in pictures.
+fn percentile(coded: &[Coded], percent: usize) -> f64 {
+    let mut late: Vec<f64> = coded.iter().map(|coded| coded.late).collect();
+    late.sort_by(f64::total_cmp);
+    late.get((late.len().saturating_sub(1)) * percent / 100)
+        .copied()
+        .unwrap_or(f64::INFINITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an encoder without any flaw does: 1.5 Mbit/s, then half of it.
+    fn good() -> Seen {
+        let coded = |picture: u32| {
+            let key = picture == 0 || picture == KEY_ASKED + 1;
+            let rate = if picture < RATE_HALVED { 1_500_000 } else { 750_000 };
+            Coded {
+                picture,
+                late: 0.4,
+                bytes: rate / 30 / 8,
+                idr: key,
+                parameter_sets: key,
+                profile: key.then_some((66, true)),
+                bidirectional: false,
+                psnr: Some(34.0),
+            }
+        };
+        Seen {
+            coded: (0..PICTURES).map(coded).collect(),
+            pace: 30,
+            bitrate: 1_500_000,
+            processor_us: 900,
+            error: None,
+        }
+    }
+
+    fn with(change: impl FnOnce(&mut Seen)) -> Verdict {
+        let mut seen = good();
+        change(&mut seen);
+        judge(&seen)
+    }
+
+    fn passed(flaws: &[Flaw]) -> Verdict {
+        Verdict::Passed {
+            flaws: flaws.to_vec(),
+            processor_us: 900,
+        }
+    }
+
+    fn refused(refusal: Refusal) -> Verdict {
+        Verdict::Refused { refusal }
+    }
+
+    #[test]
+    fn one_that_does_everything_passes() {
+        assert_eq!(with(|_| ()), passed(&[]));
+        assert_eq!(
+            with(|seen| seen.coded.truncate(43)),
+            passed(&[]),
+            "two may be on their way"
+        );
+    }
+
+    #[test]
+    fn one_that_cannot_be_used_is_refused_by_its_name() {
+        let fails = || Refusal::Fails {
+            detail: "STREAMON -3".into(),
+        };
+        assert_eq!(with(|seen| seen.error = Some("STREAMON -3".into())), refused(fails()));
+        assert_eq!(
+            with(|seen| seen.coded.truncate(42)),
+            refused(Refusal::Loses { coded: 42 })
+        );
+        assert_eq!(with(|seen| seen.coded.clear()), refused(Refusal::Loses { coded: 0 }));
+        assert_eq!(with(|seen| seen.coded[0].idr = false), refused(Refusal::NoBeginning));
+        assert_eq!(
+            with(|seen| seen.coded[0].parameter_sets = false),
+            refused(Refusal::NoBeginning)
+        );
+        assert_eq!(
+            with(|seen| seen.coded[0].profile = Some((100, true))),
+            refused(Refusal::Profile { idc: 100 })
+        );
+        assert_eq!(
+            with(|seen| seen.coded[0].profile = Some((66, false))),
+            refused(Refusal::Profile { idc: 66 })
+        );
+        assert_eq!(
+            with(|seen| seen.coded[7].bidirectional = true),
+            refused(Refusal::LooksAhead)
+        );
+        assert_eq!(with(|seen| seen.coded.swap(7, 8)), refused(Refusal::LooksAhead));
+        assert_eq!(with(|seen| seen.coded[7].psnr = None), refused(Refusal::Unfaithful));
+        let grey = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.psnr = Some(27.9));
+        assert_eq!(with(grey), refused(Refusal::Unfaithful));
+        let slow = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.late = 8.1);
+        assert_eq!(with(slow), refused(Refusal::TooLate));
+        // An encoder of constant quality (Q3), or one that overshoots (Q8).
+        let large = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.bytes = 12_500);
+        assert_eq!(with(large), refused(Refusal::Rate { percent: 200 }));
+    }
+
+    #[test]
+    fn one_with_a_flaw_passes_and_the_flaw_is_known() {
+        let deaf = |seen: &mut Seen| seen.coded[16].idr = false;
+        assert_eq!(with(deaf), passed(&[Flaw::NoKeyOnRequest]));
+        let soon = |seen: &mut Seen| {
+            seen.coded[16].idr = false;
+            seen.coded[14].idr = true;
+        };
+        assert_eq!(
+            with(soon),
+            passed(&[Flaw::NoKeyOnRequest]),
+            "one that was not asked for"
+        );
+        let in_time = |seen: &mut Seen| {
+            seen.coded[16].idr = false;
+            seen.coded[18].idr = true;
+        };
+        assert_eq!(with(in_time), passed(&[]));
+        let stubborn = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.bytes = 6_250);
+        assert_eq!(with(stubborn), passed(&[Flaw::RateOfBeginning]));
+        let late = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.late = 2.1);
+        assert_eq!(with(late), passed(&[Flaw::Late]));
+        let once = |seen: &mut Seen| seen.coded[9].late = 7.0;
+        assert_eq!(with(once), passed(&[]), "one of twenty may be late");
+    }
+
+    #[test]
+    fn the_rate_may_be_off_by_thirty_percent() {
+        let rate = |percent: u64| {
+            with(move |seen| {
+                let settled = seen.coded.iter_mut().skip(30);
+                settled.for_each(|coded| coded.bytes = 3_125 * percent / 100);
+            })
+        };
+        assert_eq!(rate(130), passed(&[]));
+        assert_eq!(rate(70), passed(&[]));
+        assert_eq!(rate(131), passed(&[Flaw::RateOfBeginning]));
+        assert_eq!(rate(69), passed(&[Flaw::RateOfBeginning]));
+    }
+}

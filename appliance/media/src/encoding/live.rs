@@ -1,0 +1,494 @@
+//! An encoder in a meeting. It works in a pipeline of its own: what goes in is a picture, what comes out is one, and nothing else of it
+//! reaches the session. So another one can take its place, and the far side sees no more than a pause and a key frame.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppLeakyType, AppSink, AppSinkCallbacks, AppSrc};
+
+use super::catalogue::model;
+use super::instance::{Format, Instance};
+use super::judgement::Flaw;
+use super::ladder::{Ladder, Step};
+use super::rate_pace::RatePace;
+use super::watchdog::{Trigger, Watchdog};
+use crate::clock;
+use crate::elements::{BuildError, chain};
+
+/// Pictures that wait before an encoder; the oldest goes.
+const WAITING: u64 = 2;
+/// An encoder that does not hang ends within this.
+const ENDS: Duration = Duration::from_millis(100);
+/// Coded pictures that wait before the session.
+const CODED: u64 = 30;
+
+/// The encoder of one layer, whichever it is now. Dropping it ends it.
+#[derive(Debug)]
+pub struct Live {
+    place: Place,
+    ladder: Ladder,
+    format: Format,
+    /// bit/s.
+    wanted: u32,
+    running: Option<Running>,
+    built: u64,
+}
+
+/// Where pictures go in and coded ones come out, whichever encoder is there.
+#[derive(Debug, Clone)]
+pub struct Place {
+    inner: Arc<Mutex<Option<Encoder>>>,
+    /// Coded pictures come out of it, as a byte stream, with the time of their pictures.
+    pub output: AppSrc,
+}
+
+/// The encoder of now, as other threads see it.
+#[derive(Debug)]
+struct Encoder {
+    number: u64,
+    source: AppSrc,
+    instance: Instance,
+    watchdog: Watchdog,
+    has_failed: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    pipeline: gst::Pipeline,
+    pace: RatePace,
+    flaws: Vec<Flaw>,
+}
+
+impl Live {
+    /// With the best of these encoders that can be built; pictures are of this format when they come in, and `bitrate` is bit/s.
+    #[must_use]
+    pub fn new(steps: Vec<Step>, format: Format, bitrate: u32) -> Self {
+        let now = Instant::now();
+        let coded = gst::Caps::builder("video/x-h264")
+            .field("stream-format", "byte-stream")
+            .field("alignment", "au")
+            .build();
+        let output = AppSrc::builder()
+            .caps(&coded)
+            .format(gst::Format::Time)
+            .is_live(true)
+            .max_buffers(CODED)
+            .max_bytes(0)
+            .leaky_type(AppLeakyType::Downstream)
+            .build();
+        let inner = Arc::default();
+        let mut live = Self {
+            place: Place { inner, output },
+            ladder: Ladder::new(steps, now),
+            format,
+            wanted: bitrate,
+            running: None,
+            built: 0,
+        };
+        live.build(now);
+        live
+    }
+
+    /// Where pictures go in and coded ones come out.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The encoder that is used.
+    #[must_use]
+    pub fn step(&self) -> Option<&Step> {
+        self.ladder.now()
+    }
+
+    /// Another rate is wanted, bit/s. It is told the encoder when that is worth it.
+    pub fn set_bitrate(&mut self, bitrate: u32) {
+        self.wanted = bitrate;
+    }
+
+    /// Looks after it; call it ten times a second. Why the encoder of before was given up, if it was.
+    pub fn tick(&mut self, now: Instant) -> Option<Trigger> {
+        if self.ladder.climb(now) {
+            tracing::info!("encoders in hardware are tried again");
+            self.build(now);
+        }
+        let trigger = self.place.check(now);
+        if let Some(trigger) = trigger {
+            tracing::warn!(encoder = ?self.ladder.now(), ?trigger, "the encoder is given up");
+            self.ladder.give_up(now);
+            self.build(now);
+        }
+        self.follow_rate(now);
+        trigger
+    }
+
+    fn follow_rate(&mut self, now: Instant) {
+        let Some(running) = &mut self.running else { return };
+        if !running.pace.is_due(self.wanted, now) {
+            return;
+        }
+        if running.flaws.contains(&Flaw::RateOfBeginning) {
+            self.build(now);
+            return;
+        }
+        // Not while the place is held: what is set may go as far as a driver.
+        let instance = self.place.with(|encoder| {
+            encoder.watchdog.set_target(self.wanted);
+            encoder.instance.clone()
+        });
+        instance.iter().for_each(|instance| instance.set_bitrate(self.wanted));
+    }
+
+    /// Puts the ladder's encoder into the place, or the first after it that can be built.
+    fn build(&mut self, now: Instant) {
+        *self.place.lock() = None;
+        end(self.running.take());
+        while let Some(step) = self.ladder.now().cloned() {
+            self.built += 1;
+            match Running::build(&step, self.format, self.wanted, self.built, &self.place) {
+                Ok(running) => {
+                    tracing::info!(encoder = step.encoder, path = step.path, "encoder");
+                    self.running = Some(running);
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(encoder = step.encoder, path = step.path, %error, "the encoder cannot be built");
+                    self.ladder.give_up(now);
+                    if self.ladder.now() == Some(&step) {
+                        self.ladder.give_up(now);
+                    }
+                    if self.ladder.now() == Some(&step) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        *self.place.lock() = None;
+        end(self.running.take());
+    }
+}
+
+/// One that hangs would hold up whoever ends it: a thread of its own does it. One that does not is gone when this returns, since some
+/// hardware has one encoder at a time.
+fn end(running: Option<Running>) {
+    if let Some(running) = running {
+        let (told, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(running);
+            // Nobody waits any more.
+            let _ = told.send(());
+        });
+        // Told or not, it goes on.
+        let _ = ended.recv_timeout(ENDS);
+    }
+}
+
+impl Place {
+    fn lock(&self) -> MutexGuard<'_, Option<Encoder>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Encoder) -> T) -> Option<T> {
+        self.lock().as_mut().map(act)
+    }
+
+    /// A picture goes in. It never waits.
+    pub fn push(&self, picture: &gst::Sample) {
+        let source = self.with(|encoder| {
+            let full = encoder.source.current_level_buffers() >= WAITING;
+            encoder.watchdog.picture(full, Instant::now());
+            encoder.source.clone()
+        });
+        if let Some(source) = source {
+            // One that is being ended refuses.
+            let _ = source.push_sample(picture);
+        }
+    }
+
+    /// How a key frame is asked for. It does not hold the output, so that a pad of the output may keep it.
+    pub fn asking(&self) -> impl Fn() + Send + Sync + use<> {
+        let inner = self.inner.clone();
+        move || {
+            let mut encoder = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let instance = encoder.as_mut().map(|encoder| {
+                encoder.watchdog.key_asked(Instant::now());
+                encoder.instance.clone()
+            });
+            drop(encoder);
+            instance.iter().for_each(Instance::ask_key);
+        }
+    }
+
+    fn check(&self, now: Instant) -> Option<Trigger> {
+        self.with(|encoder| {
+            let failed = encoder.has_failed.then_some(Trigger::Error);
+            failed.or_else(|| encoder.watchdog.check(now))
+        })
+        .flatten()
+    }
+
+    /// A coded picture of the encoder with that number came out, to be shown at that time.
+    fn coded(&self, number: u64, buffer: &gst::BufferRef, at: gst::ClockTime) {
+        let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let is_its = self.with(|encoder| {
+            let is_its = encoder.number == number;
+            if is_its {
+                encoder.watchdog.coded(buffer.size(), key);
+            }
+            is_its
+        });
+        if is_its == Some(true) {
+            let mut buffer = buffer.to_owned();
+            let changed = buffer.make_mut();
+            changed.set_pts(at);
+            changed.set_dts(gst::ClockTime::NONE);
+            // A session that ends refuses.
+            let _ = self.output.push_buffer(buffer);
+        }
+    }
+
+    fn failed(&self, number: u64) {
+        self.with(|encoder| encoder.has_failed |= encoder.number == number);
+    }
+}
+
+impl Running {
+    /// Builds it, starts it and puts it into the place.
+    fn build(step: &Step, format: Format, bitrate: u32, number: u64, place: &Place) -> Result<Self, BuildError> {
+        let unknown = || BuildError::GStreamer(format!("no encoder {} by {}", step.encoder, step.path));
+        let model = model(&step.encoder).ok_or_else(unknown)?;
+        let path = model
+            .paths
+            .iter()
+            .find(|path| path.name == step.path)
+            .ok_or_else(unknown)?;
+        let instance = Instance::build(model, path, format, bitrate, &step.flaws)?;
+        let source = AppSrc::builder()
+            .format(gst::Format::Time)
+            .is_live(true)
+            .max_buffers(WAITING)
+            .max_bytes(0)
+            .leaky_type(AppLeakyType::Downstream)
+            .build();
+        let pipeline = gst::Pipeline::new();
+        clock::synchronise(&pipeline);
+        let sink = exit(number, place);
+        chain(
+            &pipeline,
+            &[source.upcast_ref(), instance.bin.upcast_ref(), sink.upcast_ref()],
+        )?;
+        let told = place.clone();
+        if let Some(bus) = pipeline.bus() {
+            bus.set_sync_handler(move |_, message| {
+                if let gst::MessageView::Error(error) = message.view() {
+                    tracing::warn!(error = %error.error(), debug = ?error.debug(), "the encoder fails");
+                    told.failed(number);
+                }
+                gst::BusSyncReply::Drop
+            });
+        }
+        let now = Instant::now();
+        let running = Self {
+            pipeline,
+            pace: RatePace::new(bitrate, now),
+            flaws: step.flaws.clone(),
+        };
+        running.pipeline.set_state(gst::State::Playing)?;
+        let hears = !step.flaws.contains(&Flaw::NoKeyOnRequest);
+        *place.lock() = Some(Encoder {
+            number,
+            source,
+            instance,
+            watchdog: Watchdog::new(bitrate, hears, now),
+            has_failed: false,
+        });
+        Ok(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// Gives coded pictures to the session, with the time of their pictures: encoders may have counted anew.
+fn exit(number: u64, place: &Place) -> AppSink {
+    let place = place.clone();
+    let sink = AppSink::builder().sync(false).async_(false).build();
+    sink.set_callbacks(
+        AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                let segment = sample
+                    .segment()
+                    .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+                if let (Some(buffer), Some(segment)) = (sample.buffer(), segment)
+                    && let Some(at) = segment.to_running_time(buffer.pts())
+                {
+                    place.coded(number, buffer, at);
+                }
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build(),
+    );
+    sink
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::now_ns;
+    use crate::encoding::scene::Scene;
+    use std::sync::mpsc::{Receiver, channel};
+
+    const FORMAT: Format = Format {
+        width: 320,
+        height: 180,
+        pace: 30,
+    };
+
+    fn step(encoder: &str) -> Step {
+        Step {
+            encoder: encoder.into(),
+            path: "planar".into(),
+            hardware: encoder.starts_with("simulated"),
+            flaws: Vec::new(),
+        }
+    }
+
+    /// A camera before it and somebody behind it.
+    struct Meeting {
+        live: Live,
+        scene: Scene,
+        number: u32,
+        pipeline: gst::Pipeline,
+        /// When a coded picture came, and whether it can be decoded alone.
+        seen: Receiver<(Instant, bool)>,
+    }
+
+    impl Meeting {
+        fn with(encoders: &[&str]) -> Self {
+            gst::init().unwrap();
+            let live = Live::new(encoders.iter().map(|name| step(name)).collect(), FORMAT, 300_000);
+            let (told, seen) = channel();
+            let sink = AppSink::builder().sync(false).async_(false).build();
+            sink.set_callbacks(
+                AppSinkCallbacks::builder()
+                    .new_sample(move |sink| {
+                        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                        let key = !sample.buffer().unwrap().flags().contains(gst::BufferFlags::DELTA_UNIT);
+                        told.send((Instant::now(), key)).unwrap();
+                        Ok(gst::FlowSuccess::Ok)
+                    })
+                    .build(),
+            );
+            let pipeline = gst::Pipeline::new();
+            clock::synchronise(&pipeline);
+            chain(&pipeline, &[live.place().output.upcast_ref(), sink.upcast_ref()]).unwrap();
+            pipeline.set_state(gst::State::Playing).unwrap();
+            Self {
+                live,
+                scene: Scene::new(FORMAT.width, FORMAT.height),
+                number: 0,
+                pipeline,
+                seen,
+            }
+        }
+
+        /// Films for so long; why encoders were given up meanwhile.
+        fn films(&mut self, time: Duration) -> Vec<Trigger> {
+            let caps = gst::Caps::builder("video/x-raw")
+                .field("format", "I420")
+                .field("width", 320)
+                .field("height", 180)
+                .field("framerate", gst::Fraction::new(30, 1))
+                .build();
+            let (end, mut given_up) = (Instant::now() + time, Vec::new());
+            while Instant::now() < end {
+                let mut buffer = gst::Buffer::from_slice(self.scene.picture(self.number));
+                buffer.make_mut().set_pts(gst::ClockTime::from_nseconds(now_ns()));
+                self.live
+                    .place()
+                    .push(&gst::Sample::builder().buffer(&buffer).caps(&caps).build());
+                self.number += 1;
+                given_up.extend(self.live.tick(Instant::now()));
+                std::thread::sleep(Duration::from_millis(33));
+            }
+            given_up
+        }
+
+        fn seen(&self) -> Vec<(Instant, bool)> {
+            self.seen.try_iter().collect()
+        }
+    }
+
+    impl Drop for Meeting {
+        fn drop(&mut self) {
+            let _ = self.pipeline.set_state(gst::State::Null);
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_is_followed_by_another_that_begins_with_a_key_frame() {
+        let mut meeting = Meeting::with(&["simulated-hangs", "x264enc"]);
+        let (mut given_up, mut seen) = (Vec::new(), Vec::new());
+        let end = Instant::now() + Duration::from_secs(60);
+        let uses = |meeting: &Meeting| meeting.live.step().map(|step| step.encoder.clone()).unwrap_or_default();
+        while (uses(&meeting) != "x264enc" || seen.len() < 60) && Instant::now() < end {
+            given_up.extend(meeting.films(Duration::from_millis(500)));
+            seen.extend(meeting.seen());
+        }
+        assert!(
+            given_up.starts_with(&[Trigger::Silent, Trigger::Silent]),
+            "{given_up:?}"
+        );
+        assert_eq!(uses(&meeting), "x264enc");
+        let pause = seen.windows(2).map(|pair| pair[1].0 - pair[0].0).max();
+        println!("longest pause: {pause:?}");
+        let keys = seen.iter().filter(|(_, key)| *key).count();
+        assert!(keys >= 3, "{keys} key frames of three encoders");
+    }
+
+    #[test]
+    fn one_that_does_not_hear_is_given_up_when_it_was_asked_in_vain_twice() {
+        let mut meeting = Meeting::with(&["simulated-deaf", "x264enc"]);
+        let mut given_up = Vec::new();
+        for _ in 0..10 {
+            meeting.live.place().asking()();
+            given_up.extend(meeting.films(Duration::from_millis(600)));
+        }
+        assert!(given_up.contains(&Trigger::Deaf), "{given_up:?}");
+        assert_eq!(
+            meeting.live.step().map(|step| step.encoder.as_str()),
+            Some("x264enc"),
+            "{given_up:?}"
+        );
+        meeting.seen();
+        meeting.live.place().asking()();
+        meeting.films(Duration::from_millis(600));
+        assert!(meeting.seen().iter().any(|(_, key)| *key), "this one hears");
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_passed_over_and_without_any_there_is_silence() {
+        let mut meeting = Meeting::with(&["simulated-broken-path", "no-such-encoder", "x264enc"]);
+        assert_eq!(
+            meeting.live.step().map(|step| step.encoder.as_str()),
+            Some("simulated-broken-path"),
+            "by its other way"
+        );
+        meeting.films(Duration::from_secs(1));
+        assert!(meeting.seen().len() > 5);
+        let mut meeting = Meeting::with(&["no-such-encoder"]);
+        assert_eq!(meeting.films(Duration::from_millis(300)), []);
+        assert_eq!(meeting.seen(), []);
+    }
+}

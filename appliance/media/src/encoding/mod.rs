@@ -1,0 +1,54 @@
+//! Encoders in hardware and how far they can be trusted: never by rank, never by a property that was accepted, only by a trial
+//! (`specs/camera.md` §1).
+//!
+//! | file | what stands in it |
+//! |---|---|
+//! | [`catalogue`] | encoders that are known, and how each wants to be treated |
+//! | [`instance`] | one of them, built |
+//! | [`trial`] | a scene through it, in a process of its own; what came of it |
+//! | [`judgement`] | what to think of that; pure |
+//! | [`trials`] | all trials of a machine, in processes that may die, and what is remembered of them |
+//! | [`live`] | the encoder of a meeting, in a pipeline of its own, and what takes its place |
+//! | [`ladder`] | which encoder comes after one that was given up; pure |
+//! | [`watchdog`] | whether one in a meeting still does its work; pure |
+//! | [`rate_pace`] | when another rate is worth telling it |
+//! | `access_unit`, `level`, `scene` | H.264 as far as a trial reads it; levels; what a trial films |
+//! | [`simulated`] | encoders with one flaw each |
+
+use crate::mailbox::{Mailbox, Message};
+
+mod access_unit;
+pub mod catalogue;
+pub mod instance;
+pub mod judgement;
+pub mod ladder;
+mod level;
+pub mod live;
+pub mod rate_pace;
+mod scene;
+pub mod simulated;
+pub mod trial;
+pub mod trials;
+pub mod watchdog;
+
+/// Tries encoders in hardware beside everything else, and tells the owner thread which there are, the best first.
+///
+/// # Errors
+/// There is no thread to be had, or this program does not know where it is.
+pub(crate) fn find(mailbox: &Mailbox) -> std::io::Result<()> {
+    if trials::candidates().is_empty() {
+        return Ok(());
+    }
+    let (program, mailbox) = (std::env::current_exe()?, mailbox.clone());
+    std::thread::Builder::new().name("trials".into()).spawn(move || {
+        let tell = |model: &catalogue::Model, path: &catalogue::Path| {
+            tracing::info!(encoder = model.name, path = path.name, "an encoder is tried");
+        };
+        let tried = trials::all(&program, trials::folder().as_deref(), tell);
+        for one in &tried {
+            tracing::info!(encoder = one.encoder, path = one.path, verdict = ?one.verdict, "tried");
+        }
+        mailbox.post(Message::Encoders(trials::ladder(&tried)));
+    })?;
+    Ok(())
+}

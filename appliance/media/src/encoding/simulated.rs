@@ -1,0 +1,209 @@
+//! Encoders with one flaw each, as hardware has them (`specs/camera.md` §1.3): `x264enc`, spoilt. For tests, and for whoever wants to see
+//! what the box makes of one: `roomd-media --trial`.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_video::UpstreamForceKeyUnitEvent;
+use media_protocol::VideoCodec;
+
+use super::catalogue::{CONSTRAINED, Model, PLANAR, Path, Rate};
+use crate::elements::BuildError;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Quirk {
+    /// Each change of the rate begins anew with a key frame (Q1).
+    BeginsAnew,
+    /// It makes a picture as large as it comes, whatever rate is asked for (Q3, Q8).
+    ConstantQuality,
+    /// It does not hear that a key frame is wanted (Q4).
+    Deaf,
+    /// It takes only pictures whose caps name a level (Q5).
+    WantsLevel,
+    /// Its first way in does not work (Q7).
+    BrokenPath,
+    /// Its rate is that of its beginning, and pictures come late (Q9).
+    Sluggish,
+    /// It stops, and the one who waits for it with it (Q10).
+    Hangs,
+    /// The same, after its trial.
+    HangsLater,
+    /// It takes its whole process with it (Q11).
+    Aborts,
+    /// Its pictures are none.
+    Garbage,
+    /// Its pictures wait for later ones.
+    LooksAhead,
+    /// It makes another profile than the one that was asked for.
+    HighProfile,
+}
+
+/// After so many pictures what goes wrong goes wrong; and after so many what goes wrong later.
+const FINE: u32 = 10;
+const LATER: u32 = 90;
+
+const USUAL: &[(&str, &str)] = &[
+    ("tune", "zerolatency"),
+    ("speed-preset", "ultrafast"),
+    ("key-int-max", "9000"),
+    ("threads", "1"),
+];
+/// Nothing takes these caps.
+const BROKEN: Path = Path {
+    name: "broken",
+    before: &[],
+    caps: "video/x-raw,format=v210",
+    settings: &[],
+};
+
+const fn simulated(name: &'static str, quirk: Quirk, settings: &'static [(&'static str, &'static str)]) -> Model {
+    Model {
+        name,
+        factory: "x264enc",
+        codec: VideoCodec::H264,
+        hardware: true,
+        rate: Rate::Kilobits("bitrate"),
+        names_level: false,
+        profile: CONSTRAINED,
+        settings,
+        paths: &[PLANAR],
+        quirk: Some(quirk),
+    }
+}
+
+/// One of each.
+pub const SIMULATED: &[Model] = &[
+    simulated("simulated-begins-anew", Quirk::BeginsAnew, USUAL),
+    simulated(
+        "simulated-constant-quality",
+        Quirk::ConstantQuality,
+        &[
+            ("pass", "quant"),
+            ("quantizer", "12"),
+            ("tune", "zerolatency"),
+            ("speed-preset", "ultrafast"),
+            ("key-int-max", "9000"),
+        ],
+    ),
+    simulated("simulated-deaf", Quirk::Deaf, USUAL),
+    Model {
+        names_level: true,
+        ..simulated("simulated-wants-level", Quirk::WantsLevel, USUAL)
+    },
+    Model {
+        paths: &[BROKEN, PLANAR],
+        ..simulated("simulated-broken-path", Quirk::BrokenPath, USUAL)
+    },
+    simulated(
+        "simulated-sluggish",
+        Quirk::Sluggish,
+        &[
+            ("speed-preset", "ultrafast"),
+            ("key-int-max", "9000"),
+            ("threads", "1"),
+            ("option-string", "rc-lookahead=3:sync-lookahead=0:bframes=0"),
+        ],
+    ),
+    simulated("simulated-hangs", Quirk::Hangs, USUAL),
+    simulated("simulated-hangs-later", Quirk::HangsLater, USUAL),
+    simulated("simulated-aborts", Quirk::Aborts, USUAL),
+    simulated("simulated-garbage", Quirk::Garbage, USUAL),
+    Model {
+        profile: "main",
+        ..simulated(
+            "simulated-looks-ahead",
+            Quirk::LooksAhead,
+            &[
+                ("speed-preset", "ultrafast"),
+                ("key-int-max", "9000"),
+                ("threads", "1"),
+                ("bframes", "2"),
+                ("b-adapt", "false"),
+            ],
+        )
+    },
+    Model {
+        profile: "high",
+        ..simulated(
+            "simulated-high-profile",
+            Quirk::HighProfile,
+            &[
+                ("tune", "zerolatency"),
+                ("speed-preset", "ultrafast"),
+                ("key-int-max", "9000"),
+                ("threads", "1"),
+                ("dct8x8", "true"),
+            ],
+        )
+    },
+];
+
+/// Whether it takes another rate now.
+pub(super) fn hears_rate(quirk: Quirk, element: &gst::Element) -> bool {
+    match quirk {
+        Quirk::Sluggish | Quirk::ConstantQuality => false,
+        Quirk::BeginsAnew => {
+            if let Some(pad) = element.static_pad("src") {
+                pad.send_event(UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+            }
+            true
+        }
+        _ => true,
+    }
+}
+
+/// Spoils an encoder.
+///
+/// # Errors
+/// It wants what it was not given, or has no pads.
+pub(super) fn spoil(element: &gst::Element, quirk: Quirk) -> Result<(), BuildError> {
+    let pad = element.static_pad("src");
+    let pad = pad.ok_or_else(|| BuildError::GStreamer("an encoder without a pad".into()))?;
+    match quirk {
+        Quirk::Deaf => {
+            pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| match info.event() {
+                Some(event) if UpstreamForceKeyUnitEvent::parse(event).is_ok() => gst::PadProbeReturn::Handled,
+                _ => gst::PadProbeReturn::Ok,
+            });
+        }
+        Quirk::WantsLevel => {
+            let caps = pad.peer_query_caps(None);
+            let named = caps.structure(0).is_some_and(|structure| structure.has_field("level"));
+            if !named {
+                return Err(BuildError::GStreamer("STREAMON: -3, no level".into()));
+            }
+        }
+        Quirk::Hangs | Quirk::HangsLater | Quirk::Aborts | Quirk::Garbage => {
+            let (seen, limit) = (AtomicU32::new(0), if quirk == Quirk::HangsLater { LATER } else { FINE });
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                let fine = seen.fetch_add(1, Ordering::Relaxed) < limit;
+                match quirk {
+                    Quirk::Hangs | Quirk::HangsLater if !fine => loop {
+                        std::thread::park();
+                    },
+                    Quirk::Aborts if !fine => std::process::abort(),
+                    Quirk::Garbage if !fine => {
+                        if let Some(buffer) = info.buffer_mut()
+                            && let Ok(mut bytes) = buffer.make_mut().map_writable()
+                        {
+                            // The head stays as it is, what it describes does not.
+                            bytes.iter_mut().skip(32).for_each(|byte| *byte = !*byte);
+                        }
+                    }
+                    _ => {}
+                }
+                gst::PadProbeReturn::Ok
+            });
+        }
+        // These are so by their settings.
+        Quirk::BeginsAnew
+        | Quirk::ConstantQuality
+        | Quirk::Sluggish
+        | Quirk::BrokenPath
+        | Quirk::LooksAhead
+        | Quirk::HighProfile => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,395 @@
+//! A trial: a scene, filmed in real time, through one encoder by one way in; what came of it, and what that decodes to. It may bring its
+//! process down: it has one of its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use super::access_unit::AccessUnit;
+use super::catalogue::model;
+use super::instance::{Format, Instance};
+use super::judgement::{Coded, KEY_ASKED, PICTURES, RATE_HALVED, Seen};
+use super::scene::{Scene, psnr};
+use crate::elements::{BuildError, make};
+
+/// What is still on its way after the last picture comes within this.
+const LAST: Duration = Duration::from_secs(1);
+/// What came is decoded in this time.
+const DECODED: Duration = Duration::from_secs(8);
+/// Decoders that judge, the better known first.
+pub(super) const DECODERS: [&str; 2] = ["avdec_h264", "openh264dec"];
+
+/// What is tried.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Job {
+    /// Name of the model.
+    pub encoder: String,
+    /// Name of the way in.
+    pub path: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Pictures a second.
+    pub pace: u32,
+    /// bit/s, at the beginning.
+    pub bitrate: u32,
+}
+
+/// Tries it, in about two seconds, in this process.
+#[must_use]
+pub fn run(job: &Job) -> Seen {
+    attempt(job).unwrap_or_else(|error| Seen {
+        error: Some(error.to_string()),
+        ..Seen::default()
+    })
+}
+
+/// What came out of the encoder: when its picture was shown (running time), when it came, its bytes.
+#[derive(Debug)]
+struct Unit {
+    at: gst::ClockTime,
+    came: Instant,
+    bytes: Vec<u8>,
+}
+
+fn attempt(job: &Job) -> Result<Seen, BuildError> {
+    let unknown = || BuildError::GStreamer(format!("no encoder {} by {}", job.encoder, job.path));
+    let even = |size: u32| (16..=4_096).contains(&size) && size.is_multiple_of(2);
+    if !(even(job.width) && even(job.height) && (1..=120).contains(&job.pace)) {
+        return Err(BuildError::GStreamer("the size or the pace cannot be tried".into()));
+    }
+    let model = model(&job.encoder).ok_or_else(unknown)?;
+    let path = model
+        .paths
+        .iter()
+        .find(|path| path.name == job.path)
+        .ok_or_else(unknown)?;
+    let format = Format {
+        width: job.width,
+        height: job.height,
+        pace: job.pace,
+    };
+    let scene = Scene::new(job.width, job.height);
+    let scene: Vec<Vec<u8>> = (0..PICTURES).map(|number| scene.picture(number)).collect();
+    let instance = Instance::build(model, path, format, job.bitrate, &[])?;
+    let units = Arc::<Mutex<Vec<Unit>>>::default();
+    let source = source(&raw_caps(format));
+    let pipeline = gst::Pipeline::new();
+    let sink = collecting(&units);
+    pipeline.add_many([
+        source.upcast_ref(),
+        instance.bin.upcast_ref(),
+        sink.upcast_ref::<gst::Element>(),
+    ])?;
+    gst::Element::link_many([
+        source.upcast_ref(),
+        instance.bin.upcast_ref(),
+        sink.upcast_ref::<gst::Element>(),
+    ])?;
+    let _ended = Ended(&pipeline);
+    pipeline.set_state(gst::State::Playing)?;
+    let before = processor();
+    let shown = film(&pipeline, &source, &instance, &scene, job)?;
+    // An encoder that holds something back gives it now; one that does not end is judged by what it gave.
+    let _ = source.end_of_stream();
+    end_of(&pipeline, LAST)?;
+    let processor_us = (processor().saturating_sub(before) / PICTURES).as_micros();
+    let units = std::mem::take(&mut *units.lock().unwrap_or_else(PoisonError::into_inner));
+    let faithful = decoded(&units, format, &scene)?;
+    let frame = frame(job.pace);
+    let coded = units.iter().zip(faithful).map(|(unit, psnr)| {
+        let read = AccessUnit::read(&unit.bytes);
+        let picture = u32::try_from((unit.at + frame / 2).nseconds() / frame.nseconds()).unwrap_or(u32::MAX);
+        let shown = shown.get(picture as usize).copied().unwrap_or(unit.came);
+        Coded {
+            picture,
+            late: unit.came.saturating_duration_since(shown).as_secs_f64() * f64::from(job.pace),
+            bytes: unit.bytes.len() as u64,
+            idr: read.idr,
+            parameter_sets: read.sequence.is_some() && read.picture_parameters,
+            profile: read.sequence.map(|profile| (profile.idc, profile.constraint_set1)),
+            bidirectional: read.bidirectional,
+            psnr,
+        }
+    });
+    Ok(Seen {
+        coded: coded.collect(),
+        pace: job.pace,
+        bitrate: job.bitrate,
+        processor_us: u64::try_from(processor_us).unwrap_or(u64::MAX),
+        error: None,
+    })
+}
+
+/// Gives the pictures, each at its time; when each was given.
+fn film(
+    pipeline: &gst::Pipeline,
+    source: &AppSrc,
+    instance: &Instance,
+    scene: &[Vec<u8>],
+    job: &Job,
+) -> Result<Vec<Instant>, BuildError> {
+    let (begun, frame) = (Instant::now(), frame(job.pace));
+    let mut shown = Vec::new();
+    for (number, picture) in (0..).zip(scene) {
+        let due = begun + Duration::from(frame * u64::from(number));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        if number == KEY_ASKED {
+            instance.ask_key();
+        }
+        if number == RATE_HALVED {
+            instance.set_bitrate(job.bitrate / 2);
+        }
+        shown.push(Instant::now());
+        let pushed = source.push_buffer(buffer(picture.clone(), frame, u64::from(number)));
+        failed(pipeline)?;
+        pushed.map_err(|error| BuildError::GStreamer(error.to_string()))?;
+    }
+    Ok(shown)
+}
+
+/// PSNR of each unit's picture, in the order of the units; none: it cannot be decoded.
+fn decoded(units: &[Unit], format: Format, scene: &[Vec<u8>]) -> Result<Vec<Option<f64>>, BuildError> {
+    let decoder = DECODERS.iter().find(|name| gst::ElementFactory::find(name).is_some());
+    let decoder = make(decoder.unwrap_or(&DECODERS[0]))?;
+    let coded = gst::Caps::builder("video/x-h264")
+        .field("stream-format", "byte-stream")
+        .field("alignment", "au")
+        .build();
+    let pictures = Arc::<Mutex<Vec<Unit>>>::default();
+    let (source, sink, convert) = (source(&coded), collecting(&pictures), make("videoconvert")?);
+    sink.set_caps(Some(&planes(format).build()));
+    let pipeline = gst::Pipeline::new();
+    let parts = [
+        source.upcast_ref(),
+        &decoder,
+        &convert,
+        sink.upcast_ref::<gst::Element>(),
+    ];
+    pipeline.add_many(parts)?;
+    gst::Element::link_many(parts)?;
+    let _ended = Ended(&pipeline);
+    pipeline.set_state(gst::State::Playing)?;
+    for unit in units {
+        let mut buffer = gst::Buffer::from_slice(unit.bytes.clone());
+        buffer.make_mut().set_pts(unit.at);
+        source
+            .push_buffer(buffer)
+            .map_err(|error| BuildError::GStreamer(error.to_string()))?;
+    }
+    let _ = source.end_of_stream();
+    // A stream that cannot be decoded is what is looked for here, and no error of the trial.
+    let _told = end_of(&pipeline, DECODED);
+    let frame = frame(format.pace);
+    let pictures = pictures.lock().unwrap_or_else(PoisonError::into_inner);
+    let like = |unit: &Unit| {
+        let picture = pictures.iter().find(|picture| picture.at == unit.at)?;
+        let number = (unit.at + frame / 2).nseconds() / frame.nseconds();
+        let filmed = scene.get(usize::try_from(number).ok()?)?;
+        Some(psnr(filmed, &picture.bytes, format.width, format.height))
+    };
+    Ok(units.iter().map(like).collect())
+}
+
+/// Ends a pipeline when dropped.
+struct Ended<'a>(&'a gst::Pipeline);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.set_state(gst::State::Null);
+    }
+}
+
+fn source(caps: &gst::Caps) -> AppSrc {
+    AppSrc::builder()
+        .caps(caps)
+        .format(gst::Format::Time)
+        .is_live(true)
+        .max_buffers(u64::from(PICTURES))
+        .build()
+}
+
+/// Keeps what arrives.
+fn collecting(units: &Arc<Mutex<Vec<Unit>>>) -> AppSink {
+    let units = units.clone();
+    let sink = AppSink::builder().sync(false).build();
+    sink.set_callbacks(
+        AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                let (Some(buffer), Some(segment)) = (sample.buffer(), sample.segment()) else {
+                    return Ok(gst::FlowSuccess::Ok);
+                };
+                let segment = segment.downcast_ref::<gst::ClockTime>();
+                let at = segment.and_then(|segment| segment.to_running_time(buffer.pts()?));
+                let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+                let unit = Unit {
+                    at: at.unwrap_or_default(),
+                    came: Instant::now(),
+                    bytes: map.as_slice().to_vec(),
+                };
+                units.lock().unwrap_or_else(PoisonError::into_inner).push(unit);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build(),
+    );
+    sink
+}
+
+fn raw_caps(format: Format) -> gst::Caps {
+    planes(format)
+        .field("framerate", gst::Fraction::new(size(format.pace), 1))
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .field("interlace-mode", "progressive")
+        .build()
+}
+
+fn planes(format: Format) -> gst::caps::Builder<gst::caps::NoFeature> {
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", size(format.width))
+        .field("height", size(format.height))
+}
+
+fn size(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn buffer(bytes: Vec<u8>, frame: gst::ClockTime, number: u64) -> gst::Buffer {
+    let mut buffer = gst::Buffer::from_slice(bytes);
+    let changed = buffer.make_mut();
+    changed.set_pts(frame * number);
+    changed.set_duration(frame);
+    buffer
+}
+
+fn frame(pace: u32) -> gst::ClockTime {
+    gst::ClockTime::SECOND / u64::from(pace.max(1))
+}
+
+/// What an element has complained of by now.
+fn failed(pipeline: &gst::Pipeline) -> Result<(), BuildError> {
+    let message = pipeline
+        .bus()
+        .and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+    message.as_ref().map_or(Ok(()), complaint)
+}
+
+/// Waits for the end of the stream, or for a complaint.
+fn end_of(pipeline: &gst::Pipeline, limit: Duration) -> Result<(), BuildError> {
+    let kinds = [gst::MessageType::Error, gst::MessageType::Eos];
+    let limit = gst::ClockTime::try_from(limit).unwrap_or(gst::ClockTime::SECOND);
+    let message = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(limit, &kinds));
+    message.as_ref().map_or(Ok(()), complaint)
+}
+
+fn complaint(message: &gst::Message) -> Result<(), BuildError> {
+    match message.view() {
+        gst::MessageView::Error(error) => {
+            let element = error.src().map(|source| source.name().to_string()).unwrap_or_default();
+            Err(BuildError::GStreamer(format!("{element}: {}", error.error())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Time of the processor that this process has used.
+fn processor() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::judgement::{Flaw, Refusal, Verdict, judge};
+
+    fn verdict(encoder: &str, path: &str) -> Verdict {
+        gst::init().unwrap();
+        let mut seen = run(&Job {
+            encoder: encoder.into(),
+            path: path.into(),
+            width: 640,
+            height: 360,
+            pace: 30,
+            bitrate: 1_000_000,
+        });
+        // A busy machine makes everything late.
+        seen.coded.iter_mut().for_each(|coded| coded.late = coded.late.min(7.0));
+        judge(&seen)
+    }
+
+    fn flaws(encoder: &str) -> Vec<Flaw> {
+        match verdict(encoder, "planar") {
+            Verdict::Passed { flaws, .. } => flaws,
+            refused => panic!("{encoder}: {refused:?}"),
+        }
+    }
+
+    fn refusal(encoder: &str, path: &str) -> Refusal {
+        match verdict(encoder, path) {
+            Verdict::Refused { refusal } => refusal,
+            passed => panic!("{encoder}: {passed:?}"),
+        }
+    }
+
+    #[test]
+    fn the_encoders_of_the_processor_pass() {
+        for encoder in ["x264enc", "openh264enc"] {
+            assert!(!flaws(encoder).contains(&Flaw::NoKeyOnRequest), "{encoder}");
+        }
+        assert!(!flaws("x264enc").contains(&Flaw::RateOfBeginning));
+    }
+
+    #[test]
+    fn each_quirk_is_seen() {
+        assert!(flaws("simulated-deaf").contains(&Flaw::NoKeyOnRequest));
+        let sluggish = flaws("simulated-sluggish");
+        assert!(
+            sluggish.contains(&Flaw::RateOfBeginning) && sluggish.contains(&Flaw::Late),
+            "{sluggish:?}"
+        );
+        assert!(
+            !flaws("simulated-wants-level").contains(&Flaw::NoKeyOnRequest),
+            "it is told one"
+        );
+        assert!(matches!(refusal("simulated-constant-quality", "planar"), Refusal::Rate { percent } if percent > 130));
+        assert!(matches!(
+            refusal("simulated-broken-path", "broken"),
+            Refusal::Fails { .. }
+        ));
+        assert!(
+            !flaws("simulated-broken-path").contains(&Flaw::NoKeyOnRequest),
+            "its other way works"
+        );
+        assert_eq!(refusal("simulated-garbage", "planar"), Refusal::Unfaithful);
+        assert_eq!(refusal("simulated-looks-ahead", "planar"), Refusal::LooksAhead);
+        assert_eq!(
+            refusal("simulated-high-profile", "planar"),
+            Refusal::Profile { idc: 100 }
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error_in_words() {
+        let said = |encoder: &str, path: &str| match refusal(encoder, path) {
+            Refusal::Fails { detail } => detail,
+            refusal => panic!("{refusal:?}"),
+        };
+        assert!(said("noenc", "planar").contains("noenc"));
+        assert!(said("x264enc", "va").contains("va"));
+        if gst::ElementFactory::find("mpph264enc").is_none() {
+            assert!(said("mpph264enc", "system").contains("mpph264enc"));
+        }
+    }
+}

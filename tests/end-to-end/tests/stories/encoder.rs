@@ -1,0 +1,71 @@
+//! Encoders in hardware, simulated, each with its flaw: none is believed before its trial, and one that fails in a meeting is followed
+//! by another.
+
+use conference::Codec;
+use end_to_end::{Devices, Place, RoomBox};
+use tempfile::TempDir;
+
+use crate::stage::{PATIENCE, Stage, conference, options};
+
+/// A box that has such an encoder, and has tried it.
+fn with_encoder(name: &str, folder: &TempDir) -> Stage {
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let place = Place {
+        environment: vec![
+            variable("ROOMD_SIMULATED_ENCODERS", name),
+            variable("CACHE_DIRECTORY", &folder.path().display().to_string()),
+        ],
+        ..Place::default()
+    };
+    let conference = conference(options());
+    let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
+    let stage = Stage { conference, room_box };
+    stage.wait("the encoder was tried", |stage| {
+        let tried = |line: &str| line.contains("codecs of pictures") && line.contains("H264");
+        let verdicts = std::fs::read_to_string(folder.path().join("encoders.json")).unwrap_or_default();
+        verdicts.contains("refused") || stage.room_box.words().lines().any(tried)
+    });
+    stage
+}
+
+fn codecs(stage: &Stage) -> Vec<Option<Codec>> {
+    let far_side = stage.conference.far_side();
+    far_side
+        .layers
+        .iter()
+        .filter(|layer| layer.frames > 0)
+        .map(|layer| layer.codec)
+        .collect()
+}
+
+#[test]
+fn one_that_hangs_in_a_meeting_is_followed_by_another_and_nobody_leaves() {
+    let folder = TempDir::with_prefix("encoders").unwrap();
+    let stage = with_encoder("simulated-hangs-later", &folder);
+    stage.join(false);
+    stage.all_layers_flow();
+    assert_eq!(codecs(&stage), [Some(Codec::H264); 3]);
+    let sessions = stage.guest().sessions;
+    stage.conference.reset_far_window();
+    let given_up = |stage: &Stage| stage.room_box.words().matches("the encoder is given up").count();
+    stage.wait("each layer was given to the processor at last", |stage| {
+        given_up(stage) >= 6
+    });
+    let frames = stage.far_frames();
+    stage.wait("all of them flow again", |stage| stage.far_frames() > frames + 90);
+    let gap = stage.conference.far_side().longest_gap_ms;
+    println!("longest pause: {gap:.0} ms");
+    assert!(gap < PATIENCE.as_secs_f64() * 100.0, "{gap} ms; the goal is 300");
+    assert_eq!((stage.guest().sessions, stage.guest().gone_ns), (sessions, None));
+    assert_eq!(stage.conference.verdict(), []);
+}
+
+#[test]
+fn one_that_fails_its_trial_is_not_used() {
+    let folder = TempDir::with_prefix("encoders").unwrap();
+    let stage = with_encoder("simulated-garbage", &folder);
+    stage.join(false);
+    stage.all_layers_flow();
+    assert_eq!(codecs(&stage), [Some(Codec::Vp8); 3]);
+    assert_eq!(stage.conference.verdict(), []);
+}
