@@ -10,7 +10,8 @@
 //! | [`hardware`], [`simulated`] | the two twins of [`Discovery`] |
 //! | [`entry`] | one device as udev describes it, and the pure functions from there to the inventory |
 //! | [`controls`] | what a camera is set to while it is open, and its shutter |
-//! | [`mixer`] | what a sound card is set to while it is open, and its switch |
+//! | [`mixer`] | what a sound card is set to while it is open, its switch and its sockets |
+//! | `jack` | sockets that know whether something is plugged in |
 //! | [`v4l2`] | the requests for that; the one file with `unsafe` |
 //! | [`choice`] | which devices to take, by wishes and where nobody chose |
 //! | [`tracker`] | which devices can be relied on while things are plugged and pulled; pure |
@@ -23,6 +24,7 @@ pub mod controls;
 pub mod entry;
 pub mod hardware;
 pub mod inventory;
+mod jack;
 pub mod mixer;
 pub mod monitor;
 pub mod simulated;

@@ -8,6 +8,7 @@ use alsa::mixer::{MilliBel, Mixer, Selem, SelemChannelId};
 use alsa::poll::{self, Descriptors, Flags, pollfd};
 use alsa::{Ctl, Round};
 
+use crate::jack::Jacks;
 use crate::watcher::Watcher;
 
 /// Which half of a card.
@@ -19,24 +20,33 @@ pub enum Side {
     Playback,
 }
 
+/// Why a card that is open neither hears nor is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Somebody has switched it off on the card itself.
+    SwitchedOff,
+    /// Nothing is plugged into its sockets.
+    Unplugged,
+}
+
 /// Loudness at which a card changes nothing: what is louder or quieter is for the room to say.
 const UNCHANGED: MilliBel = MilliBel(0);
 
-/// Keeps the controls of a card that is open: sets them, and hears of its switch. A thread; dropping it ends it.
+/// Keeps the controls of a card that is open: sets them, and hears of its switch and its sockets. A thread; dropping it ends it.
 #[derive(Debug)]
 pub struct Keeper(#[expect(dead_code, reason = "it lives as long as this")] Watcher);
 
 impl Keeper {
-    /// Tells whether somebody has switched this side off on the card itself, soon and at each change, where it has a switch.
-    /// `device` is an ALSA name with `CARD=` in it; others have no card.
+    /// Tells why this side is silent, or that it is not any more, soon and at each change, where the card has a switch or sockets
+    /// that it knows of. `device` is an ALSA name with `CARD=` in it; others have no card.
     ///
     /// # Errors
     /// When there is no pipe or thread to be had.
-    pub fn start(device: &str, side: Side, tell: impl Fn(bool) + Send + 'static) -> std::io::Result<Self> {
-        let card = card(device).map(|card| format!("hw:{card}"));
+    pub fn start(device: &str, side: Side, tell: impl Fn(Option<Silence>) + Send + 'static) -> std::io::Result<Self> {
+        let place = place(device).map(|(card, number)| (format!("hw:{card}"), number));
         let watch = move |stopped: &PipeReader| {
-            let Some(card) = card else { return };
-            if let Err(error) = keep(&card, side, stopped, &tell) {
+            let Some((card, number)) = place else { return };
+            if let Err(error) = keep(&card, number, side, stopped, &tell) {
                 tracing::warn!(card, %error, "the mixer of the card cannot be had");
             }
         };
@@ -44,30 +54,40 @@ impl Keeper {
     }
 }
 
-/// The card's word: `Array` of `plughw:CARD=Array,DEV=0`.
-fn card(device: &str) -> Option<&str> {
-    let (_, behind) = device.split_once("CARD=")?;
-    behind.split(',').next()
+/// The card's word and the number of its device: `Array` and 0 of `plughw:CARD=Array,DEV=0`.
+fn place(device: &str) -> Option<(&str, u32)> {
+    let (_, words) = device.split_once(':')?;
+    let word = |name: &str| words.split(',').find_map(|word| word.strip_prefix(name));
+    Some((
+        word("CARD=")?,
+        word("DEV=").and_then(|number| number.parse().ok()).unwrap_or(0),
+    ))
 }
 
-fn keep(card: &str, side: Side, stopped: &PipeReader, tell: &dyn Fn(bool)) -> alsa::Result<()> {
+fn keep(card: &str, device: u32, side: Side, stopped: &PipeReader, tell: &dyn Fn(Option<Silence>)) -> alsa::Result<()> {
     let usb = Ctl::new(card, true)?.card_info()?.get_components()?.starts_with("USB");
     let mixer = Mixer::new(card, true)?;
+    let jacks = Jacks::open(card, side, device)?;
     mixer
         .iter()
         .filter_map(Selem::new)
         .for_each(|element| apply(&element, side, usb));
-    let mut told = false;
+    let mut told = None;
     loop {
-        let off = is_off(&mixer, side);
-        if off != told {
-            told = off;
-            tell(off);
+        let silence = if is_off(&mixer, side) {
+            Some(Silence::SwitchedOff)
+        } else {
+            jacks.are_empty().then_some(Silence::Unplugged)
+        };
+        if silence != told {
+            told = silence;
+            tell(silence);
         }
-        if !changed(&mixer, stopped)? {
+        if !changed(&mixer, &jacks, stopped)? {
             return Ok(());
         }
         mixer.handle_events()?;
+        jacks.card.handle_events()?;
     }
 }
 
@@ -128,7 +148,7 @@ fn is_off(mixer: &Mixer, side: Side) -> bool {
 }
 
 /// Waits for a change; false: it shall end, or the card was pulled out.
-fn changed(mixer: &Mixer, stopped: &PipeReader) -> alsa::Result<bool> {
+fn changed(mixer: &Mixer, jacks: &Jacks, stopped: &PipeReader) -> alsa::Result<bool> {
     let ended = pollfd {
         fd: stopped.as_raw_fd(),
         events: Flags::IN.bits(),
@@ -136,6 +156,7 @@ fn changed(mixer: &Mixer, stopped: &PipeReader) -> alsa::Result<bool> {
     };
     let mut watched = vec![ended];
     watched.extend(mixer.get()?);
+    watched.extend(jacks.card.get()?);
     // A signal is no reason to stop.
     let _ = poll::poll(&mut watched, -1);
     let mut heard = watched.iter().map(|one| Flags::from_bits_truncate(one.revents));
@@ -150,16 +171,18 @@ mod tests {
 
     #[test]
     fn only_a_name_with_a_card_in_it_has_a_mixer() {
-        assert_eq!(card("plughw:CARD=Array,DEV=0"), Some("Array"));
-        assert_eq!(card("hw:DEV=1,CARD=2"), Some("2"));
-        assert_eq!(card("default"), None);
+        assert_eq!(place("plughw:CARD=Array,DEV=3"), Some(("Array", 3)));
+        assert_eq!(place("hw:DEV=1,CARD=2"), Some(("2", 1)));
+        assert_eq!(place("hw:CARD=2"), Some(("2", 0)));
+        assert_eq!(place("hw:2"), None);
+        assert_eq!(place("default"), None);
     }
 
     #[test]
     fn a_card_that_is_not_there_says_nothing_and_holds_nobody_up() {
         let (told, heard) = std::sync::mpsc::channel();
-        let keeper = Keeper::start("plughw:CARD=nobody,DEV=0", Side::Capture, move |off| {
-            let _ = told.send(off);
+        let keeper = Keeper::start("plughw:CARD=nobody,DEV=0", Side::Capture, move |silence| {
+            let _ = told.send(silence);
         })
         .unwrap();
         drop(keeper);

@@ -202,6 +202,26 @@ fn a_microphone_with_too_few_channels_is_said_and_stays_open() {
 }
 
 #[test]
+fn a_microphone_that_was_switched_off_on_itself_is_shown_as_muted_to_others() {
+    let mut story = Story::in_meeting();
+    let muted = |audio| [ConferenceCommand::SetMuted(Muted { audio, video: false })];
+    for fault in [DeviceFault::Shut, DeviceFault::NotFound] {
+        story.message(impaired(None, Some(fault)));
+        assert_eq!(story.told(), muted(true));
+        assert!(
+            story.plan().microphone.is_some(),
+            "it stays open, and its button is heard of"
+        );
+        story.message(impaired(None, None));
+        assert_eq!(story.told(), muted(false));
+    }
+    story.message(impaired(None, Some(DeviceFault::TooFewChannels { found: 2 })));
+    assert_eq!(story.told(), [], "that is heard");
+    story.message(impaired(Some(DeviceFault::Shut), None));
+    assert_eq!(story.told(), [], "others see a sentence");
+}
+
+#[test]
 fn a_closed_shutter_is_said_of_a_camera_that_stays_open_and_forgotten_with_it() {
     let mut story = Story::in_meeting();
     story.message(impaired(Some(DeviceFault::Shut), None));

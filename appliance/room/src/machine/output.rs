@@ -91,11 +91,14 @@ impl Room {
     /// Publishes the mute state when the facts have changed it.
     fn announce(&mut self) {
         let live = Self::DEVICES.map(|device| self.live(device));
+        // Somebody has switched it off on itself, or has pulled its plug: others need not wonder why they hear nothing.
+        let silent = self.microphone.open()
+            && matches!(self.worker.impaired[1], Some(DeviceFault::Shut | DeviceFault::NotFound));
         let Some(meeting) = self.meeting.as_mut().filter(|meeting| meeting.departure.is_none()) else {
             return;
         };
         let muted = Muted {
-            audio: self.microphone.announcement(live[0], meeting.announced.audio, false),
+            audio: silent || self.microphone.announcement(live[0], meeting.announced.audio, false),
             video: self.camera.announcement(live[1], meeting.announced.video, true),
         };
         if muted != meeting.announced {
