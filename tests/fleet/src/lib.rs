@@ -2,6 +2,7 @@
 //!
 //! | file | what stands in it |
 //! |---|---|
+//! | `administrator` | one box and who administers it, the broker between both |
 //! | `authority` | certificates, made here |
 //! | `broker` | Debian's Mosquitto as `provisioning/access` configures it |
 //! | `figures` | what `cargo lab fleet --report` writes |
@@ -20,6 +21,7 @@
 //! | `workshop` | boxes as their maker delivers them, and their way through the enrolment service |
 //! | `client` | a [`fleet::link::Link`] that is waited for |
 
+pub mod administrator;
 pub mod authority;
 pub mod broker;
 pub mod client;

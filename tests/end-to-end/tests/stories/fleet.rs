@@ -1,68 +1,31 @@
 //! The box in its fleet: Debian's Mosquitto, an administrator's console, the real room.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use conference::Conference;
 use end_to_end::{Devices, Place, RoomBox};
 use fleet::contract::{
     Answer, AnswerStatus, Apply, ApplyWhen, Channel, Code, Command, CommandName, Configuration, ConfigurationReport,
-    ConfigurationStatus, DeviceId, Event, EventClass, Issued, Message, Notice, OfflineReason, Presence, Site, State,
-    StatePart, TrustDocument, Urgency,
+    ConfigurationStatus, Event, EventClass, Message, Notice, OfflineReason, Presence, State, StatePart, Urgency,
 };
 use fleet::link::Publication;
-use fleet::trust::{Anchors, BoxIdentity, KeyStore, KeyUse, SoftwareKeys};
-use fleet_lab::broker::{Broker, Door, etat, room};
-use fleet_lab::office::Office;
+use fleet_lab::administrator::{self, Administrator};
 use rand::RngExt;
-use roomctl::author::Author;
-use roomctl::console::Console;
 use roomctl::order;
 use rustix::process::Signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 use crate::stage::{PATIENCE, ROOM, Stage, options};
-
-const ADMINISTRATOR: &str = "ops@etat.example";
 
 /// A box that belongs to a fleet, and its administrator.
 pub struct Fleet {
     pub stage: Stage,
-    runtime: Runtime,
-    broker: Broker,
-    console: Console,
-    author: Author,
-    device: DeviceId,
+    administrator: Administrator,
     pub folder: TempDir,
-}
-
-/// What enrolment leaves.
-fn enrolled(folder: &Path, broker: &Broker, office: &Office, device: &DeviceId) {
-    let identity = broker
-        .authority(Door::Boxes)
-        .client_credentials(device.as_str(), "etat")
-        .unwrap();
-    let mut keys = SoftwareKeys::new(folder).unwrap();
-    keys.create(KeyUse::Maker).unwrap();
-    keys.install(KeyUse::Device, &identity.key).unwrap();
-    let roots = vec![broker.servers().certificate().to_owned(), office.root().to_owned()];
-    let issued = Issued {
-        tenant: etat().unwrap(),
-        site: Site::try_from("lyon").unwrap(),
-        device: device.clone(),
-        chain: vec![BASE64_STANDARD.encode(identity.chain[0].to_der().unwrap())],
-        expires: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24),
-        endpoints: vec![format!("localhost:{}", broker.port(Door::Boxes))],
-        trust: TrustDocument::new(&roots, &[]).unwrap(),
-    };
-    let identity = BoxIdentity::new(issued, &Anchors::new(roots).unwrap()).unwrap();
-    identity.save(&folder.join("identity.json")).unwrap();
 }
 
 impl Fleet {
@@ -73,12 +36,9 @@ impl Fleet {
 
     /// With more in the box's file.
     pub fn with(more: &str) -> Self {
-        let (tenant, device) = (etat().unwrap(), DeviceId::try_from("lyon-412").unwrap());
-        let office = Office::new(&tenant).unwrap();
-        let users = [room(device.as_str()).unwrap(), office.user(ADMINISTRATOR).unwrap()];
-        let broker = Broker::start(&users).unwrap();
+        let administrator = Administrator::of("lyon-412").unwrap();
         let folder = TempDir::with_prefix("fleet").unwrap();
-        enrolled(folder.path(), &broker, &office, &device);
+        administrator.enrol(folder.path()).unwrap();
         let place = Place {
             configuration: format!(
                 "[fleet]\ndirectory = '{0}'\nreconnect_spread_s = 0\nclock_is_trusted = true\nreboot = ['touch', \
@@ -89,16 +49,9 @@ impl Fleet {
         };
         let conference = Conference::start_blocking(options()).expect("the conference starts");
         let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
-        let runtime = Runtime::new().unwrap();
-        let mut console = runtime.block_on(office.console(&broker, ADMINISTRATOR)).unwrap();
-        runtime.block_on(order::prepare(&mut console)).unwrap();
         let fleet = Self {
-            author: office.administrator(ADMINISTRATOR).unwrap(),
             stage: Stage { conference, room_box },
-            runtime,
-            broker,
-            console,
-            device,
+            administrator,
             folder,
         };
         fleet.online()
@@ -123,28 +76,12 @@ impl Fleet {
         }
     }
 
-    fn topic(&self, channel: &Channel) -> String {
-        channel.topic(&etat().unwrap(), &self.device)
-    }
-
-    fn kept(&mut self, channel: &Channel) -> Option<Vec<u8>> {
-        let topic = self.topic(channel);
-        let kept = self
-            .runtime
-            .block_on(self.console.kept(std::slice::from_ref(&topic)))
-            .unwrap();
-        kept.get(&topic).map(|payload| payload.to_vec())
-    }
-
     fn presence(&mut self) -> Option<Presence> {
-        Presence::parse(&self.kept(&Channel::Online)?, 1024).ok()
+        self.administrator.presence()
     }
 
     pub fn document<T: DeserializeOwned>(&mut self, channel: &Channel) -> Option<T> {
-        let payload = self.kept(channel)?;
-        Message::<T>::parse(&payload, channel.rules().max_bytes)
-            .ok()
-            .map(|message| message.body)
+        self.administrator.document(channel)
     }
 
     /// Waits until the fleet is told that the room is there.
@@ -160,16 +97,17 @@ impl Fleet {
         let Value::Object(params) = params else {
             panic!("{params}")
         };
+        let at = &mut self.administrator;
         let asked = order::ask(
-            &mut self.console,
-            &mut self.author,
-            &self.device,
+            &mut at.console,
+            &mut at.author,
+            &at.device,
             name,
             params,
             PATIENCE,
             |_| {},
         );
-        self.runtime
+        at.runtime
             .block_on(asked)
             .unwrap_or_else(|error| panic!("{}: {error}: {}", name.as_str(), self.stage.room_box.words()))
     }
@@ -179,29 +117,25 @@ impl Fleet {
         let Value::Object(params) = params else {
             panic!("{params}")
         };
-        let message = self.author.stamp(Command {
+        let at = &mut self.administrator;
+        let message = at.author.stamp(Command {
             name: name.as_str().into(),
             params,
             exp: jiff::Timestamp::now() + jiff::SignedDuration::from_secs(60),
-            actor: ADMINISTRATOR.into(),
+            actor: administrator::NAME.into(),
         });
-        let topic = self.topic(&Channel::Command(name.as_str().into()));
+        let topic = at.topic(&Channel::Command(name.as_str().into()));
         let payload = serde_json::to_vec(&message).unwrap();
-        let publication = Publication::new(self.console.next_token(), topic, payload);
-        self.runtime.block_on(self.console.publish(publication)).unwrap();
+        let publication = Publication::new(at.console.next_token(), topic, payload);
+        at.runtime.block_on(at.console.publish(publication)).unwrap();
         let id = message.envelope.id;
-        let answered = order::answer(&mut self.console, &self.device, name, id, PATIENCE, |_| {});
-        self.runtime.block_on(answered).unwrap()
+        let answered = order::answer(&mut at.console, &at.device, name, id, PATIENCE, |_| {});
+        at.runtime.block_on(answered).unwrap()
     }
 
     /// Publishes a signed document, to be kept.
     pub fn publish<T: Serialize>(&mut self, channel: &Channel, document: T) {
-        let topic = self.topic(channel);
-        let message = self.author.stamp(document);
-        let payload = self.author.signed(&topic, &message).unwrap();
-        let mut publication = Publication::new(self.console.next_token(), topic, payload);
-        publication.retain = true;
-        self.runtime.block_on(self.console.publish(publication)).unwrap();
+        self.administrator.publish(channel, document).unwrap();
     }
 
     /// Publishes a configuration and waits for the report.
@@ -211,7 +145,7 @@ impl Fleet {
             schema: "cfg/1.0".into(),
             rev,
             sha256: String::new(),
-            issued_by: ADMINISTRATOR.into(),
+            issued_by: administrator::NAME.into(),
             exp: None,
             apply: Apply {
                 when: ApplyWhen::Now,
@@ -308,7 +242,7 @@ fn a_box_that_was_switched_off_is_what_the_fleet_made_it_before_it_reaches_anybo
     let mut fleet = Fleet::configured();
     let report = fleet.configure(2, json!({"av": {"volume": 40}}));
     assert_eq!(report.status, ConfigurationStatus::Applied);
-    fleet.broker.kill().unwrap();
+    fleet.administrator.broker.kill().unwrap();
     fleet.stage.room_box.signal(Signal::KILL);
     fleet.stage.room_box.start_again().unwrap();
     fleet.stage.wait("the volume is as the fleet said", |stage| {
@@ -430,9 +364,10 @@ fn a_command_is_answered_while_the_room_hears_it() {
 #[test]
 fn a_box_that_was_killed_says_so_once_and_one_that_ended_as_it_should_says_nothing() {
     let mut fleet = Fleet::start();
-    let crashes = fleet.topic(&Channel::Event(EventClass::Crash));
-    let heard = fleet.console.hear(std::slice::from_ref(&crashes));
-    fleet.runtime.block_on(heard).unwrap();
+    let at = &mut fleet.administrator;
+    let crashes = at.topic(&Channel::Event(EventClass::Crash));
+    let heard = at.console.hear(std::slice::from_ref(&crashes));
+    at.runtime.block_on(heard).unwrap();
     let boot = |fleet: &mut Fleet| match fleet.presence() {
         Some(Presence::Online(online)) => Some(online.envelope.boot),
         _ => None,
@@ -448,7 +383,8 @@ fn a_box_that_was_killed_says_so_once_and_one_that_ended_as_it_should_says_nothi
     // By id and start: a broker may tell them twice.
     let mut told = BTreeMap::new();
     while !told.values().any(|boot| *boot == last) {
-        let heard = fleet.runtime.block_on(fleet.console.next(PATIENCE)).unwrap();
+        let at = &mut fleet.administrator;
+        let heard = at.runtime.block_on(at.console.next(PATIENCE)).unwrap();
         if heard.topic == crashes {
             let event = Message::<Event>::parse(&heard.payload, 8_192).unwrap();
             assert_eq!((event.body.event.as_str(), event.body.count), ("killed", 1));
@@ -476,28 +412,23 @@ fn killed_while_it_obeys(runs: u32) {
     let (mut answered, mut words) = (0, String::new());
     for run in 0..runs {
         let params = Map::from_iter([("percent".to_owned(), json!(run % 100))]);
+        let at = &mut fleet.administrator;
         let sent = order::send(
-            &mut fleet.console,
-            &mut fleet.author,
-            &fleet.device,
+            &mut at.console,
+            &mut at.author,
+            &at.device,
             CommandName::AvVolume,
             params,
             Duration::from_secs(300),
         );
-        let id = fleet.runtime.block_on(sent).unwrap();
+        let id = at.runtime.block_on(sent).unwrap();
         std::thread::sleep(Duration::from_micros(chance.random_range(0..60_000)));
         fleet.stage.room_box.signal(Signal::KILL);
         words += &fleet.stage.room_box.words();
         fleet.stage.room_box.start_again().unwrap();
-        let ended = order::answer(
-            &mut fleet.console,
-            &fleet.device,
-            CommandName::AvVolume,
-            id,
-            PATIENCE,
-            |_| {},
-        );
-        let answer = fleet
+        let at = &mut fleet.administrator;
+        let ended = order::answer(&mut at.console, &at.device, CommandName::AvVolume, id, PATIENCE, |_| {});
+        let answer = at
             .runtime
             .block_on(ended)
             .unwrap_or_else(|error| panic!("run {run}: {error}: {}", fleet.stage.room_box.words()));
