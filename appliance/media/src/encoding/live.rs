@@ -1,6 +1,7 @@
 //! An encoder in a meeting. It works in a pipeline of its own: what goes in is a picture, what comes out is one, and nothing else of it
 //! reaches the session. So another one can take its place, and the far side sees no more than a pause and a key frame.
 
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -118,6 +119,11 @@ impl Live {
         if let Some(trigger) = trigger {
             tracing::warn!(encoder = ?self.ladder.now(), ?trigger, "the encoder is given up");
             self.ladder.give_up(now);
+            if trigger == Trigger::Silent {
+                // One that hangs is not waited for.
+                *self.place.lock() = None;
+                drop(end(self.running.take()));
+            }
             self.build(now);
         }
         self.follow_rate(now);
@@ -144,7 +150,10 @@ impl Live {
     /// Puts the ladder's encoder into the place, or the first after it that can be built.
     fn build(&mut self, now: Instant) {
         *self.place.lock() = None;
-        end(self.running.take());
+        if let Some(ended) = end(self.running.take()) {
+            // Some hardware has one encoder at a time. Ended or not, it goes on.
+            let _ = ended.recv_timeout(ENDS);
+        }
         while let Some(step) = self.ladder.now().cloned() {
             self.built += 1;
             match Running::build(&step, self.format, self.wanted, self.built, &self.place) {
@@ -171,23 +180,20 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         *self.place.lock() = None;
-        end(self.running.take());
+        drop(end(self.running.take()));
     }
 }
 
-/// One that hangs would hold up whoever ends it: a thread of its own does it. One that does not is gone when this returns, since some
-/// hardware has one encoder at a time.
-fn end(running: Option<Running>) {
-    if let Some(running) = running {
-        let (told, ended) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            drop(running);
-            // Nobody waits any more.
-            let _ = told.send(());
-        });
-        // Told or not, it goes on.
-        let _ = ended.recv_timeout(ENDS);
-    }
+/// One that hangs would hold up whoever ends it: a thread of its own does it, and says when.
+fn end(running: Option<Running>) -> Option<Receiver<()>> {
+    let running = running?;
+    let (told, ended) = channel();
+    std::thread::spawn(move || {
+        drop(running);
+        // Nobody may wait for it.
+        let _ = told.send(());
+    });
+    Some(ended)
 }
 
 impl Place {
@@ -347,7 +353,6 @@ mod tests {
     use super::*;
     use crate::clock::now_ns;
     use crate::encoding::scene::Scene;
-    use std::sync::mpsc::{Receiver, channel};
 
     const FORMAT: Format = Format {
         width: 320,
