@@ -14,9 +14,10 @@ use sha1::{Digest, Sha1};
 use crate::error::{Error, Result};
 
 /// Everything that goes into an image; a change of any makes another image.
-const INGREDIENTS: [(&str, &str); 7] = [
+const INGREDIENTS: [(&str, &str); 8] = [
     ("make.sh", include_str!("../image/make.sh")),
     ("kernel.sh", include_str!("../image/kernel.sh")),
+    ("rauc.sh", include_str!("../image/rauc.sh")),
     ("settle.sh", include_str!("../image/settle.sh")),
     ("disk.sh", include_str!("../image/disk.sh")),
     ("init", include_str!("../image/init")),

@@ -1,5 +1,6 @@
 //! One guest that the stories share.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,11 +10,14 @@ use tempfile::TempDir;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::machine::{DATA, Machine};
+use crate::machine::{DATA, Machine, SLOTS};
 use crate::stage;
 
 /// From power to the agent's first word. Two idle cores take half a minute; a busy machine is not a broken guest.
 const BOOT: Duration = Duration::from_secs(900);
+
+/// A disk of a slot: a release of the laboratory, and room.
+const SLOT_BYTES: u64 = 32 << 20;
 
 /// Between two words of progress.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -43,6 +47,9 @@ impl Lab {
         let share = folder.path().join("share");
         stage::stage(&share)?;
         data_disk(&folder.path().join(DATA))?;
+        for name in SLOTS {
+            empty_disk(&folder.path().join(name).with_extension("img"))?;
+        }
         let mut machine = Machine::start(&image, &share, folder.path())?;
         let guest = come_up(&mut machine)?;
         Ok(Self {
@@ -64,7 +71,7 @@ impl Lab {
             self.machine.cut();
             self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
             let deadline = Instant::now() + BOOT;
-            while self.machine.cpu_seconds() < *seconds && Instant::now() < deadline {
+            while self.machine.runs() && self.machine.cpu_seconds() < *seconds && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
@@ -72,6 +79,29 @@ impl Lab {
         self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
         self.guest = come_up(&mut self.machine)?;
         Ok(())
+    }
+
+    /// Lays the project's files over the disk again, and nothing else, from the next power on.
+    ///
+    /// # Errors
+    /// As [`stage::stage`].
+    pub fn stage_again(&self) -> Result<()> {
+        let share = self.share();
+        for entry in fs::read_dir(&share).map_err(Error::io("the share"))?.flatten() {
+            let path = entry.path();
+            let gone = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            gone.map_err(Error::io(path.display().to_string()))?;
+        }
+        stage::stage(&share)
+    }
+
+    /// The file of a slot's disk, one of [`SLOTS`].
+    pub fn slot(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name).with_extension("img")
     }
 
     /// What the guest sees as `/lab`, and may write to.
@@ -93,6 +123,12 @@ impl Lab {
             }
         }
     }
+}
+
+/// A disk with nothing on it.
+fn empty_disk(file: &Path) -> Result<()> {
+    let made = fs::File::create(file).and_then(|disk| disk.set_len(SLOT_BYTES));
+    made.map_err(Error::io(file.display().to_string()))
 }
 
 /// An empty disk with a journal.

@@ -11,6 +11,7 @@
 //! | [`channel`], [`wire`] | jobs for the guest, and their answers |
 //! | [`usb_room`] | camera and array microphone at a USB port; runs in the guest |
 //! | [`lab`] | one guest that the stories share; they themselves are the program's (`src/stories`) |
+//! | [`release`] | what lies in a slot, and the signed bundle that brings it there |
 //! | [`report`] | what was seen, as JSON |
 
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod image;
 pub mod lab;
 pub mod machine;
 pub mod missing;
+pub mod release;
 pub mod report;
 pub mod stage;
 pub mod usb_room;

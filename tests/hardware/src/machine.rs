@@ -11,11 +11,15 @@ use crate::image::Image;
 use crate::wire::PORT;
 
 /// The kernel's command line: nothing that watches for stalls, since an emulated processor on a busy machine stalls.
-const COMMAND_LINE: &str = "console=ttyS0 root=/dev/vda rw quiet loglevel=4 nokaslr mitigations=off nosoftlockup nowatchdog \
+const COMMAND_LINE: &str = "console=ttyS0 rw quiet loglevel=4 nokaslr mitigations=off nosoftlockup nowatchdog \
      rcupdate.rcu_cpu_stall_suppress=1 random.trust_cpu=on net.ifnames=0 lab.address=10.0.2.15/24 lab.gateway=10.0.2.2";
 
 /// The disk that outlives a cut of the power, as a box's data partition does.
 pub const DATA: &str = "data.img";
+
+/// The disks of two slots, each a boot partition and a root; they too outlive it. Files are called `NAME.img`, and so is the disk's
+/// serial number without the ending.
+pub const SLOTS: [&str; 4] = ["boot-a", "root-a", "boot-b", "root-b"];
 
 /// Where QEMU finds the TPM.
 const TPM: &str = "tpm.socket";
@@ -78,6 +82,14 @@ impl Machine {
             folder.join(DATA).display()
         ));
         command.args(["-device", "virtio-blk-pci,drive=data"]);
+        for name in SLOTS {
+            command.arg("-drive").arg(format!(
+                "if=none,id={name},file={},format=raw,cache=writethrough",
+                folder.join(name).with_extension("img").display()
+            ));
+            let device = format!("virtio-blk-pci,drive={name},serial={name}");
+            command.args(["-device", &device]);
+        }
         command
             .arg("-fsdev")
             .arg(format!("local,id=lab,path={},security_model=none", share.display()));

@@ -6,6 +6,7 @@ mod stories;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use hardware_lab::image::Image;
@@ -13,6 +14,9 @@ use hardware_lab::lab::Lab;
 use hardware_lab::report::{ImageFigures, Report};
 use hardware_lab::{Error, Result, missing};
 use stories::STORIES;
+
+/// A script by hand may take so long.
+const BY_HAND: Duration = Duration::from_secs(600);
 
 /// The box's own binaries, units and rules in a virtual machine with real kernel devices, and the stories told there.
 #[derive(Debug, Parser)]
@@ -27,6 +31,9 @@ struct Arguments {
     /// Only stories whose name contains this, or one of these.
     #[arg(long, value_name = "PART")]
     only: Vec<String>,
+    /// Tell no story: run this script in the guest, as root, and show what it says.
+    #[arg(long, value_name = "SCRIPT", conflicts_with_all = ["all", "only"])]
+    run: Option<String>,
     /// Make the image again, even if it is there.
     #[arg(long)]
     again: bool,
@@ -77,6 +84,11 @@ fn tell(arguments: &Arguments, report: &mut Report) -> Result<()> {
         boot.wall_seconds, boot.qemu_cpu_seconds, boot.user_cpu_seconds, boot.system_cpu_seconds
     );
     report.boot = Some(boot);
+    if let Some(script) = &arguments.run {
+        let answer = lab.guest.run(script, BY_HAND)?;
+        println!("{}\nended with {}", answer.output.trim_end(), answer.code);
+        return Ok(());
+    }
     let only = &arguments.only;
     let wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
     for story in STORIES

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Programs without which no guest is made or run, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("swtpm", "swtpm"),
     ("mmdebstrap", "mmdebstrap"),
@@ -11,6 +11,10 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("modprobe", "kmod"),
     ("mke2fs", "e2fsprogs"),
     ("strip", "binutils"),
+    ("mksquashfs", "squashfs-tools"),
+    ("openssl", "openssl"),
+    ("veritysetup", "cryptsetup-bin"),
+    ("mosquitto", "mosquitto"),
 ];
 
 /// Memory that the guest and its makers need beside everything else, KiB.

@@ -71,6 +71,14 @@ pub fn stage(share: &Path) -> Result<()> {
     fs::write(&prepare, include_str!("../image/prepare.sh")).map_err(Error::io(prepare.display().to_string()))
 }
 
+/// Lays the files of a folder over the guest's disk too, from the next power on.
+///
+/// # Errors
+/// When a file cannot be copied.
+pub fn lay_over(share: &Path, folder: &Path) -> Result<()> {
+    copy(folder, &share.join("over"))
+}
+
 /// The project's root: two folders above this crate.
 pub fn project() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -89,7 +97,8 @@ fn program(name: &str) -> Result<PathBuf> {
     found.ok_or_else(|| Error::NotBuilt(me.with_file_name(name)))
 }
 
-fn folder_of(path: &Path) -> Result<()> {
+/// Makes the folder that a file lies in.
+pub(crate) fn folder_of(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(Error::io(folder.display().to_string()))
 }
@@ -105,7 +114,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     run(&mut command)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a program that must end well.
+///
+/// # Errors
+/// When it cannot be started, or ends otherwise.
+pub fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdin(Stdio::null()).status().map_err(Error::io(name.clone()))?;
     match status.success() {

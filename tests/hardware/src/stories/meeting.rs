@@ -78,14 +78,56 @@ pub fn shut_by_hand(lab: &mut Lab) -> Evidence {
         })?;
         plug::say(meeting.lab, "shutter open")?;
         meeting.fault("camera", "")?;
+        let muted = |meeting: &Meeting| meeting.guest().is_some_and(|guest| guest.audio_muted);
         switch("nocap")?;
         meeting.fault("microphone", "shut")?;
+        meeting.wait("others see that it is muted", muted)?;
         switch("cap")?;
         meeting.fault("microphone", "")?;
+        meeting.wait("others see that it is not", |meeting| !muted(meeting))?;
         meeting.leave()?;
-        Ok("each said while it is shut and no longer; a sentence goes out in place of the picture".into())
+        Ok("each said while it is shut and no longer; a sentence goes out in place of the picture, and others see a muted microphone".into())
     })
 }
+
+/// The plug of the loudspeaker is pulled out of its socket: whoever hears nothing reads why.
+pub fn empty_socket(lab: &mut Lab) -> Evidence {
+    lab.guest.must(SOCKETS, MOMENT).map_err(why)?;
+    let told = told(lab, &["room rate=5"], |meeting| {
+        meeting.join()?;
+        let socket = |word: &str| {
+            let set = |device: u8| {
+                format!("amixer -q -c Loopback cset \"iface=CARD,name='HDMI/DP,pcm={device} Jack'\" {word}")
+            };
+            let script = format!("{} && {}", set(0), set(1));
+            meeting.lab.guest.must(&script, MOMENT).map(drop).map_err(why)
+        };
+        meeting.says("/notice/playbackFailed/fault", "")?;
+        socket("off")?;
+        meeting.says("/notice/playbackFailed/fault", "notFound")?;
+        socket("on")?;
+        meeting.says("/notice/playbackFailed/fault", "")?;
+        meeting.leave()?;
+        Ok("said while the socket is empty and no longer".into())
+    });
+    lab.until("modprobe -r snd-aloop", MOMENT).map_err(why)?;
+    told
+}
+
+/// A sound card with sockets that know whether something is plugged in, as those of a board. They are the kernel's controls, added to
+/// its loopback card by hand.
+const SOCKETS: &str = "set -e
+modprobe snd-aloop
+{
+  echo 'state.Loopback {'
+  for device in 0 1; do
+    echo \"control.20$device { iface CARD name 'HDMI/DP,pcm=$device Jack' value true\"
+    echo \"comment { access 'read write user' type BOOLEAN count 1 } }\"
+  done
+  echo '}'
+} > /run/sockets.state
+alsactl --file /run/sockets.state restore Loopback || true
+[ $(amixer -c Loopback controls | grep -c Jack) = 2 ]";
 
 /// An array of two channels where the room is set up for eight: it is heard with those it has, and the room and the fleet know.
 pub fn too_few_channels(lab: &mut Lab) -> Evidence {
@@ -294,16 +336,21 @@ impl Meeting<'_> {
 
     /// Waits until the room says this of a device; nothing: that all is well with it.
     fn fault(&self, device: &str, word: &str) -> Result<(), String> {
+        self.says(&format!("/{device}/fault/fault"), word)
+    }
+
+    /// Waits until the state of the room says this word at this place; nothing: no word.
+    fn says(&self, place: &str, word: &str) -> Result<(), String> {
         let deadline = Instant::now() + BOUND;
-        let pointer = format!("/state/{device}/fault/fault");
+        let pointer = format!("/state{place}");
         loop {
             let answer = room_box::ask(self.lab, r#"{"command":"state"}"#)?;
-            let fault = answer.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
-            if fault == word {
+            let said = answer.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
+            if said == word {
                 return Ok(());
             }
             ensure(Instant::now() < deadline, || {
-                format!("not said of the {device}: `{word}`, but: {answer}")
+                format!("not said at {place}: `{word}`, but: {answer}")
             })?;
         }
     }

@@ -6,6 +6,7 @@ mod inventory;
 mod meeting;
 mod plug;
 mod power;
+mod releases;
 mod room_box;
 mod secrets;
 mod units;
@@ -71,6 +72,7 @@ pub const STORIES: &[Story] = &[
         "an_array_with_too_few_channels_is_heard_and_said",
         meeting::too_few_channels,
     ),
+    long("a_loudspeaker_without_its_plug_is_said", meeting::empty_socket),
     long("half_a_minute_without_network", meeting::without_network),
     long("a_network_that_loses_delays_and_shuffles", meeting::bad_network),
     long(
@@ -91,6 +93,11 @@ pub const STORIES: &[Story] = &[
         power::broken_daemon,
     ),
     long("power_that_is_cut_in_a_meeting_and_while_it_starts", power::cuts),
+    long(
+        "releases_are_kept_when_good_left_when_broken_and_refused_otherwise",
+        releases::kept_left_or_refused,
+    ),
+    long("power_that_is_cut_fifty_times_at_any_moment", power::fifty),
 ];
 
 impl Story {

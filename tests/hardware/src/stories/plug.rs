@@ -7,12 +7,8 @@ use hardware_lab::lab::Lab;
 
 const MOMENT: Duration = Duration::from_secs(120);
 
-/// The emulated devices, as a unit of the guest.
-const SERVE: &str = "set -e
-systemctl --quiet is-active usb-room && exit
-modprobe -a vhci-hcd uvcvideo snd-usb-audio
-systemd-run --quiet --unit=usb-room hardware-guest usb-room
-tries=0; while [ ! -S /run/usb-room ]; do sleep 0.1; tries=$((tries + 1)); [ $tries -lt 600 ]; done";
+/// Starts the emulated devices, unless they are there.
+const SERVE: &str = "/usr/lib/hemicycle-lab/usb-room";
 
 /// The camera's link by its serial number.
 pub const CAMERA: &str = "/dev/v4l/by-id/usb-Hemicycle_Room_Camera*-video-index0";

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use hardware_lab::lab::Lab;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
-use super::{Evidence, ensure, meeting, plug, room_box, units, why};
+use super::{Evidence, ensure, meeting, plug, releases, room_box, units, why};
 
 const STATE: &str = r#"{"command":"state"}"#;
 const MOMENT: Duration = Duration::from_secs(120);
@@ -32,6 +34,72 @@ pub fn cuts(lab: &mut Lab) -> Evidence {
          ready: the same",
         first.as_secs_f64()
     ))
+}
+
+/// Cuts of the long story: in so many meetings and writings of a release, in turn, and after each at so many random moments of the
+/// starts that follow.
+const ROUNDS: usize = 5;
+const STARTS: usize = 9;
+/// By then a start is over, seconds of QEMU's work.
+const STARTED: f64 = 75.0;
+/// By then a release is fetched, written and on trial, seconds of QEMU's work.
+const WRITTEN: f64 = 60.0;
+
+/// Fifty cuts, in meetings, while releases are fetched and written, and at any moment of the start: it always comes up, dark, and the
+/// boot loader never meets a slot that is not whole.
+pub fn fifty(lab: &mut Lab) -> Evidence {
+    releases::in_a_fleet(lab, |fleet| {
+        let seed: u64 = rand::random();
+        println!("cuts: seed {seed}");
+        let mut chance = StdRng::seed_from_u64(seed);
+        let begun = Instant::now();
+        for round in 0..ROUNDS {
+            let _goes_on = match round % 2 {
+                0 => {
+                    let release = fleet.release(&format!("2.0.{round}"), 4, &[], releases::HEAVY)?;
+                    fleet.offer(&release, &fleet.ours())?;
+                    work(fleet.lab, chance.random_range(0.0..WRITTEN));
+                    None
+                }
+                _ => {
+                    let meeting = meeting::begin(fleet.lab)?;
+                    meeting.join()?;
+                    Some(meeting.conference)
+                }
+            };
+            let moments: Vec<f64> = (0..STARTS).map(|_| chance.random_range(0.5..STARTED)).collect();
+            println!(
+                "cuts: round {} of {ROUNDS}, then after {moments:.0?} s of work",
+                round + 1
+            );
+            fleet.lab.cut_power(&moments).map_err(why)?;
+            // What is under way comes to its end first: it restarts the machine and opens the devices.
+            fleet.settle()?;
+            fleet.lab.until(units::WELL, MOMENT).map_err(why)?;
+            dark(fleet.lab)?;
+            let starts = fleet.starts()?;
+            ensure(starts.iter().all(|start| start.ends_with("starts")), || {
+                format!("seed {seed}: {}", starts.join(", "))
+            })?;
+        }
+        Ok(format!(
+            "{} cuts in {:.0} minutes; each time idle and dark at the end, and of {} starts of the boot loader none met half a slot; \
+             the fleet's last word: {:?}",
+            ROUNDS * (STARTS + 1),
+            begun.elapsed().as_secs_f64() / 60.0,
+            fleet.starts()?.len(),
+            fleet.report().map(|report| (report.phase, report.running))
+        ))
+    })
+}
+
+/// Lets the machine go on for so many seconds of QEMU's work, or until it restarts.
+fn work(lab: &mut Lab, seconds: f64) {
+    let until = lab.machine.cpu_seconds() + seconds;
+    let deadline = Instant::now() + BOUND;
+    while lab.machine.runs() && lab.machine.cpu_seconds() < until && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A release on trial whose daemon does not come up: nobody does anything, and the machine restarts.
@@ -79,15 +147,26 @@ fn until_it_restarts(lab: &mut Lab) -> Result<f64, String> {
 fn is_idle_and_dark(lab: &Lab) -> Result<(), String> {
     plug::plug(lab, "room rate=5")?;
     lab.until(units::WELL, MOMENT).map_err(why)?;
-    let answer = room_box::ask(lab, STATE)?;
-    let at = |pointer: &str| answer.pointer(&format!("/state{pointer}")).cloned().unwrap_or_default();
-    ensure(at("/state") == "idle", || format!("not idle: {answer}"))?;
-    ensure(at("/camera/open") == false && at("/microphone/open") == false, || {
-        format!("a device is open: {answer}")
-    })?;
+    dark(lab)?;
+    plug::unplug(lab, "room")
+}
+
+/// Nobody is in a meeting, and no device is open but for the self-test of a release on trial, which the wall tells.
+fn dark(lab: &Lab) -> Result<(), String> {
+    let deadline = Instant::now() + BOUND;
+    loop {
+        let answer = room_box::ask(lab, STATE)?;
+        let at = |pointer: &str| answer.pointer(&format!("/state{pointer}")).cloned().unwrap_or_default();
+        ensure(at("/state") == "idle", || format!("not idle: {answer}"))?;
+        if at("/notice") != "selfTest" {
+            let closed = at("/camera/open") == false && at("/microphone/open") == false;
+            ensure(closed, || format!("a device is open: {answer}"))?;
+            break;
+        }
+        ensure(Instant::now() < deadline, || "the self-test does not end".into())?;
+    }
     ensure(!plug::lit(lab)?, || "a device is switched on".into())?;
     let troubles = "systemctl list-units --failed --no-legend --plain; dmesg | grep 'EXT4-fs error' || true";
     let said = lab.guest.must(troubles, MOMENT).map_err(why)?;
-    ensure(said.trim().is_empty(), || said.clone())?;
-    plug::unplug(lab, "room")
+    ensure(said.trim().is_empty(), || said.clone())
 }

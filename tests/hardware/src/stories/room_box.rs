@@ -9,17 +9,6 @@ use super::{units, why};
 
 const MOMENT: Duration = Duration::from_secs(120);
 
-/// Connections to the guest's loopback leave for this machine's, which the guest's network calls 10.0.2.2: so addresses of the
-/// conference are the same in here as outside. The agent and the kernel have no loopback of their own to lose by it.
-const ROUTE: &str = "set -e
-nft list table ip lab > /dev/null 2>&1 && exit
-modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nf_conntrack
-echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
-nft 'table ip lab {
-  chain output { type nat hook output priority -100; ip daddr 127.0.0.1 meta l4proto { tcp, udp } dnat to 10.0.2.2; }
-  chain postrouting { type nat hook postrouting priority 100; oifname eth0 masquerade; }
-}'";
-
 /// Where the daemon of the units takes orders.
 const CONTROL: &str = "/run/roomd/control";
 
@@ -47,7 +36,7 @@ pub fn words(lab: &Lab) -> String {
 
 /// Lets the guest reach what listens at this machine's loopback.
 pub fn route(lab: &Lab) -> Result<(), String> {
-    lab.guest.must(ROUTE, MOMENT).map_err(why)?;
+    lab.guest.must("/usr/lib/hemicycle-lab/route", MOMENT).map_err(why)?;
     Ok(())
 }
 
