@@ -15,6 +15,10 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 pub fn count() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // Nobody asked for its lines: they are counted, and not said.
+        if std::env::var_os("GST_DEBUG").is_none() {
+            gst::log::remove_default_log_function();
+        }
         gst::log::set_threshold_for_name(CATEGORY, gst::DebugLevel::Warning);
         gst::log::add_log_function(|category, _, _, _, _, _, message| {
             let says = || message.get().is_some_and(|line| line.starts_with(LINE));

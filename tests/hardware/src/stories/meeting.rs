@@ -93,7 +93,8 @@ pub fn shut_by_hand(lab: &mut Lab) -> Evidence {
 /// The plug of the loudspeaker is pulled out of its socket: whoever hears nothing reads why.
 pub fn empty_socket(lab: &mut Lab) -> Evidence {
     lab.guest.must(SOCKETS, MOMENT).map_err(why)?;
-    let told = told(lab, &["room rate=5"], |meeting| {
+    // Another one than those that were pulled before: who breaks off three times in five minutes is called unstable, rightly.
+    let told = told(lab, &["room rate=5 serial=socket"], |meeting| {
         meeting.join()?;
         let socket = |word: &str| {
             let set = |device: u8| {
