@@ -5,6 +5,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use serde::Serialize;
 
+use crate::encoding::trials;
 use crate::sdp::SdpError;
 
 /// Why a part of the media engine cannot be built.
@@ -118,9 +119,6 @@ const OPTIONAL: &[&str] = &[
     "x264enc",
 ];
 
-/// Video encoders of the processor that a box may have. Those in hardware are found by their trials ([`crate::encoding`]).
-const SOFTWARE_ENCODERS: &[&str] = &["vp8enc", "x264enc", "openh264enc"];
-
 fn package_of(element: &str) -> &'static str {
     let holds = |(_, elements): &&(&str, &[&str])| elements.contains(&element);
     PACKAGES
@@ -200,14 +198,12 @@ pub fn check() -> CheckReport {
     let elements = PACKAGES
         .iter()
         .flat_map(|(package, names)| names.iter().map(|name| report(package, name)));
+    let vp8 = present("vp8enc").then(|| "vp8enc".to_owned());
+    let h264 = trials::software().into_iter().map(|step| step.encoder);
     CheckReport {
         gstreamer: version(),
         elements: elements.collect(),
-        software_encoders: SOFTWARE_ENCODERS
-            .iter()
-            .filter(|name| present(name))
-            .map(ToString::to_string)
-            .collect(),
+        software_encoders: vp8.into_iter().chain(h264).collect(),
     }
 }
 

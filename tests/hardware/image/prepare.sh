@@ -13,7 +13,8 @@ disk() {
 # Lays the release of a slot over the disk, if all of it is what its boot partition says, block by block.
 start() {
   read -r hash offset < "$(disk "boot-$1")" || return 1
-  veritysetup open "$(disk "root-$1")" slot "$(disk "root-$1")" "$hash" --hash-offset="$offset" || return 1
+  root=$(disk "root-$1")
+  veritysetup open "$root" slot "$root" "$hash" --hash-offset="$offset" || return 1
   whole=1
   if cat /dev/mapper/slot > /dev/null && mount -t squashfs -o ro /dev/mapper/slot /mnt; then
     cp -a /mnt/. / && whole=0

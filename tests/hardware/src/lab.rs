@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -70,10 +70,7 @@ impl Lab {
         for seconds in tries_of_seconds {
             self.machine.cut();
             self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
-            let deadline = Instant::now() + BOOT;
-            while self.machine.runs() && self.machine.cpu_seconds() < *seconds && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            self.machine.work(*seconds, BOOT);
         }
         self.machine.cut();
         self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
@@ -133,17 +130,9 @@ fn empty_disk(file: &Path) -> Result<()> {
 
 /// An empty disk with a journal.
 fn data_disk(file: &Path) -> Result<()> {
-    let status = Command::new("mke2fs")
-        .args(["-q", "-t", "ext4", "-L", "data"])
-        .arg(file)
-        .arg("64M")
-        .stdin(Stdio::null())
-        .status()
-        .map_err(Error::io("mke2fs"))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Error::io("mke2fs")(std::io::Error::other(status.to_string()))),
-    }
+    let mut command = Command::new("mke2fs");
+    command.args(["-q", "-t", "ext4", "-L", "data"]).arg(file).arg("64M");
+    stage::run(&mut command)
 }
 
 /// Waits until the agent takes jobs.

@@ -165,6 +165,15 @@ impl Machine {
         ticks as f64 / TICKS
     }
 
+    /// Lets it go on for so many more of these seconds, or until it ends; `limit` by this machine's clock.
+    pub fn work(&mut self, seconds: f64, limit: Duration) {
+        let until = self.cpu_seconds() + seconds;
+        let deadline = Instant::now() + limit;
+        while self.runs() && self.cpu_seconds() < until && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The end of the console, for whoever looks for a reason.
     pub fn console(&self) -> String {
         let console = std::fs::read(self.folder.join("console")).unwrap_or_default();

@@ -1,8 +1,6 @@
 //! Encoders that are known, by the element of GStreamer, and how each wants to be treated (`specs/camera.md` §1.1-§1.3). Whether one is
 //! any good on this machine only its trial says.
 
-use media_protocol::VideoCodec;
-
 use super::simulated::{Quirk, SIMULATED};
 
 /// A kind of encoder.
@@ -12,8 +10,6 @@ pub struct Model {
     pub name: &'static str,
     /// Factory of its element.
     pub factory: &'static str,
-    /// What it makes.
-    pub codec: VideoCodec,
     /// The work is done elsewhere than in the processor.
     pub hardware: bool,
     /// How its rate is said.
@@ -95,11 +91,18 @@ const VA_SETTINGS: &[(&str, &str)] = &[
     ("key-int-max", "1024"),
 ];
 
+/// `x264enc` for a conversation.
+pub(super) const X264: &[(&str, &str)] = &[
+    ("tune", "zerolatency"),
+    ("speed-preset", "ultrafast"),
+    ("key-int-max", "9000"),
+    ("threads", "1"),
+];
+
 const fn va(factory: &'static str) -> Model {
     Model {
         name: factory,
         factory,
-        codec: VideoCodec::H264,
         hardware: true,
         rate: Rate::KilobitsAndBuffer("bitrate"),
         names_level: false,
@@ -117,7 +120,6 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "qsvh264enc",
         factory: "qsvh264enc",
-        codec: VideoCodec::H264,
         hardware: true,
         rate: Rate::Kilobits("bitrate"),
         names_level: false,
@@ -135,7 +137,6 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "nvh264enc",
         factory: "nvh264enc",
-        codec: VideoCodec::H264,
         hardware: true,
         rate: Rate::Kilobits("bitrate"),
         names_level: false,
@@ -154,7 +155,6 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "mpph264enc",
         factory: "mpph264enc",
-        codec: VideoCodec::H264,
         hardware: true,
         rate: Rate::Bits("bps"),
         names_level: false,
@@ -174,7 +174,6 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "v4l2h264enc",
         factory: "v4l2h264enc",
-        codec: VideoCodec::H264,
         hardware: true,
         rate: Rate::Control,
         names_level: true,
@@ -186,7 +185,6 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "nvv4l2h264enc",
         factory: "nvv4l2h264enc",
-        codec: VideoCodec::H264,
         hardware: true,
         rate: Rate::Bits("bitrate"),
         names_level: false,
@@ -207,24 +205,17 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "x264enc",
         factory: "x264enc",
-        codec: VideoCodec::H264,
         hardware: false,
         rate: Rate::Kilobits("bitrate"),
         names_level: false,
         profile: CONSTRAINED,
-        settings: &[
-            ("tune", "zerolatency"),
-            ("speed-preset", "ultrafast"),
-            ("key-int-max", "9000"),
-            ("threads", "1"),
-        ],
+        settings: X264,
         paths: &[PLANAR],
         quirk: None,
     },
     Model {
         name: "openh264enc",
         factory: "openh264enc",
-        codec: VideoCodec::H264,
         hardware: false,
         rate: Rate::Bits("bitrate"),
         names_level: false,

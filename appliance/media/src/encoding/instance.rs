@@ -3,12 +3,13 @@
 use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer::prelude::*;
+use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::UpstreamForceKeyUnitEvent;
 
 use super::catalogue::{Model, Path, Rate};
 use super::judgement::Flaw;
 use super::level::level;
-use super::simulated;
+use super::simulated::{self, Quirk};
 use crate::elements::{BuildError, filter, make};
 
 /// What is to be encoded.
@@ -86,11 +87,11 @@ impl Instance {
 
     /// Sets its rate, bit/s, at any time.
     pub fn set_bitrate(&self, bitrate: u32) {
-        if self
-            .model
-            .quirk
-            .is_none_or(|quirk| simulated::hears_rate(quirk, &self.element))
-        {
+        let quirk = self.model.quirk;
+        if quirk == Some(Quirk::BeginsAnew) {
+            self.ask_key();
+        }
+        if quirk.is_none_or(simulated::hears_rate) {
             self.say_bitrate(bitrate);
         }
     }
@@ -127,6 +128,25 @@ impl Instance {
     pub fn element(&self) -> &gst::Element {
         &self.element
     }
+}
+
+/// Where what comes out goes: `take` is given each buffer and when it is to be shown (running time), whichever number an encoder has
+/// begun to count with.
+pub(super) fn exit(
+    take: impl Fn(&gst::BufferRef, Option<gst::ClockTime>) -> Result<(), gst::FlowError> + Send + Sync + 'static,
+) -> AppSink {
+    let sink = AppSink::builder().sync(false).async_(false).build();
+    let callbacks = AppSinkCallbacks::builder().new_sample(move |sink| {
+        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        if let (Some(buffer), Some(segment)) = (sample.buffer(), sample.segment()) {
+            let segment = segment.downcast_ref::<gst::ClockTime>();
+            let at = segment.and_then(|segment| segment.to_running_time(buffer.pts()?));
+            take(buffer, at)?;
+        }
+        Ok(gst::FlowSuccess::Ok)
+    });
+    sink.set_callbacks(callbacks.build());
+    sink
 }
 
 fn caps(text: &str) -> Result<gst::Caps, BuildError> {

@@ -59,22 +59,40 @@ impl Ladder {
 
     /// The one that is used was given up. [`Ladder::now`] is what to build.
     pub fn give_up(&mut self, now: Instant) {
+        self.look_back(now);
+        if std::mem::replace(&mut self.is_second, true) {
+            self.step(now);
+        }
+    }
+
+    /// The one to use cannot be built: no second chance. False: there is no other.
+    pub fn pass_over(&mut self, now: Instant) -> bool {
+        self.look_back(now);
+        self.is_second = true;
+        self.step(now)
+    }
+
+    /// What was good for long has its chances again.
+    fn look_back(&mut self, now: Instant) {
         if now.saturating_duration_since(self.since) >= TRUSTED {
             (self.is_second, self.pause) = (false, AGAIN);
         }
         self.since = now;
-        if !std::mem::replace(&mut self.is_second, true) {
-            return;
+    }
+
+    /// To the next one. False: there is none.
+    fn step(&mut self, now: Instant) -> bool {
+        if self.at + 1 >= self.steps.len() {
+            return false;
         }
         let had = self.now().is_some_and(|step| step.hardware);
-        if self.at + 1 < self.steps.len() {
-            (self.at, self.is_second) = (self.at + 1, false);
-        }
+        (self.at, self.is_second) = (self.at + 1, false);
         let has = self.now().is_some_and(|step| step.hardware);
         if had && !has {
             self.again = Some(now + self.pause);
             self.pause = (self.pause * 2).min(AGAIN_AT_MOST);
         }
+        true
     }
 
     /// Whether hardware is to be tried again now; then [`Ladder::now`] is the best one.
@@ -139,6 +157,7 @@ mod tests {
             "x264enc/planar",
         ];
         assert_eq!(seen, expected);
+        assert!(!ladder.pass_over(begun), "there is no other");
         let mut none = Ladder::new(Vec::new(), begun);
         none.give_up(begun);
         assert_eq!(none.now(), None);

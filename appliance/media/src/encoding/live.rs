@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::{AppLeakyType, AppSink, AppSinkCallbacks, AppSrc};
+use gstreamer_app::{AppLeakyType, AppSrc};
 
 use super::catalogue::model;
-use super::instance::{Format, Instance};
+use super::instance::{Format, Instance, exit};
 use super::judgement::Flaw;
 use super::ladder::{Ladder, Step};
 use super::rate_pace::RatePace;
@@ -88,7 +88,7 @@ impl Live {
             running: None,
             built: 0,
         };
-        live.build(now);
+        live.build(now, ENDS);
         live
     }
 
@@ -113,18 +113,19 @@ impl Live {
     pub fn tick(&mut self, now: Instant) -> Option<Trigger> {
         if self.ladder.climb(now) {
             tracing::info!("encoders in hardware are tried again");
-            self.build(now);
+            self.build(now, ENDS);
         }
         let trigger = self.place.check(now);
         if let Some(trigger) = trigger {
             tracing::warn!(encoder = ?self.ladder.now(), ?trigger, "the encoder is given up");
             self.ladder.give_up(now);
-            if trigger == Trigger::Silent {
-                // One that hangs is not waited for.
-                *self.place.lock() = None;
-                drop(end(self.running.take()));
-            }
-            self.build(now);
+            // One that hangs is not waited for.
+            let ends = if trigger == Trigger::Silent {
+                Duration::ZERO
+            } else {
+                ENDS
+            };
+            self.build(now, ends);
         }
         self.follow_rate(now);
         trigger
@@ -136,7 +137,7 @@ impl Live {
             return;
         }
         if running.flaws.contains(&Flaw::RateOfBeginning) {
-            self.build(now);
+            self.build(now, ENDS);
             return;
         }
         // Not while the place is held: what is set may go as far as a driver.
@@ -148,11 +149,12 @@ impl Live {
     }
 
     /// Puts the ladder's encoder into the place, or the first after it that can be built.
-    fn build(&mut self, now: Instant) {
+    /// `ends`: so long the one before is waited for.
+    fn build(&mut self, now: Instant, ends: Duration) {
         *self.place.lock() = None;
         if let Some(ended) = end(self.running.take()) {
             // Some hardware has one encoder at a time. Ended or not, it goes on.
-            let _ = ended.recv_timeout(ENDS);
+            let _ = ended.recv_timeout(ends);
         }
         while let Some(step) = self.ladder.now().cloned() {
             self.built += 1;
@@ -164,11 +166,7 @@ impl Live {
                 }
                 Err(error) => {
                     tracing::error!(encoder = step.encoder, path = step.path, %error, "the encoder cannot be built");
-                    self.ladder.give_up(now);
-                    if self.ladder.now() == Some(&step) {
-                        self.ladder.give_up(now);
-                    }
-                    if self.ladder.now() == Some(&step) {
+                    if !self.ladder.pass_over(now) {
                         break;
                     }
                 }
@@ -285,7 +283,13 @@ impl Running {
             .build();
         let pipeline = gst::Pipeline::new();
         clock::synchronise(&pipeline);
-        let sink = exit(number, place);
+        let told = place.clone();
+        let sink = exit(move |buffer, at| {
+            if let Some(at) = at {
+                told.coded(number, buffer, at);
+            }
+            Ok(())
+        });
         chain(
             &pipeline,
             &[source.upcast_ref(), instance.bin.upcast_ref(), sink.upcast_ref()],
@@ -325,34 +329,12 @@ impl Drop for Running {
     }
 }
 
-/// Gives coded pictures to the session, with the time of their pictures: encoders may have counted anew.
-fn exit(number: u64, place: &Place) -> AppSink {
-    let place = place.clone();
-    let sink = AppSink::builder().sync(false).async_(false).build();
-    sink.set_callbacks(
-        AppSinkCallbacks::builder()
-            .new_sample(move |sink| {
-                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let segment = sample
-                    .segment()
-                    .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-                if let (Some(buffer), Some(segment)) = (sample.buffer(), segment)
-                    && let Some(at) = segment.to_running_time(buffer.pts())
-                {
-                    place.coded(number, buffer, at);
-                }
-                Ok(gst::FlowSuccess::Ok)
-            })
-            .build(),
-    );
-    sink
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::now_ns;
     use crate::encoding::scene::Scene;
+    use crate::encoding::trial::raw_caps;
 
     const FORMAT: Format = Format {
         width: 320,
@@ -384,17 +366,11 @@ mod tests {
             gst::init().unwrap();
             let live = Live::new(encoders.iter().map(|name| step(name)).collect(), FORMAT, 300_000);
             let (told, seen) = channel();
-            let sink = AppSink::builder().sync(false).async_(false).build();
-            sink.set_callbacks(
-                AppSinkCallbacks::builder()
-                    .new_sample(move |sink| {
-                        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                        let key = !sample.buffer().unwrap().flags().contains(gst::BufferFlags::DELTA_UNIT);
-                        told.send((Instant::now(), key)).unwrap();
-                        Ok(gst::FlowSuccess::Ok)
-                    })
-                    .build(),
-            );
+            let sink = exit(move |buffer, _| {
+                let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+                told.send((Instant::now(), key)).unwrap();
+                Ok(())
+            });
             let pipeline = gst::Pipeline::new();
             clock::synchronise(&pipeline);
             chain(&pipeline, &[live.place().output.upcast_ref(), sink.upcast_ref()]).unwrap();
@@ -410,12 +386,7 @@ mod tests {
 
         /// Films for so long; why encoders were given up meanwhile.
         fn films(&mut self, time: Duration) -> Vec<Trigger> {
-            let caps = gst::Caps::builder("video/x-raw")
-                .field("format", "I420")
-                .field("width", 320)
-                .field("height", 180)
-                .field("framerate", gst::Fraction::new(30, 1))
-                .build();
+            let caps = raw_caps(FORMAT);
             let (end, mut given_up) = (Instant::now() + time, Vec::new());
             while Instant::now() < end {
                 let mut buffer = gst::Buffer::from_slice(self.scene.picture(self.number));

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video::UpstreamForceKeyUnitEvent;
-use media_protocol::VideoCodec;
 
-use super::catalogue::{CONSTRAINED, Model, PLANAR, Path, Rate};
+use super::catalogue::{CONSTRAINED, Model, PLANAR, Path, Rate, X264};
 use crate::elements::BuildError;
 
 /// What is wrong.
@@ -44,12 +43,6 @@ pub enum Quirk {
 const FINE: u32 = 10;
 const LATER: u32 = 90;
 
-const USUAL: &[(&str, &str)] = &[
-    ("tune", "zerolatency"),
-    ("speed-preset", "ultrafast"),
-    ("key-int-max", "9000"),
-    ("threads", "1"),
-];
 /// Nothing takes these caps.
 const BROKEN: Path = Path {
     name: "broken",
@@ -62,7 +55,6 @@ const fn simulated(name: &'static str, quirk: Quirk, settings: &'static [(&'stat
     Model {
         name,
         factory: "x264enc",
-        codec: VideoCodec::H264,
         hardware: true,
         rate: Rate::Kilobits("bitrate"),
         names_level: false,
@@ -75,7 +67,7 @@ const fn simulated(name: &'static str, quirk: Quirk, settings: &'static [(&'stat
 
 /// One of each.
 pub const SIMULATED: &[Model] = &[
-    simulated("simulated-begins-anew", Quirk::BeginsAnew, USUAL),
+    simulated("simulated-begins-anew", Quirk::BeginsAnew, X264),
     simulated(
         "simulated-constant-quality",
         Quirk::ConstantQuality,
@@ -87,14 +79,14 @@ pub const SIMULATED: &[Model] = &[
             ("key-int-max", "9000"),
         ],
     ),
-    simulated("simulated-deaf", Quirk::Deaf, USUAL),
+    simulated("simulated-deaf", Quirk::Deaf, X264),
     Model {
         names_level: true,
-        ..simulated("simulated-wants-level", Quirk::WantsLevel, USUAL)
+        ..simulated("simulated-wants-level", Quirk::WantsLevel, X264)
     },
     Model {
         paths: &[BROKEN, PLANAR],
-        ..simulated("simulated-broken-path", Quirk::BrokenPath, USUAL)
+        ..simulated("simulated-broken-path", Quirk::BrokenPath, X264)
     },
     simulated(
         "simulated-sluggish",
@@ -106,10 +98,10 @@ pub const SIMULATED: &[Model] = &[
             ("option-string", "rc-lookahead=3:sync-lookahead=0:bframes=0"),
         ],
     ),
-    simulated("simulated-hangs", Quirk::Hangs, USUAL),
-    simulated("simulated-hangs-later", Quirk::HangsLater, USUAL),
-    simulated("simulated-aborts", Quirk::Aborts, USUAL),
-    simulated("simulated-garbage", Quirk::Garbage, USUAL),
+    simulated("simulated-hangs", Quirk::Hangs, X264),
+    simulated("simulated-hangs-later", Quirk::HangsLater, X264),
+    simulated("simulated-aborts", Quirk::Aborts, X264),
+    simulated("simulated-garbage", Quirk::Garbage, X264),
     Model {
         profile: "main",
         ..simulated(
@@ -140,18 +132,9 @@ pub const SIMULATED: &[Model] = &[
     },
 ];
 
-/// Whether it takes another rate now.
-pub(super) fn hears_rate(quirk: Quirk, element: &gst::Element) -> bool {
-    match quirk {
-        Quirk::Sluggish | Quirk::ConstantQuality => false,
-        Quirk::BeginsAnew => {
-            if let Some(pad) = element.static_pad("src") {
-                pad.send_event(UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
-            }
-            true
-        }
-        _ => true,
-    }
+/// Whether it takes another rate while it works.
+pub(super) fn hears_rate(quirk: Quirk) -> bool {
+    !matches!(quirk, Quirk::Sluggish | Quirk::ConstantQuality)
 }
 
 /// Spoils an encoder.

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
+use gstreamer_app::{AppSink, AppSrc};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::access_unit::AccessUnit;
 use super::catalogue::model;
-use super::instance::{Format, Instance};
+use super::instance::{Format, Instance, exit};
 use super::judgement::{Coded, KEY_ASKED, PICTURES, RATE_HALVED, Seen};
 use super::scene::{Scene, psnr};
 use crate::elements::{BuildError, make};
@@ -57,6 +57,13 @@ struct Unit {
     at: gst::ClockTime,
     came: Instant,
     bytes: Vec<u8>,
+}
+
+impl Unit {
+    /// Which picture it is of, where one follows the other after `frame`.
+    fn picture(&self, frame: gst::ClockTime) -> u32 {
+        u32::try_from((self.at + frame / 2).nseconds() / frame.nseconds()).unwrap_or(u32::MAX)
+    }
 }
 
 fn attempt(job: &Job) -> Result<Seen, BuildError> {
@@ -106,7 +113,7 @@ fn attempt(job: &Job) -> Result<Seen, BuildError> {
     let frame = frame(job.pace);
     let coded = units.iter().zip(faithful).map(|(unit, psnr)| {
         let read = AccessUnit::read(&unit.bytes);
-        let picture = u32::try_from((unit.at + frame / 2).nseconds() / frame.nseconds()).unwrap_or(u32::MAX);
+        let picture = unit.picture(frame);
         let shown = shown.get(picture as usize).copied().unwrap_or(unit.came);
         Coded {
             picture,
@@ -191,8 +198,7 @@ fn decoded(units: &[Unit], format: Format, scene: &[Vec<u8>]) -> Result<Vec<Opti
     let pictures = pictures.lock().unwrap_or_else(PoisonError::into_inner);
     let like = |unit: &Unit| {
         let picture = pictures.iter().find(|picture| picture.at == unit.at)?;
-        let number = (unit.at + frame / 2).nseconds() / frame.nseconds();
-        let filmed = scene.get(usize::try_from(number).ok()?)?;
+        let filmed = scene.get(unit.picture(frame) as usize)?;
         Some(psnr(filmed, &picture.bytes, format.width, format.height))
     };
     Ok(units.iter().map(like).collect())
@@ -219,31 +225,19 @@ fn source(caps: &gst::Caps) -> AppSrc {
 /// Keeps what arrives.
 fn collecting(units: &Arc<Mutex<Vec<Unit>>>) -> AppSink {
     let units = units.clone();
-    let sink = AppSink::builder().sync(false).build();
-    sink.set_callbacks(
-        AppSinkCallbacks::builder()
-            .new_sample(move |sink| {
-                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let (Some(buffer), Some(segment)) = (sample.buffer(), sample.segment()) else {
-                    return Ok(gst::FlowSuccess::Ok);
-                };
-                let segment = segment.downcast_ref::<gst::ClockTime>();
-                let at = segment.and_then(|segment| segment.to_running_time(buffer.pts()?));
-                let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
-                let unit = Unit {
-                    at: at.unwrap_or_default(),
-                    came: Instant::now(),
-                    bytes: map.as_slice().to_vec(),
-                };
-                units.lock().unwrap_or_else(PoisonError::into_inner).push(unit);
-                Ok(gst::FlowSuccess::Ok)
-            })
-            .build(),
-    );
-    sink
+    exit(move |buffer, at| {
+        let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+        let unit = Unit {
+            at: at.unwrap_or_default(),
+            came: Instant::now(),
+            bytes: map.as_slice().to_vec(),
+        };
+        units.lock().unwrap_or_else(PoisonError::into_inner).push(unit);
+        Ok(())
+    })
 }
 
-fn raw_caps(format: Format) -> gst::Caps {
+pub(super) fn raw_caps(format: Format) -> gst::Caps {
     planes(format)
         .field("framerate", gst::Fraction::new(size(format.pace), 1))
         .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))

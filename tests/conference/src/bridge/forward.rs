@@ -8,7 +8,7 @@ use str0m::rtp::RtpPacket;
 
 use super::channel::write;
 use super::core::Core;
-use super::endpoint::{H264, OPUS, VP8};
+use super::endpoint::{OPUS, VP8};
 use crate::far_side::assemble::Codec;
 use crate::focus::sources::Media;
 use crate::peers::payload;
@@ -233,11 +233,8 @@ impl Core {
         let Some(endpoint) = self.endpoints.get_mut(receiver) else {
             return;
         };
-        let (codec, payload_type) = match *packet.header.payload_type {
-            VP8 => (Codec::Vp8, VP8),
-            H264 => (Codec::H264, H264),
-            _ => return,
-        };
+        let payload_type = *packet.header.payload_type;
+        let Some(codec) = Codec::of(payload_type) else { return };
         if endpoint.allocation.get(name) != Some(&layer) {
             return;
         }

@@ -12,7 +12,6 @@ use super::layer::{KEY_FRAME, Layer};
 use super::lip_sync::SenderClock;
 use super::report::{FarSideReport, KeyFrameRequest};
 use super::{FarSides, Record, assemble, locked, vp8};
-use crate::bridge::endpoint::{H264, VP8};
 use crate::bridge::rtp::ClearHeader;
 use crate::clock::monotonic_ns;
 use crate::focus::sources::{Media, Sources};
@@ -193,11 +192,7 @@ impl FarSide {
             self.audio(packet, clock(48_000));
             return None;
         };
-        let codec = match *packet.header.payload_type {
-            VP8 => Codec::Vp8,
-            H264 => Codec::H264,
-            _ => return None,
-        };
+        let codec = Codec::of(*packet.header.payload_type)?;
         if packet.payload.is_empty() {
             return None;
         }

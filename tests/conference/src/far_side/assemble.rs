@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{h264, vp8};
+use crate::bridge::endpoint::{H264, VP8};
 
 /// How long a gap may wait for its retransmission before the picture is given up.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -23,12 +24,21 @@ pub enum Codec {
 }
 
 impl Codec {
-    fn read(self, payload: &[u8]) -> Option<h264::Part> {
+    /// Of a payload type of the offer (`focus::invite`).
+    pub fn of(payload_type: u8) -> Option<Self> {
+        match payload_type {
+            VP8 => Some(Self::Vp8),
+            H264 => Some(Self::H264),
+            _ => None,
+        }
+    }
+
+    fn read(self, payload: &[u8]) -> Option<Part> {
         match self {
             Self::Vp8 => {
                 let descriptor = vp8::Descriptor::read(payload)?;
                 let bytes = payload.get(descriptor.size..)?.to_vec();
-                Some(h264::Part {
+                Some(Part {
                     key: descriptor.start_of_frame && bytes.first().is_some_and(|byte| byte & 1 == 0),
                     begins: descriptor.start_of_frame,
                     bytes,
@@ -51,6 +61,17 @@ impl Codec {
     }
 }
 
+/// What a payload adds to its frame.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Its bytes of the frame.
+    pub bytes: Vec<u8>,
+    /// A frame may begin in it.
+    pub begins: bool,
+    /// A frame that can be decoded alone begins in it: its parameters come first.
+    pub key: bool,
+}
+
 /// A whole frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -65,7 +86,7 @@ pub struct Frame {
 }
 
 struct Packet {
-    part: h264::Part,
+    part: Part,
     codec: Codec,
     timestamp: u32,
     marker: bool,
@@ -208,6 +229,12 @@ mod tests {
     }
     fn delta() -> Vec<u8> {
         vec![0x10, 0x11, 0, 0]
+    }
+
+    #[test]
+    fn a_frame_that_can_be_decoded_alone_is_known_by_its_first_payload() {
+        assert!(Codec::Vp8.starts_key_frame(&key()));
+        assert!(!Codec::Vp8.starts_key_frame(&delta()));
     }
 
     #[test]

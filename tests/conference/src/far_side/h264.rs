@@ -1,6 +1,8 @@
 //! H.264 on the wire: payloads (RFC 6184 §5) into a byte stream, and what a sequence parameter set says of the size
 //! (ITU-T H.264 §7.3.2.1.1).
 
+use super::assemble::Part;
+
 /// Before each unit of a byte stream.
 const START: [u8; 4] = [0, 0, 0, 1];
 /// Types of units.
@@ -8,17 +10,6 @@ const IDR: u8 = 5;
 const SEQUENCE_PARAMETERS: u8 = 7;
 const AGGREGATION: u8 = 24;
 const FRAGMENT: u8 = 28;
-
-/// What a payload adds to its frame.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Part {
-    /// Its bytes of the byte stream.
-    pub bytes: Vec<u8>,
-    /// A unit begins in it; a frame may.
-    pub begins: bool,
-    /// A frame that can be decoded alone begins in it: its parameters come first.
-    pub key: bool,
-}
 
 /// Reads an RTP payload; none when it is cut, or of a kind that nobody sends.
 pub fn read(payload: &[u8]) -> Option<Part> {

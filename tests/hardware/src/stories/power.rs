@@ -58,7 +58,7 @@ pub fn fifty(lab: &mut Lab) -> Evidence {
                 0 => {
                     let release = fleet.release(&format!("2.0.{round}"), 4, &[], releases::HEAVY)?;
                     fleet.offer(&release, &fleet.ours())?;
-                    work(fleet.lab, chance.random_range(0.0..WRITTEN));
+                    fleet.lab.machine.work(chance.random_range(0.0..WRITTEN), BOUND);
                     None
                 }
                 _ => {
@@ -91,15 +91,6 @@ pub fn fifty(lab: &mut Lab) -> Evidence {
             fleet.report().map(|report| (report.phase, report.running))
         ))
     })
-}
-
-/// Lets the machine go on for so many seconds of QEMU's work, or until it restarts.
-fn work(lab: &mut Lab, seconds: f64) {
-    let until = lab.machine.cpu_seconds() + seconds;
-    let deadline = Instant::now() + BOUND;
-    while lab.machine.runs() && lab.machine.cpu_seconds() < until && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// A release on trial whose daemon does not come up: nobody does anything, and the machine restarts.
