@@ -1,6 +1,8 @@
 //! A network namespace joined to this one by a pair of virtual interfaces.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -14,14 +16,41 @@ pub fn missing() -> Option<String> {
     made.err()
 }
 
+/// The last numbers of the addresses outside.
+const GATE: u8 = 1;
+const OUTSIDE: u8 = 2;
+
+/// The third number of a network that nobody uses, and what says so: the kernel takes one address for two interfaces without a word,
+/// and forgets an abstract socket with its process. What a test that was killed has left behind is passed over.
+fn claim() -> Option<(u8, UnixListener)> {
+    (1..=250).find_map(|third| {
+        let name = SocketAddr::from_abstract_name(format!("hemicycle-network-{third}")).ok()?;
+        let claim = UnixListener::bind_addr(&name).ok()?;
+        let left = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
+        let free = !left(v4(third, OUTSIDE).into()) && !left(v6(third, OUTSIDE).into());
+        free.then_some((third, claim))
+    })
+}
+
+fn v4(third: u8, host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 253, third, host)
+}
+
+fn v6(third: u8, host: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd00, 0x253, third.into(), 0, 0, 0, 0, host.into())
+}
+
 /// A namespace with one way out. Removed when dropped.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
     outside: String,
     inside: String,
-    network: [u8; 3],
+    /// See [`claim`].
+    third: u8,
     v6: bool,
+    /// While it is held no other test takes the same network.
+    _claim: UnixListener,
 }
 
 impl Namespace {
@@ -56,13 +85,14 @@ impl Namespace {
         static COUNT: AtomicU16 = AtomicU16::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let pid = std::process::id();
-        let third = u8::try_from((pid + u32::from(count)) % 250 + 1).unwrap_or(1);
+        let (third, claim) = claim().ok_or("every network is in use by another test")?;
         let this = Self {
             name: format!("hemicycle-{pid}-{count}"),
             outside: format!("h{pid}o{count}"),
             inside: format!("h{pid}i{count}"),
-            network: [10, 253, third],
+            third,
             v6,
+            _claim: claim,
         };
         ip(&["netns", "add", &this.name])?;
         ip(&[
@@ -76,7 +106,7 @@ impl Namespace {
             &this.inside,
         ])?;
         ip(&["link", "set", &this.inside, "netns", &this.name])?;
-        for host in [1, 2] {
+        for host in [GATE, OUTSIDE] {
             let mut add = vec!["address", "add"];
             let address = this.alone(host);
             add.extend([address.as_str(), "dev", this.outside.as_str()]);
@@ -98,17 +128,17 @@ impl Namespace {
 
     /// The address outside that a proxy has; of a network of IPv4.
     pub fn gate(&self) -> Ipv4Addr {
-        self.address(1)
+        v4(self.third, GATE)
     }
 
     /// The address outside that everything else has; of a network of IPv4.
     pub fn outside(&self) -> Ipv4Addr {
-        self.address(2)
+        v4(self.third, OUTSIDE)
     }
 
     /// The address outside that everything has, of either kind.
     pub fn reachable(&self) -> IpAddr {
-        self.of_kind(2)
+        self.of_kind(OUTSIDE)
     }
 
     /// Lets the inside reach an address outside.
@@ -167,16 +197,10 @@ impl Namespace {
         Ok(())
     }
 
-    fn address(&self, host: u8) -> Ipv4Addr {
-        let [first, second, third] = self.network;
-        Ipv4Addr::new(first, second, third, host)
-    }
-
     fn of_kind(&self, host: u8) -> IpAddr {
-        let [.., third] = self.network;
         match self.v6 {
-            true => Ipv6Addr::new(0xfd00, 0x253, third.into(), 0, 0, 0, 0, host.into()).into(),
-            false => self.address(host).into(),
+            true => v6(self.third, host).into(),
+            false => v4(self.third, host).into(),
         }
     }
 
