@@ -16,6 +16,44 @@ ROOMD = META / "recipes-hemicycle/roomd/roomd_0.1.0.bb"
 RAUC_CONF = META / "recipes-core/rauc/rauc-conf.bbappend"
 
 
+# What has each element of GStreamer that the worker uses (appliance/media/src/elements.rs).
+PACKAGE_OF = {
+    element: package
+    for package, elements in {
+        "gstreamer1.0": "capsfilter fakesink filesink filesrc queue tee",
+        "gstreamer1.0-plugins-bad-dtls": "dtlssrtpdec",
+        "gstreamer1.0-plugins-bad-kms": "kmssink",
+        "gstreamer1.0-plugins-bad-openh264": "openh264dec openh264enc",
+        "gstreamer1.0-plugins-bad-sctp": "sctpenc",
+        "gstreamer1.0-plugins-bad-srtp": "srtpenc",
+        "gstreamer1.0-plugins-bad-videoparsersbad": "h264parse",
+        "gstreamer1.0-plugins-bad-webrtc": "webrtcbin",
+        "gstreamer1.0-plugins-base-alsa": "alsasink alsasrc",
+        "gstreamer1.0-plugins-base-app": "appsink appsrc",
+        "gstreamer1.0-plugins-base-audioconvert": "audioconvert",
+        "gstreamer1.0-plugins-base-audiomixer": "audiomixer",
+        "gstreamer1.0-plugins-base-audioresample": "audioresample",
+        "gstreamer1.0-plugins-base-opus": "opusdec opusenc",
+        "gstreamer1.0-plugins-base-pango": "textoverlay",
+        "gstreamer1.0-plugins-base-playback": "decodebin",
+        "gstreamer1.0-plugins-base-videoconvertscale": "videoconvert videoscale",
+        "gstreamer1.0-plugins-base-videorate": "videorate",
+        "gstreamer1.0-plugins-good-autodetect": "autovideosink",
+        "gstreamer1.0-plugins-good-jpeg": "jpegdec jpegenc",
+        "gstreamer1.0-plugins-good-level": "level",
+        "gstreamer1.0-plugins-good-rtp": "rtph264depay rtph264pay rtpopusdepay rtpopuspay rtpvp8depay rtpvp8pay",
+        "gstreamer1.0-plugins-good-rtpmanager": "rtpbin rtpfunnel rtphdrextclientaudiolevel rtphdrexttwcc",
+        "gstreamer1.0-plugins-good-video4linux2": "v4l2src",
+        "gstreamer1.0-plugins-good-vpx": "vp8dec vp8enc",
+        "gstreamer1.0-plugins-good-wavenc": "wavenc",
+        "libnice": "nicesink nicesrc",
+    }.items()
+    for element in elements.split()
+}
+# openh264 does their work in the image: x264 is under the GPL, FFmpeg is more than all the rest together.
+ELSEWHERE_THAN_IN_THE_IMAGE = {"avdec_h264", "x264enc"}
+
+
 def words(data, variable):
     return (data.getVar(variable) or "").split()
 
@@ -104,6 +142,43 @@ class Recipes(unittest.TestCase):
         self.assertIn("packagegroup-hemicycle", words(image, "IMAGE_INSTALL"))
         group_of = words(parser.recipe(group), "RDEPENDS:packagegroup-hemicycle")
         self.assertLessEqual({"roomd", "rauc", "rauc-service", "libnice"}, set(group_of))
+
+    @on_every_machine
+    def test_each_element_that_the_worker_uses_has_a_package_in_the_image(self, _, parser):
+        source = (ROOT / "appliance/media/src/elements.rs").read_text()
+        table = source[source.index("const PACKAGES") : source.index("const OPTIONAL")]
+        used = set(re.findall(r'"([a-z0-9_]+)"', table))
+        self.assertGreater(len(used), 40)
+        self.assertEqual(used - set(PACKAGE_OF) - ELSEWHERE_THAN_IN_THE_IMAGE, set(), "no package is named for these")
+        group = META / "recipes-core/packagegroups/packagegroup-hemicycle.bb"
+        installed = words(parser.recipe(group), "RDEPENDS:packagegroup-hemicycle")
+        missing = {element for element in used - ELSEWHERE_THAN_IN_THE_IMAGE if PACKAGE_OF[element] not in installed}
+        self.assertEqual(missing, set())
+
+    def test_units_have_a_folder_in_which_code_may_be_written_and_run_though_the_root_is_read_only(self):
+        append = LAYERS[1] / "recipes-core/systemd/systemd-conf_%.bbappend"
+        install = self.parsers[MACHINES[0]].recipe(append).getVar("do_install")
+        self.assertIn("local-fs.target.wants/tmp.mount", install)
+        options = re.search(r"^Options=(.*)$", (append.parent / "files/tmp.mount").read_text(), re.M).group(1).split(",")
+        self.assertNotIn("noexec", options)
+        self.assertLessEqual({"mode=1777", "nosuid", "nodev"}, set(options))
+
+    @on_every_machine
+    def test_boot_entries_can_be_written_where_the_firmware_has_them(self, machine, parser):
+        self.assertEqual("efi" in words(parser.data, "DISTRO_FEATURES"), machine == "hemicycle-n100")
+
+    @on_every_machine
+    def test_u_boot_and_linux_look_for_the_environment_on_the_same_disk(self, machine, parser):
+        if machine == "hemicycle-n100":
+            return
+        files = LAYERS[0] / "recipes-bsp/u-boot/files"
+        for name, place in (
+            ("fw_env.config", "/dev/mmcblk@MMC@ "),
+            ("hemicycle.cfg", "CONFIG_SYS_MMC_ENV_DEV=@MMC@\n"),
+            ("hemicycle.env", "disk=@MMC@\n"),
+        ):
+            self.assertIn(place, (files / name).read_text())
+        self.assertTrue(parser.data.getVar("HEMICYCLE_MMC").isdigit())
 
     @on_every_machine
     def test_a_bundle_is_of_the_verity_format_adaptive_and_says_its_security_version(self, _, parser):

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use access::User;
@@ -47,16 +50,29 @@ pub struct Broker {
     staff: Authority,
 }
 
-/// Three ports that were free a moment ago.
+/// Ports for brokers: none that the kernel gives to who asks for any.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// Three ports that nobody uses, and that no other test takes while this process lives.
 ///
 /// # Errors
-/// The system has none.
+/// All are in use.
 pub fn free_ports() -> Result<[u16; 3], Error> {
-    // All are held until all are known, or two could be the same.
-    let listen = || TcpListener::bind(("127.0.0.1", 0));
-    let held = [listen()?, listen()?, listen()?];
-    let port = |held: &TcpListener| held.local_addr().map(|address| address.port());
-    Ok([port(&held[0])?, port(&held[1])?, port(&held[2])?])
+    Ok([claim_port()?, claim_port()?, claim_port()?])
+}
+
+/// An abstract socket with the port's name says who has it; the kernel forgets it with its process.
+fn claim_port() -> Result<u16, Error> {
+    static CLAIMED: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let claim = |port: u16| {
+        let name = SocketAddr::from_abstract_name(format!("hemicycle-port-{port}")).ok()?;
+        let claim = UnixListener::bind_addr(&name).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).ok().map(|_| (port, claim))
+    };
+    let (port, claim) = PORTS.into_iter().find_map(claim).ok_or("no port is free")?;
+    claimed.push(claim);
+    Ok(port)
 }
 
 /// Whom this process runs as.

@@ -6,9 +6,10 @@ SRC_URI:append:hemicycle-box = " \
     file://hemicycle.env \
 "
 
-# The default environment, and the fragment that names it.
+# The default environment, the fragment that names it, and the number of the eMMC in all three.
 do_configure:prepend:hemicycle-box() {
-    sed -i -e "s|@ENVIRONMENT@|${UNPACKDIR}/hemicycle.env|" ${UNPACKDIR}/hemicycle.cfg
+    sed -i -e "s|@ENVIRONMENT@|${UNPACKDIR}/hemicycle.env|" -e "s|@MMC@|${HEMICYCLE_MMC}|" \
+        ${UNPACKDIR}/hemicycle.cfg ${UNPACKDIR}/hemicycle.env ${UNPACKDIR}/fw_env.config
 }
 
 do_compile:prepend:hemicycle-box() {

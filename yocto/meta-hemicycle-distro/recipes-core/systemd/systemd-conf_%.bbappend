@@ -6,12 +6,17 @@ SRC_URI:append:hemicycle = " \
     file://20-hemicycle-data.conf \
     file://20-hemicycle-var.conf \
     file://60-data.conf \
+    file://tmp.mount \
 "
 
-# The data partition and what has to be on it, names, the way out of a start that fails. Watchdog and journal: the recipe of roomd.
+# The data partition and what has to be on it, what lies in memory, names, the way out of a start that fails. Watchdog and journal: the
+# recipe of roomd.
 do_install:append:hemicycle() {
     units=${D}${systemd_system_unitdir}
     install -D -m 0644 ${UNPACKDIR}/10-hemicycle-reboot.conf $units/local-fs.target.d/10-hemicycle-reboot.conf
+    install -D -m 0644 ${UNPACKDIR}/tmp.mount $units/tmp.mount
+    install -d $units/local-fs.target.wants
+    ln -s ../tmp.mount $units/local-fs.target.wants/tmp.mount
     install -D -m 0644 ${UNPACKDIR}/20-hemicycle-data.conf $units/systemd-repart.service.d/20-hemicycle-data.conf
     install -D -m 0644 ${UNPACKDIR}/10-hemicycle-resolve.conf ${D}${systemd_unitdir}/resolved.conf.d/10-hemicycle.conf
     install -D -m 0644 ${UNPACKDIR}/20-hemicycle-var.conf ${D}${nonarch_libdir}/tmpfiles.d/20-hemicycle-var.conf

@@ -16,9 +16,11 @@ RDEPENDS:${PN} = "\
     gstreamer1.0 \
     gstreamer1.0-plugins-bad-dtls \
     gstreamer1.0-plugins-bad-kms \
+    gstreamer1.0-plugins-bad-openh264 \
     gstreamer1.0-plugins-bad-sctp \
     gstreamer1.0-plugins-bad-srtp \
     gstreamer1.0-plugins-bad-v4l2codecs \
+    gstreamer1.0-plugins-bad-videoparsersbad \
     gstreamer1.0-plugins-bad-webrtc \
     gstreamer1.0-plugins-base-alsa \
     gstreamer1.0-plugins-base-app \
