@@ -1,24 +1,41 @@
 //! Which devices to take when nobody chose. The same inventory always gives the same choice.
 
+use std::cmp::Reverse;
+
 use media_protocol::{CameraDevice, DeviceWish, DisplayDevice, LoudspeakerDevice, MicrophoneDevice};
 
 use crate::inventory::{Camera, Inventory, Microphone, Speaker};
 
+/// Fields of view by USB vendor and product: diagonal, degrees, as the makers' data sheets have them. Vendors leave the places for it in
+/// their descriptors empty (`specs/camera.md §2.1`), and pictures of which sizes a camera makes it tells only when it is opened.
+const FIELDS_OF_VIEW: [(&str, u16); 6] = [
+    ("046d:082d", 78),  // Logitech C920
+    ("046d:0843", 90),  // Logitech C930e
+    ("046d:085c", 78),  // Logitech C922
+    ("046d:085e", 90),  // Logitech Brio
+    ("046d:0866", 120), // Logitech MeetUp
+    ("046d:0881", 90),  // Logitech Rally
+];
+/// So much of a room is wide.
+const WIDE: u16 = 90;
 /// Words in the name of a camera that was made for rooms.
 const WIDE_WORDS: [&str; 5] = ["wide", "120", "110", "room", "conference"];
 /// Words in the name of a microphone or loudspeaker that was made for rooms.
 const ROOM_WORDS: [&str; 6] = ["array", "speakerphone", "conference", "speak", "table", "room"];
 
 impl Inventory {
-    /// The camera to take: the first wish that some camera fulfils, then one made for rooms before a USB one before any
-    /// other. Of a device with several capture nodes the first.
+    /// The camera to take: the first wish that some camera fulfils, then one that shows most of a room (known by its product, or by its
+    /// name), then a USB one before any other. Of a device with several capture nodes the first.
     #[must_use]
     pub fn camera(&self, wishes: &[DeviceWish]) -> Option<&Camera> {
         self.cameras.iter().min_by_key(|camera| {
+            let degrees = field_of_view(camera);
+            let is_wide = degrees.map_or_else(|| has_word(&camera.name, &WIDE_WORDS), |degrees| degrees >= WIDE);
             (
                 wished(wishes, &camera.id, camera.usb.as_deref(), &camera.name),
                 camera.id.contains('#'),
-                !has_word(&camera.name, &WIDE_WORDS),
+                !is_wide,
+                Reverse(degrees),
                 camera.usb.is_none(),
                 &camera.id,
             )
@@ -44,11 +61,11 @@ impl Inventory {
         })
     }
 
-    /// The loudspeaker to take: as wished, then the one in the microphone's own housing (its echo is known), then another
-    /// USB one, then the screen's, then the board's.
+    /// The loudspeaker to take: as wished, then the one in the housing of the microphone that is wished for (its echo is known), then
+    /// another USB one, then the screen's, then the board's.
     #[must_use]
-    pub fn loudspeaker(&self, wishes: &[DeviceWish]) -> Option<&Speaker> {
-        let beside = self.microphone(wishes).and_then(|chosen| chosen.usb.as_ref());
+    pub fn loudspeaker(&self, wishes: &[DeviceWish], microphone: &[DeviceWish]) -> Option<&Speaker> {
+        let beside = self.microphone(microphone).and_then(|chosen| chosen.usb.as_ref());
         let rank = |speaker: &Speaker| match &speaker.usb {
             Some(usb) if beside == Some(usb) => 0,
             Some(usb) if !self.is_camera(usb) => 1,
@@ -112,6 +129,12 @@ impl Inventory {
     fn is_camera(&self, usb: &str) -> bool {
         self.cameras.iter().any(|camera| camera.usb.as_deref() == Some(usb))
     }
+}
+
+fn field_of_view(camera: &Camera) -> Option<u16> {
+    let usb = camera.usb.as_deref()?;
+    let known = FIELDS_OF_VIEW.iter().find(|(product, _)| *product == usb);
+    known.map(|(_, degrees)| *degrees)
 }
 
 /// Which of the wishes a device fulfils; none: their number.

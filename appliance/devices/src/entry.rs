@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::inventory::{Camera, Display, Microphone, Speaker};
+use crate::inventory::{Camera, Codec, Display, Microphone, Speaker};
 
 /// Serial numbers that vendors give to every piece (`specs/camera.md §2.1`), in lower case.
 const DUMMY_SERIALS: [&str; 8] = [
@@ -20,6 +20,9 @@ const DUMMY_SERIALS: [&str; 8] = [
 /// End of the name of a node of which one platform device has several (`vivid-000-vid-cap`), which all have its one path.
 /// Without this end it is what the driver calls the bus in `VIDIOC_QUERYCAP`, for which the node would have to be opened.
 const INSTANCE_END: &str = "-vid-cap";
+
+/// Name under which an entry has the attribute `speed` of the USB device that it belongs to.
+pub(crate) const USB_SPEED: &str = "usb speed";
 
 /// Longest name that is taken over from a device.
 const NAME_LIMIT: usize = 80;
@@ -75,6 +78,21 @@ impl Entry {
         name?.strip_suffix(INSTANCE_END)
     }
 
+    /// A node for pictures, not for radio or sub-devices.
+    fn is_video(&self) -> bool {
+        let number = self.sysname.strip_prefix("video");
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    }
+
+    /// The identity of a node of which its device may have several.
+    fn node_identity(&self) -> String {
+        let id = self.identity();
+        match self.attribute("index") {
+            Some("0") | None => id,
+            Some(index) => format!("{id}#{index}"),
+        }
+    }
+
     /// See [`Camera::id`].
     fn identity(&self) -> String {
         if let Some(instance) = self.instance() {
@@ -103,15 +121,12 @@ fn clean(name: &str) -> String {
 /// The camera behind a `video4linux` entry; none for metadata, codec, radio and output nodes.
 #[must_use]
 pub fn camera(entry: &Entry) -> Option<Camera> {
-    let node = entry.node.clone()?;
-    let number = entry.sysname.strip_prefix("video")?;
-    number.parse::<u32>().ok()?;
-    let index = entry.attribute("index");
+    let node = entry.node.clone().filter(|_| entry.is_video())?;
     let captures = match entry.property("ID_V4L_CAPABILITIES") {
         // A memory-to-memory codec has both.
         Some(capabilities) => capabilities.contains(":capture:") && !capabilities.contains(":video_output:"),
         // Without udev's own probe (containers) only the first node of a device can be one.
-        None => index.is_none_or(|index| index == "0"),
+        None => entry.attribute("index").is_none_or(|index| index == "0"),
     };
     if !captures {
         return None;
@@ -129,17 +144,28 @@ pub fn camera(entry: &Entry) -> Option<Camera> {
         .property("ID_V4L_PRODUCT")
         .or(entry.attribute("name"))
         .or(entry.property("ID_MODEL"));
-    let id = entry.identity();
     Some(Camera {
-        id: match index {
-            Some("0") | None => id,
-            Some(index) => format!("{id}#{index}"),
-        },
+        id: entry.node_identity(),
         name: clean(name.unwrap_or(&entry.sysname)),
         path: good.map_or_else(|| node.clone(), PathBuf::from),
         node,
         usb: entry.usb(),
         serial,
+        speed: entry.attribute(USB_SPEED).and_then(|speed| speed.parse().ok()),
+    })
+}
+
+/// The codec behind a `video4linux` entry, if it is one. To udev's probe a memory-to-memory node neither captures nor puts out; the second
+/// node of a USB camera looks so too.
+#[must_use]
+pub fn codec(entry: &Entry) -> Option<Codec> {
+    let node = entry.node.clone().filter(|_| entry.is_video())?;
+    let capabilities = entry.property("ID_V4L_CAPABILITIES")?;
+    let through = capabilities == ":" || capabilities.contains(":capture:") && capabilities.contains(":video_output:");
+    (through && entry.usb().is_none()).then(|| Codec {
+        id: entry.node_identity(),
+        name: clean(entry.attribute("name").unwrap_or(&entry.sysname)),
+        node,
     })
 }
 

@@ -1,10 +1,10 @@
 //! The devices of this machine, as udev and sysfs tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::Discovery;
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, USB_SPEED};
 use crate::inventory::{Inventory, Problem};
 
 /// The devices of this machine.
@@ -24,6 +24,7 @@ impl Discovery for Hardware {
         let sound = list("sound", &mut inventory.problems);
         let drm = list("drm", &mut inventory.problems);
         inventory.cameras = video.iter().filter_map(entry::camera).collect();
+        inventory.codecs = video.iter().filter_map(entry::codec).collect();
         inventory.microphones = sound.iter().filter_map(entry::microphone).collect();
         for microphone in &mut inventory.microphones {
             microphone.channels = offered(&microphone.device);
@@ -31,12 +32,14 @@ impl Discovery for Hardware {
         inventory.speakers = sound.iter().filter_map(entry::speaker).collect();
         inventory.displays = drm.iter().filter_map(entry::display).collect();
 
-        let cameras = video.iter().filter(|entry| entry::camera(entry).is_some());
+        let videos = video
+            .iter()
+            .filter(|entry| entry::camera(entry).is_some() || entry::codec(entry).is_some());
         let sounds = sound
             .iter()
             .filter(|entry| entry::microphone(entry).is_some() || entry::speaker(entry).is_some());
         let cards = drm.iter().filter(|entry| is_card(&entry.sysname));
-        let nodes = cameras
+        let nodes = videos
             .map(|entry| (entry, "video"))
             .chain(sounds.map(|entry| (entry, "audio")));
         for (entry, group) in nodes.chain(cards.map(|entry| (entry, "video"))) {
@@ -90,13 +93,17 @@ fn describe(device: &udev::Device) -> Entry {
     let attribute = |name: &&str| Some(((*name).to_owned(), text(device.attribute_value(name)?)));
     let sysname = text(device.sysname());
     let card = sysname.starts_with("pcm").then(|| device.parent()).flatten();
+    let mut attributes: BTreeMap<String, String> = ATTRIBUTES.iter().filter_map(attribute).collect();
+    let cable = device.parent_with_subsystem_devtype("usb", "usb_device").ok().flatten();
+    let speed = cable.as_ref().and_then(|cable| cable.attribute_value("speed"));
+    attributes.extend(speed.map(|speed| (USB_SPEED.to_owned(), text(speed))));
     Entry {
         node: device.devnode().map(Path::to_path_buf),
         properties: device
             .properties()
             .map(|item| (text(item.name()), text(item.value())))
             .collect(),
-        attributes: ATTRIBUTES.iter().filter_map(attribute).collect(),
+        attributes,
         parent: card.map(|card| Box::new(describe(&card))),
         sysname,
     }

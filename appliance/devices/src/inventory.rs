@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Inventory {
     /// V4L2 capture nodes; metadata and codec nodes are not cameras.
     pub cameras: Vec<Camera>,
+    /// V4L2 nodes through which pictures go: codecs and scalers.
+    pub codecs: Vec<Codec>,
     /// ALSA capture devices.
     pub microphones: Vec<Microphone>,
     /// ALSA playback devices.
@@ -44,6 +46,22 @@ pub struct Camera {
     pub usb: Option<String>,
     /// Serial number, if it is not a known dummy.
     pub serial: Option<String>,
+    /// How fast its USB cable is, Mbit/s: 480 where a camera for 5,000 has lost its fast wires.
+    #[serde(default)]
+    pub speed: Option<u32>,
+}
+
+/// A node of the kernel through which pictures go, to be coded, decoded or scaled; what udev tells does not say which. A board's camera
+/// may have some that look the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Codec {
+    /// As [`Camera::id`].
+    pub id: String,
+    /// What its driver calls it, for example `wave5-enc`.
+    pub name: String,
+    /// The kernel's node; may change at each boot.
+    pub node: PathBuf,
 }
 
 /// A microphone, or any other ALSA capture device.

@@ -34,7 +34,7 @@ mod watcher;
 pub mod wish;
 
 pub use hardware::Hardware;
-pub use inventory::{Camera, Display, Inventory, Microphone, Problem, Speaker};
+pub use inventory::{Camera, Codec, Display, Inventory, Microphone, Problem, Speaker};
 pub use monitor::{Bus, Monitor};
 pub use simulated::Simulated;
 pub use tracker::{Kind, View};

@@ -68,10 +68,7 @@ fn keep(card: &str, device: u32, side: Side, stopped: &PipeReader, tell: &dyn Fn
     let usb = Ctl::new(card, true)?.card_info()?.get_components()?.starts_with("USB");
     let mixer = Mixer::new(card, true)?;
     let jacks = Jacks::open(card, side, device)?;
-    mixer
-        .iter()
-        .filter_map(Selem::new)
-        .for_each(|element| apply(&element, side, usb));
+    elements(&mixer, side).for_each(|element| apply(&element, side, usb));
     let mut told = None;
     loop {
         let silence = if is_off(&mixer, side) {
@@ -89,6 +86,24 @@ fn keep(card: &str, device: u32, side: Side, stopped: &PipeReader, tell: &dyn Fn
         mixer.handle_events()?;
         jacks.card.handle_events()?;
     }
+}
+
+/// What a side has, without what would be heard of the other side in it.
+fn elements(mixer: &Mixer, side: Side) -> impl Iterator<Item = Selem<'_>> {
+    mixer.iter().filter_map(Selem::new).filter(move |element| {
+        let id = element.get_id();
+        id.get_name().is_ok_and(|name| !is_of_the_other_side(name, side))
+    })
+}
+
+/// A card can play its microphone in its loudspeaker, which howls, and record what it plays, which everybody hears twice.
+fn is_of_the_other_side(name: &str, side: Side) -> bool {
+    let name = name.to_lowercase();
+    let others: &[&str] = match side {
+        Side::Playback => &["mic", "microphone", "loopback", "sidetone", "capture"],
+        Side::Capture => &["mix", "loopback", "sidetone"],
+    };
+    name.split([' ', '-']).any(|word| others.contains(&word)) || (side == Side::Playback && name == "line")
 }
 
 /// Switched on, and as loud as it is. The switch of a USB card is left alone: it may be a button under somebody's hand, and
@@ -139,11 +154,7 @@ fn is_off(mixer: &Mixer, side: Side) -> bool {
         };
         has.then(|| value != Ok(0))
     };
-    let mut switches = mixer
-        .iter()
-        .filter_map(Selem::new)
-        .filter_map(|element| on(&element))
-        .peekable();
+    let mut switches = elements(mixer, side).filter_map(|element| on(&element)).peekable();
     switches.peek().is_some() && !switches.any(|on| on)
 }
 
@@ -176,6 +187,37 @@ mod tests {
         assert_eq!(place("hw:CARD=2"), Some(("2", 0)));
         assert_eq!(place("hw:2"), None);
         assert_eq!(place("default"), None);
+    }
+
+    #[test]
+    fn what_would_be_heard_of_the_other_side_is_left_as_it_is() {
+        for name in [
+            "Mic",
+            "Front Mic",
+            "Internal Mic Boost",
+            "Loopback Mixing",
+            "Line",
+            "Sidetone",
+        ] {
+            assert!(is_of_the_other_side(name, Side::Playback), "{name}");
+        }
+        for name in [
+            "Master",
+            "PCM",
+            "Speaker",
+            "Headset",
+            "Line Out",
+            "IEC958",
+            "HDMI Dynamic Range",
+        ] {
+            assert!(!is_of_the_other_side(name, Side::Playback), "{name}");
+        }
+        for name in ["Mix", "Stereo Mix", "Loopback"] {
+            assert!(is_of_the_other_side(name, Side::Capture), "{name}");
+        }
+        for name in ["Capture", "Mic", "Internal Mic Boost", "Line", "Digital"] {
+            assert!(!is_of_the_other_side(name, Side::Capture), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The [`Tracker`] with a clock: a thread beside udev's words over netlink, or beside a folder of simulated plugs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::io::PipeReader;
 use std::os::fd::AsFd;
@@ -71,12 +71,26 @@ fn watch(bus: &Bus, stopped: &PipeReader, tell: &dyn Fn(View)) {
     let mut words = Words::of(bus);
     let mut tracker = Tracker::new(Instant::now());
     let mut inputs = VecDeque::from([Input::Timer]);
+    let mut unstable = BTreeSet::new();
     loop {
         while let Some(input) = inputs.pop_front() {
             for output in tracker.handle(input, Instant::now()) {
                 match output {
                     Output::Enumerate => inputs.push_back(Input::Enumerated(Box::new(bus.inventory()))),
-                    Output::Changed(view) => tell(*view),
+                    Output::Changed(view) => {
+                        for (kind, id) in view.unstable.difference(&unstable) {
+                            let camera = view.inventory.cameras.iter().find(|camera| camera.id == *id);
+                            let speed = camera.and_then(|camera| camera.speed);
+                            tracing::warn!(
+                                ?kind,
+                                id,
+                                speed,
+                                "it breaks off again and again: its cable, or its power"
+                            );
+                        }
+                        unstable = view.unstable.clone();
+                        tell(*view);
+                    }
                 }
             }
         }
@@ -162,6 +176,7 @@ fn listen() -> std::io::Result<udev::MonitorSocket> {
     udev::MonitorBuilder::new()?
         .match_subsystem("video4linux")?
         .match_subsystem("sound")?
+        .match_subsystem("drm")?
         .listen()
 }
 

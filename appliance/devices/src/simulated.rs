@@ -52,7 +52,9 @@ impl Simulated {
                 node: "/dev/video0".into(),
                 usb: camera_usb.clone(),
                 serial: Some("A1B2C3".into()),
+                speed: Some(5_000),
             }],
+            codecs: Vec::new(),
             microphones: vec![
                 microphone("pci-0000:00:1f.3/0", "Board Audio", "PCH", &None),
                 microphone("2e7e:0600:A1B2C3/0", "Wide Room Camera 120", "Camera", &camera_usb),
@@ -126,8 +128,10 @@ impl Discovery for Folder {
                 microphone.device = plug.to_string_lossy().into_owned();
             }
             all.cameras.append(&mut found.cameras);
+            all.codecs.append(&mut found.codecs);
             all.microphones.append(&mut found.microphones);
             all.speakers.append(&mut found.speakers);
+            all.displays.append(&mut found.displays);
         }
         all
     }

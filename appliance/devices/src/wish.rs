@@ -1,13 +1,11 @@
 //! `--camera`, `--microphone`, `--loudspeaker` and `--display`: what a person wrote, as the devices of the contract.
 //!
-//! Reading is pure; [`CameraWish::resolve`] and its siblings look at the named file, that of the display at an inventory.
+//! Reading is pure; [`CameraWish::resolve`] and its siblings look at the named file.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use media_protocol::{CameraDevice, DeviceWish, DisplayDevice, LoudspeakerDevice, MicrophoneDevice};
-
-use crate::inventory::Inventory;
 
 /// What may be written for a camera.
 pub const CAMERA_WORDS: &str = "auto, none, simulated, simulated:PLUG, file:FILM, a path such as film.webm, /dev/video0, or wishes: \
@@ -86,11 +84,8 @@ pub enum LoudspeakerWish {
 }
 
 /// Which display somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DisplayWish {
-    /// The best there is, or none.
-    #[default]
-    Auto,
     /// None, whatever there is.
     None,
     /// This one.
@@ -269,7 +264,7 @@ impl FromStr for DisplayWish {
         let text = text.trim();
         let words = DISPLAY_WORDS;
         let device = match split(text) {
-            ("auto", None) => return Ok(Self::Auto),
+            ("auto", None) => DisplayDevice::Attached,
             ("none", None) => return Ok(Self::None),
             ("window", None) => DisplayDevice::Window,
             ("simulated", None) => DisplayDevice::Simulated { snapshot: None },
@@ -348,9 +343,8 @@ impl DisplayWish {
     ///
     /// # Errors
     /// [`WishError::NoDirectory`]: the snapshot cannot be written there.
-    pub fn resolve(self, inventory: &Inventory) -> Result<Option<DisplayDevice>, WishError> {
+    pub fn resolve(self) -> Result<Option<DisplayDevice>, WishError> {
         match self {
-            Self::Auto => Ok(inventory.default_display()),
             Self::None => Ok(None),
             Self::Device(device) => {
                 if let DisplayDevice::Simulated { snapshot: Some(path) } = &device {

@@ -35,6 +35,8 @@ pub enum FromWorker {
         /// At least one.
         codecs: Vec<crate::VideoCodec>,
     },
+    /// An encoder did not do its work in a meeting, and others see a picture again by now.
+    EncoderGivenUp(EncoderGivenUp),
     /// Something about a session.
     Session {
         /// Which session; stale ones are ignored.
@@ -66,6 +68,36 @@ pub enum FromWorker {
         /// The device as named in the fault.
         device: String,
     },
+}
+
+/// An encoder that was given up in a meeting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EncoderGivenUp {
+    /// Its name and its way in, for example `vah264lpenc (va)`.
+    pub encoder: String,
+    /// What it did not do.
+    pub failure: EncoderFailure,
+    /// What makes pictures now, perhaps a new instance of the same; none: nothing could be built.
+    pub successor: Option<String>,
+}
+
+/// What an encoder did not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EncoderFailure {
+    /// It says so itself.
+    Error,
+    /// Nothing comes out.
+    Silent,
+    /// It does not hear that a key frame is wanted.
+    Deaf,
+    /// It makes more than twice of what it may.
+    Overshoots,
+    /// It does not keep up.
+    Full,
+    /// The worker died while it was in use.
+    Fatal,
 }
 
 /// What a self-test has seen.
@@ -121,6 +153,8 @@ pub struct AttachedDevices {
     pub microphones: Vec<String>,
     /// Loudspeakers.
     pub loudspeakers: Vec<String>,
+    /// Displays on which [`crate::DisplayDevice::Attached`] can be shown.
+    pub displays: Vec<String>,
 }
 
 /// State of a device as it is.

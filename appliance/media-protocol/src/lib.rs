@@ -11,8 +11,9 @@ pub mod plan;
 pub mod session;
 
 pub use event::{
-    AttachedDevices, BridgeChannelState, CaptureState, DeviceFault, DeviceState, FromWorker, LayerStatistics,
-    LocalDescription, ReceivedStatistics, SelfTestReport, SessionEvent, Statistics, WallState, WorkerHello,
+    AttachedDevices, BridgeChannelState, CaptureState, DeviceFault, DeviceState, EncoderFailure, EncoderGivenUp,
+    FromWorker, LayerStatistics, LocalDescription, ReceivedStatistics, SelfTestReport, SessionEvent, Statistics,
+    WallState, WorkerHello,
 };
 pub use network::{NetworkSettings, Proxy};
 pub use plan::{
@@ -27,7 +28,7 @@ pub use session::{
 use serde::{Deserialize, Serialize};
 
 /// Version of this contract. Both sides say it first; a worker of another version is refused.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// From `roomd` to the worker. Each message travels in an [`Envelope`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -133,6 +133,8 @@ pub struct LoudspeakerPlan {
     pub device: LoudspeakerDevice,
     /// 0.0 (silent) to 1.0 (full), linear.
     pub volume: f64,
+    /// The microphone that is wished for, muted or not: of several loudspeakers the one in its housing is preferred.
+    pub beside: Vec<DeviceWish>,
 }
 
 /// A playback device.
@@ -205,6 +207,8 @@ pub struct OwnState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum DisplayDevice {
+    /// A window where a desktop runs, else the first screen that is connected, whenever that is.
+    Attached,
     /// The kernel's display (`kmssink`).
     Kms {
         /// Connector id, or the first connected one.

@@ -1,17 +1,20 @@
 //! What of the plan is opened, given what is plugged in. The plan alone says whether anything is.
 
-use devices::{Kind, View};
+use devices::{Codec, Kind, View};
 use media_protocol::{
-    AttachedDevices, CameraDevice, CameraPlan, DeviceFault, DeviceWish, LoudspeakerDevice, LoudspeakerPlan,
-    MicrophoneDevice, MicrophonePlan,
+    AttachedDevices, CameraDevice, CameraPlan, DeviceFault, DeviceWish, DisplayDevice, LoudspeakerDevice,
+    LoudspeakerPlan, MicrophoneDevice, MicrophonePlan,
 };
 
 use crate::capture::Wanted;
+use crate::output::display_name;
 
 /// What is plugged in, and what of it was in use last.
 #[derive(Debug, Default)]
 pub struct Attached {
     view: Option<View>,
+    /// Those of the first look.
+    codecs: Option<Vec<Codec>>,
     camera: Option<String>,
     microphone: Option<String>,
 }
@@ -19,7 +22,15 @@ pub struct Attached {
 impl Attached {
     /// Something was plugged in or pulled out.
     pub fn set(&mut self, view: View) {
+        self.codecs.get_or_insert_with(|| view.inventory.codecs.clone());
         self.view = Some(view);
+    }
+
+    /// Codecs have come or gone since the first look, by which GStreamer has its elements.
+    #[must_use]
+    pub fn has_other_codecs(&self) -> bool {
+        let now = self.view.as_ref().map(|view| &view.inventory.codecs);
+        now != self.codecs.as_ref()
     }
 
     /// Their names; none: nobody has looked yet.
@@ -34,6 +45,7 @@ impl Attached {
                 .map(|microphone| microphone.name.clone())
                 .collect(),
             loudspeakers: inventory.speakers.iter().map(|speaker| speaker.name.clone()).collect(),
+            displays: inventory.default_display().iter().map(display_name).collect(),
         })
     }
 
@@ -69,17 +81,26 @@ impl Attached {
     /// The loudspeaker of the plan; [`LoudspeakerDevice::Attached`] stays where there is none.
     #[must_use]
     pub fn loudspeaker(&self, plan: Option<&LoudspeakerPlan>) -> Option<LoudspeakerPlan> {
+        let mut plan = plan?.clone();
         let found = |wishes: &[DeviceWish]| {
             let inventory = &self.view.as_ref()?.inventory;
-            Some(inventory.open_loudspeaker(inventory.loudspeaker(wishes)?))
+            Some(inventory.open_loudspeaker(inventory.loudspeaker(wishes, &plan.beside)?))
         };
-        let mut plan = plan?.clone();
         if let LoudspeakerDevice::Attached { wishes } = &plan.device {
             // Nobody has looked yet, which is no fault.
             self.view.as_ref()?;
             plan.device = found(wishes).unwrap_or_else(|| plan.device.clone());
         }
         Some(plan)
+    }
+
+    /// The display of the plan, if it is there; none also while nobody has looked yet.
+    #[must_use]
+    pub fn display(&self, wanted: Option<&DisplayDevice>) -> Option<DisplayDevice> {
+        match wanted? {
+            DisplayDevice::Attached => self.view.as_ref()?.inventory.default_display(),
+            named => Some(named.clone()),
+        }
     }
 
     /// Why there is none of a kind, of which this one was in use last.
@@ -153,6 +174,50 @@ mod tests {
             attached.camera(Some(&any)),
             Some(Wanted::Missing(DeviceFault::Unstable))
         );
+    }
+
+    #[test]
+    fn codecs_that_come_or_go_are_others_until_all_is_as_it_was() {
+        let with = |ids: &[&str]| {
+            let mut view = View::default();
+            let codec = |id: &&str| Codec {
+                id: (*id).into(),
+                name: "encoder".into(),
+                node: "/dev/video4".into(),
+            };
+            view.inventory.codecs = ids.iter().map(codec).collect();
+            view
+        };
+        let mut attached = Attached::default();
+        assert!(!attached.has_other_codecs(), "nobody has looked yet");
+        for (there, others) in [(&["a"][..], false), (&["a", "b"], true), (&["a"], false), (&[], true)] {
+            attached.set(with(there));
+            assert_eq!(attached.has_other_codecs(), others, "{there:?}");
+        }
+    }
+
+    #[test]
+    fn a_screen_is_taken_whenever_it_is_switched_on() {
+        let mut attached = Attached::default();
+        let wanted = Some(&DisplayDevice::Attached);
+        assert_eq!(attached.display(wanted), None, "nobody has looked yet");
+        let mut room = Simulated::meeting_room().inventory();
+        let screens = std::mem::take(&mut room.displays);
+        let view = |displays| View {
+            inventory: devices::Inventory {
+                displays,
+                ..room.clone()
+            },
+            ..View::default()
+        };
+        attached.set(view(Vec::new()));
+        assert_eq!(attached.display(wanted), None);
+        assert!(attached.names().unwrap().displays.is_empty());
+        attached.set(view(screens));
+        let connector = Some(84);
+        assert_eq!(attached.display(wanted), Some(DisplayDevice::Kms { connector }));
+        assert_eq!(attached.names().unwrap().displays, ["kms connector 84"]);
+        assert_eq!(attached.display(None), None);
     }
 
     #[test]

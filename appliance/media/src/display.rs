@@ -32,7 +32,8 @@ impl Display {
                 sink
             }
             DisplayDevice::Window => make("autovideosink")?,
-            DisplayDevice::Simulated { .. } => return Ok(None),
+            // One that is attached has been named before it is opened.
+            DisplayDevice::Attached | DisplayDevice::Simulated { .. } => return Ok(None),
         };
         let pipeline = Pipeline::live(id, mailbox)?;
         let caps = gst::Caps::builder("video/x-raw")

@@ -102,7 +102,16 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ),
     (
         "gstreamer1.0-plugins-bad",
-        &["dtlssrtpdec", "h264parse", "kmssink", "sctpenc", "srtpenc", "webrtcbin"],
+        &[
+            "dtlssrtpdec",
+            "h264parse",
+            "kmssink",
+            "openh264dec",
+            "openh264enc",
+            "sctpenc",
+            "srtpenc",
+            "webrtcbin",
+        ],
     ),
     ("gstreamer1.0-plugins-ugly", &["x264enc"]),
     ("gstreamer1.0-libav", &["avdec_h264"]),
@@ -114,6 +123,8 @@ const OPTIONAL: &[&str] = &[
     "avdec_h264",
     "h264parse",
     "kmssink",
+    "openh264dec",
+    "openh264enc",
     "rtph264depay",
     "rtph264pay",
     "x264enc",
@@ -207,12 +218,20 @@ pub fn check() -> CheckReport {
     }
 }
 
+/// The decoder of H.264 to use, if there is one: FFmpeg's before Cisco's.
+#[must_use]
+pub fn h264_decoder() -> Option<&'static str> {
+    ["avdec_h264", "openh264dec"].into_iter().find(|element| has(element))
+}
+
 /// Whether pictures of others in H.264 can be shown.
 #[must_use]
 pub fn decodes_h264() -> bool {
-    ["avdec_h264", "h264parse", "rtph264depay"]
-        .iter()
-        .all(|element| gst::ElementFactory::find(element).is_some())
+    h264_decoder().is_some() && ["h264parse", "rtph264depay"].into_iter().all(has)
+}
+
+fn has(element: &str) -> bool {
+    gst::ElementFactory::find(element).is_some()
 }
 
 /// GStreamer's version, for example `1.22.0`.

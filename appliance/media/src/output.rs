@@ -283,8 +283,9 @@ impl DisplayPlace {
     }
 }
 
-fn display_name(device: &DisplayDevice) -> String {
+pub(crate) fn display_name(device: &DisplayDevice) -> String {
     match device {
+        DisplayDevice::Attached => "attached".into(),
         DisplayDevice::Kms {
             connector: Some(connector),
         } => format!("kms connector {connector}"),

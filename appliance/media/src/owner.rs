@@ -3,8 +3,8 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use gstreamer as gst;
 use media_protocol::{
-    CameraPlan, CapturePurpose, CaptureState, DeviceFault, Envelope, FromWorker, MediaPlan, MicrophonePlan,
-    SessionEvent, SessionId, SessionPlan, Statistics, ToWorker, VideoCodec, WorkerHello,
+    CameraPlan, CapturePurpose, CaptureState, DeviceFault, EncoderFailure, EncoderGivenUp, Envelope, FromWorker,
+    MediaPlan, MicrophonePlan, SessionEvent, SessionId, SessionPlan, Statistics, ToWorker, VideoCodec, WorkerHello,
 };
 use std::collections::HashSet;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
@@ -14,6 +14,8 @@ use crate::attached::Attached;
 use crate::capture::{Capture, Tap, Wanted};
 use crate::clock::now_ns;
 use crate::elements::{self, BuildError, version};
+use crate::encoding::in_use::InUse;
+use crate::encoding::ladder::Step;
 use crate::encoding::trials;
 use crate::mailbox::{Inbox, Mailbox, Message, PipelineId};
 use crate::output::{DisplayPlace, LoudspeakerPlace};
@@ -54,6 +56,8 @@ pub struct Owner {
     display: DisplayPlace,
     loudspeaker: LoudspeakerPlace,
     statistics: Instant,
+    /// With these encoders the worker before this one died.
+    died_with: Vec<String>,
 }
 
 impl Owner {
@@ -61,7 +65,12 @@ impl Owner {
     ///
     /// # Errors
     /// [`BuildError::Thread`].
-    pub fn new(mailbox: &Mailbox, messages: Inbox, reports: Sender<Envelope<FromWorker>>) -> Result<Self, BuildError> {
+    pub fn new(
+        mailbox: &Mailbox,
+        messages: Inbox,
+        reports: Sender<Envelope<FromWorker>>,
+        (in_use, died_with): (InUse, Vec<String>),
+    ) -> Result<Self, BuildError> {
         let (camera, microphone, board) = (Tap::default(), Tap::default(), Board::default());
         let told = mailbox.clone();
         let monitor = devices::Monitor::start(devices::Bus::of_environment(), move |view| {
@@ -91,7 +100,9 @@ impl Owner {
                 board,
                 mailbox: mailbox.clone(),
                 encoders: trials::software(),
+                in_use,
             },
+            died_with,
         })
     }
 
@@ -107,7 +118,7 @@ impl Owner {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            if message.is_some_and(|message| !self.on_message(message)) {
+            if message.is_some_and(|message| !self.on_message(message)) || self.is_outdated() {
                 break;
             }
             if Instant::now() >= tick {
@@ -117,6 +128,18 @@ impl Owner {
             self.tell_capture();
         }
         self.close();
+    }
+
+    /// Other codecs are there than when this process began, and nothing is open that would be missed. GStreamer has an element for each
+    /// codec that it found when it was started, so that only the next process can try them.
+    fn is_outdated(&self) -> bool {
+        let plan = &self.plan;
+        let idle = plan.session.is_none() && plan.camera.is_none() && plan.microphone.is_none();
+        let outdated = idle && self.attached.has_other_codecs();
+        if outdated {
+            tracing::info!("codecs have come or gone: the worker begins anew");
+        }
+        outdated
     }
 
     /// False: the end.
@@ -134,8 +157,12 @@ impl Owner {
                 self.microphone.on_impaired(id, fault.as_ref());
                 self.loudspeaker.on_impaired(id, fault.as_ref());
             }
-            Message::Encoders(encoders) => {
+            Message::Encoders(mut encoders) => {
+                encoders.retain(|step| !self.died_with.contains(&step.to_string()));
                 self.around.encoders = encoders;
+                if let Some(session) = &mut self.session {
+                    session.set_encoders(&self.around.encoders);
+                }
                 self.tell_codecs();
             }
             Message::Attached(view) => {
@@ -171,6 +198,7 @@ impl Owner {
             process::is_ready();
             self.tell_attached();
             self.tell_codecs();
+            self.tell_died_with();
             if version != media_protocol::VERSION {
                 tracing::error!(
                     theirs = version,
@@ -226,8 +254,7 @@ impl Owner {
         self.camera.set_sentence(sentence.map(|plan| plan.stand_in.clone()));
         self.wall.set_plan(self.plan.wall.clone(), self.session_id);
         self.set_loudspeaker();
-        self.display
-            .set(self.plan.wall.as_ref().map(|wall| &wall.display), &self.wall);
+        self.set_display();
         self.update_session();
         self.begin_self_test();
         self.tell(FromWorker::Applied { revision });
@@ -245,12 +272,18 @@ impl Owner {
         self.loudspeaker.set(loudspeaker.as_ref());
     }
 
+    fn set_display(&mut self) {
+        let display = self.attached.display(self.plan.wall.as_ref().map(|wall| &wall.display));
+        self.display.set(display.as_ref(), &self.wall);
+    }
+
     /// Something was plugged in or pulled out: the plan is the same, what can be had of it is not.
     fn attach(&mut self) {
         let (camera, microphone) = self.wanted();
         self.camera.set(camera);
         self.microphone.set(microphone);
         self.set_loudspeaker();
+        self.set_display();
         if let Some(session) = &self.session {
             self.loudspeaker.mix(&session.sounds());
         }
@@ -375,6 +408,7 @@ impl Owner {
         }
         let Some(session) = &mut self.session else { return };
         let id = session.id();
+        let given_up = session.tick_encoders();
         let event = session.tick();
         self.loudspeaker.mix(&session.sounds());
         let since = now.saturating_duration_since(self.statistics);
@@ -389,6 +423,9 @@ impl Owner {
             }
         });
         event.into_iter().for_each(|event| self.tell_session(id, event));
+        for encoder in given_up {
+            self.tell(FromWorker::EncoderGivenUp(encoder));
+        }
         if let Some(statistics) = statistics {
             self.statistics = now;
             self.tell(FromWorker::Statistics(statistics));
@@ -424,6 +461,18 @@ impl Owner {
             vec![VideoCodec::Vp8]
         };
         self.tell(FromWorker::VideoCodecs { codecs });
+    }
+
+    /// The worker before this one died with these encoders: they are left alone until the next.
+    fn tell_died_with(&self) {
+        for encoder in &self.died_with {
+            tracing::error!(encoder, "the worker before this one died with it: it is not used");
+            self.tell(FromWorker::EncoderGivenUp(EncoderGivenUp {
+                encoder: encoder.clone(),
+                failure: EncoderFailure::Fatal,
+                successor: self.around.encoders.first().map(Step::to_string),
+            }));
+        }
     }
 
     fn tell_capture(&mut self) {

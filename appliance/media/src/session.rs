@@ -20,13 +20,14 @@ mod workarounds;
 
 use gstreamer as gst;
 use gstreamer_webrtc::WebRTCPeerConnectionState;
-use media_protocol::{BridgeChannelState, SessionEvent, SessionId, SessionPlan, Statistics};
+use media_protocol::{BridgeChannelState, EncoderGivenUp, SessionEvent, SessionId, SessionPlan, Statistics};
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::capture::Tap;
 use crate::clock::now_ns;
 use crate::elements::BuildError;
+use crate::encoding::in_use::InUse;
 use crate::encoding::ladder::Step;
 use crate::mailbox::Mailbox;
 use crate::wall::Board;
@@ -54,6 +55,8 @@ pub struct Surroundings {
     pub mailbox: Mailbox,
     /// Encoders of H.264, the best first.
     pub encoders: Vec<Step>,
+    /// Where is written down which of them work.
+    pub in_use: InUse,
 }
 
 /// A session. Dropping it closes its sockets.
@@ -248,12 +251,24 @@ impl Session {
         self.fail(error.error().to_string())
     }
 
+    /// These encoders of H.264 are there from now on.
+    pub fn set_encoders(&mut self, encoders: &[Step]) {
+        self.video.set_encoders(encoders);
+    }
+
+    /// Looks after the encoders, several times a second; those that were given up.
+    pub fn tick_encoders(&mut self) -> Vec<EncoderGivenUp> {
+        if self.failed {
+            return Vec::new();
+        }
+        self.video.tick(Instant::now())
+    }
+
     /// Looks at the time; several times a second.
     pub fn tick(&mut self) -> Option<SessionEvent> {
         if self.failed {
             return None;
         }
-        self.video.tick(Instant::now());
         self.receiver.release_unnamed(now_ns());
         self.receiver.prune(&self.plan.streams, now_ns());
         // Who is heard now may have no decoder yet.

@@ -10,6 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::elements::BuildError;
+use crate::encoding::in_use::InUse;
+use crate::encoding::trials;
 use crate::mailbox::{Mailbox, Message};
 use crate::owner::Owner;
 use crate::{encoding, process, underruns};
@@ -47,11 +49,16 @@ impl Worker {
     /// # Errors
     /// [`WorkerError`].
     pub fn start() -> Result<(Self, Receiver<Envelope<FromWorker>>), WorkerError> {
+        Self::start_after((InUse::default(), Vec::new()))
+    }
+
+    /// After a worker that died with these encoders.
+    fn start_after(encoders: (InUse, Vec<String>)) -> Result<(Self, Receiver<Envelope<FromWorker>>), WorkerError> {
         gstreamer::init().map_err(|error| WorkerError::GStreamer(error.to_string()))?;
         underruns::count();
         let (mailbox, messages) = Mailbox::new();
         let (reports, reported) = channel();
-        let owner = Owner::new(&mailbox, messages, reports)?;
+        let owner = Owner::new(&mailbox, messages, reports, encoders)?;
         let owner = std::thread::Builder::new()
             .name("owner".into())
             .spawn(move || owner.run())?;
@@ -79,7 +86,7 @@ impl Worker {
 /// # Errors
 /// [`WorkerError`].
 pub fn run(socket: UnixStream) -> Result<(), WorkerError> {
-    let (worker, reported) = Worker::start()?;
+    let (worker, reported) = Worker::start_after(InUse::open(trials::folder().as_deref()))?;
     if let Err(error) = encoding::find(&worker.mailbox) {
         tracing::warn!(%error, "encoders in hardware are not tried");
     }

@@ -24,6 +24,8 @@ pub struct RoomState {
     pub camera: DeviceStatus,
     /// The microphone.
     pub microphone: DeviceStatus,
+    /// What is wrong with the loudspeaker or the screen.
+    pub playback: Option<DeviceFault>,
     /// People in the meeting, the box included; 0 outside a meeting.
     pub participants: usize,
     /// Sources whose pictures are on the wall.

@@ -5,7 +5,9 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use media_protocol::{AttachedDevices, CameraDevice, CaptureState, DeviceFault, DeviceState, FromWorker, SessionEvent};
+use media_protocol::{
+    AttachedDevices, CameraDevice, CaptureState, DeviceFault, DeviceState, DisplayDevice, FromWorker, SessionEvent,
+};
 use room::conference::{ConferenceCommand, ConferenceEvent, Device, Muted, Sources, WaitReason};
 use room::{Effect, Equipment, Milestone, Notice, OffReason, Origin, Outcome, RoomInput, State, WorkerInput};
 
@@ -263,6 +265,23 @@ fn a_box_that_takes_what_is_plugged_in_says_so_while_nothing_is() {
         ..AttachedDevices::default()
     }));
     assert!(story.state().camera.present);
+}
+
+#[test]
+fn a_screen_is_used_as_soon_as_it_is_switched_on() {
+    let mut story = Story::in_meeting();
+    let mut other = equipment();
+    other.display = Some(DisplayDevice::Attached);
+    story.input(RoomInput::Equipment(Box::new(other)));
+    assert!(story.plan().wall.is_some(), "nobody has looked yet");
+    story.message(FromWorker::Attached(AttachedDevices::default()));
+    assert!(story.plan().wall.is_none());
+    story.message(FromWorker::Attached(AttachedDevices {
+        displays: vec!["kms connector 84".into()],
+        ..AttachedDevices::default()
+    }));
+    let wall = story.plan().wall.as_ref().unwrap();
+    assert_eq!(wall.display, DisplayDevice::Attached);
 }
 
 #[test]

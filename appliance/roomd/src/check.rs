@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, path::Path, process::Stdio, time::Duration};
 
-use devices::{Bus, CameraWish, Discovery, DisplayWish, Hardware, Inventory, LoudspeakerWish, MicrophoneWish};
+use devices::{Bus, CameraWish, Discovery, DisplayWish, Inventory, LoudspeakerWish, MicrophoneWish, Problem};
 use room::Equipment;
 use serde::{Deserialize, Serialize};
 use tokio::{process::Command, time::timeout};
@@ -74,7 +74,7 @@ pub fn change(equipment: &Equipment, wanted: &DeviceChange) -> Result<Equipment,
         equipment.loudspeaker = word.parse::<LoudspeakerWish>()?.resolve()?;
     }
     if let Some(word) = &wanted.display {
-        equipment.display = word.parse::<DisplayWish>()?.resolve(&Hardware.inventory())?;
+        equipment.display = word.parse::<DisplayWish>()?.resolve()?;
     }
     Ok(equipment)
 }
@@ -148,8 +148,13 @@ pub async fn run(check: &Check) -> Result<u8, Failure> {
 /// # Errors
 /// When the media worker cannot be asked.
 pub async fn examine(media_worker: &Path) -> Result<serde_json::Value, Failure> {
-    // The daemon has no device, and no trial of one would say anything.
-    Ok(serde_json::to_value(report(media_worker, Encoders::Untried).await?)?)
+    // The daemon has no device: no trial would say anything, and what it may not open the worker may.
+    let mut report = report(media_worker, Encoders::Untried).await?;
+    report
+        .devices
+        .problems
+        .retain(|problem| matches!(problem, Problem::Unlisted { .. }));
+    Ok(serde_json::to_value(report)?)
 }
 
 /// Whether encoders in hardware are tried, which takes two seconds for each that is not remembered.
@@ -212,7 +217,12 @@ fn tables(report: &CheckReport) -> String {
         devices
             .cameras
             .iter()
-            .map(|c| [c.path.display().to_string(), format!("{} (id:{})", c.name, c.id)])
+            .map(|c| {
+                let speed = c
+                    .speed
+                    .map_or_else(String::new, |speed| format!(", USB at {speed} Mbit/s"));
+                [c.path.display().to_string(), format!("{}{speed} (id:{})", c.name, c.id)]
+            })
             .collect(),
     );
     table(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use media_protocol::Statistics;
+use media_protocol::{EncoderGivenUp, FromWorker, Statistics};
 use room::{Language, Milestone, RoomOptions, RoomState, Timing, Transition};
 use tokio::sync::{mpsc, watch};
 
@@ -25,6 +25,9 @@ use crate::{
 
 /// To the fleet, at most; its session needs less.
 const GOODBYE: Duration = Duration::from_secs(6);
+
+/// Encoders that were given up and of which the fleet was not told yet, at most.
+const ENCODERS_GIVEN_UP: usize = 16;
 
 /// Runs until SIGTERM or SIGINT; a meeting is left in the written order first.
 ///
@@ -76,6 +79,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
     let liveness = Liveness::default();
     let (states, statistics) = (watch::Sender::new(None), watch::Sender::new(None));
+    let (encoders, encoders_given_up) = mpsc::channel(ENCODERS_GIVEN_UP);
     let name = watch::Sender::new(configuration.name.clone());
     let touched = watch::Sender::new(());
     let (requests, requests_receiver) = mpsc::channel(16);
@@ -98,6 +102,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
             requests: requests.clone(),
             states: states.subscribe(),
             statistics: statistics.subscribe(),
+            encoders: encoders_given_up,
             journal,
             media_worker: identity::worker_program(&media_worker)?,
             touched: touched.subscribe(),
@@ -112,7 +117,11 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
             Err(error) => tracing::error!(error, "this box has no fleet until that is mended"),
         }
     }
-    let observer = Onlooker { states, statistics };
+    let observer = Onlooker {
+        states,
+        statistics,
+        encoders,
+    };
     let lifetime = Lifetime::Daemon;
     let appliance = Appliance::new(options, participant, media_worker, observer, lifetime, &liveness);
     liveness.feed_watchdog();
@@ -149,6 +158,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
 struct Onlooker {
     states: watch::Sender<Option<RoomState>>,
     statistics: watch::Sender<Option<Statistics>>,
+    encoders: mpsc::Sender<EncoderGivenUp>,
 }
 
 impl Observer for Onlooker {
@@ -184,8 +194,13 @@ impl Observer for Onlooker {
 
     /// The appliance has logged it. With the first worker a meeting can be held.
     fn worker(&mut self, news: &WorkerNews) {
-        if matches!(news, WorkerNews::Started(_)) {
-            liveness::ready();
+        match news {
+            WorkerNews::Started(_) => liveness::ready(),
+            WorkerNews::Message(FromWorker::EncoderGivenUp(given_up)) => {
+                // Without a fleet nobody takes it.
+                let _ = self.encoders.try_send(given_up.clone());
+            }
+            _ => {}
         }
     }
 }

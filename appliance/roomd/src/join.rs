@@ -153,6 +153,7 @@ impl Observer for JoinObserver {
         match news {
             WorkerNews::Started(hello) => self.report.worker_pid = Some(hello.pid),
             WorkerNews::Gone { .. } => self.report.worker_restarts += 1,
+            WorkerNews::Message(FromWorker::EncoderGivenUp(_)) => self.report.encoders_given_up += 1,
             WorkerNews::Message(FromWorker::Capture(capture)) => self.report.capture(capture),
             _ => {}
         }

@@ -63,6 +63,8 @@ pub struct Report {
     pub microphone_overruns: u64,
     /// How often the loudspeaker had nothing to play, because it was not given it in time.
     pub loudspeaker_underruns: u64,
+    /// How often an encoder was given up for another one, or for a new instance of its own.
+    pub encoders_given_up: u32,
     /// How often the media worker had to be replaced.
     pub worker_restarts: u32,
     /// How often a session was set up.

@@ -57,6 +57,8 @@ pub struct Options {
     pub peers: usize,
     /// Their names, repeated when they run out.
     pub peer_names: Vec<String>,
+    /// Codecs of pictures that they say they decode.
+    pub peer_codecs: String,
     /// Password of each room.
     pub password: Option<String>,
     /// User names and passwords; with any, `hosts.domain` wants a login and guests have a domain of their own.
@@ -138,6 +140,7 @@ impl Default for Options {
             discovered_relays: Vec::new(),
             metadata_relays: Vec::new(),
             peers: 3,
+            peer_codecs: "vp8,h264".into(),
             peer_names: ["Amandine", "Bilal", "Chloé", "Driss", "Élodie", "Farid"]
                 .map(String::from)
                 .to_vec(),

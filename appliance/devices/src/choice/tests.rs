@@ -13,6 +13,7 @@ fn camera(id: &str, name: &str, usb: Option<&str>) -> Camera {
         node: format!("/dev/{id}").into(),
         usb: usb.map(str::to_owned),
         serial: None,
+        speed: None,
     }
 }
 
@@ -32,7 +33,7 @@ fn a_meeting_room_takes_its_room_camera_its_speakerphone_both_ways_and_the_conne
         }
     );
     assert_eq!(room.microphone(&[]).unwrap().device, alsa("USB"));
-    assert_eq!(room.loudspeaker(&[]).unwrap().device, alsa("USB"));
+    assert_eq!(room.loudspeaker(&[], &[]).unwrap().device, alsa("USB"));
     assert_eq!(room.default_display(), Some(DisplayDevice::Kms { connector: Some(84) }));
 }
 
@@ -42,7 +43,7 @@ fn without_the_speakerphone_the_cameras_microphone_and_the_screens_sound_are_tak
     room.microphones.retain(|microphone| microphone.device != alsa("USB"));
     room.speakers.retain(|speaker| speaker.device != alsa("USB"));
     assert_eq!(room.microphone(&[]).unwrap().device, alsa("Camera"));
-    assert_eq!(room.loudspeaker(&[]).unwrap().device, "plughw:CARD=PCH,DEV=3");
+    assert_eq!(room.loudspeaker(&[], &[]).unwrap().device, "plughw:CARD=PCH,DEV=3");
 }
 
 #[test]
@@ -67,12 +68,57 @@ fn wishes_go_before_everything_in_their_order_and_one_that_nobody_fulfils_hinder
 }
 
 #[test]
+fn of_known_cameras_the_widest_is_taken_and_a_name_counts_where_nothing_is_known() {
+    let room = |cameras: &[(&str, &str)]| Inventory {
+        cameras: cameras
+            .iter()
+            .map(|&(usb, name)| camera(usb, name, Some(usb)))
+            .collect(),
+        ..Inventory::default()
+    };
+    let taken = |cameras: &[(&str, &str)]| room(cameras).camera(&[]).unwrap().id.clone();
+    let (meetup, brio, c920) = (
+        ("046d:0866", "MeetUp"),
+        ("046d:085e", "Brio"),
+        ("046d:082d", "Room 120"),
+    );
+    assert_eq!(taken(&[brio, meetup, c920]), meetup.0);
+    assert_eq!(taken(&[c920, brio]), brio.0, "whatever it calls itself");
+    assert_eq!(taken(&[c920, ("1234:0001", "Wide Room Camera")]), "1234:0001");
+    assert_eq!(
+        taken(&[("1234:0001", "Webcam"), c920]),
+        c920.0,
+        "something is known of it"
+    );
+}
+
+#[test]
 fn a_microphone_is_wished_for_without_the_number_within_its_card() {
     let room = Simulated::meeting_room().inventory();
     let wish = [id("2e7e:0600:A1B2C3")];
     assert_eq!(room.microphone(&wish).unwrap().device, alsa("Camera"));
     let wish = [DeviceWish::Name("hdmi".into())];
-    assert_eq!(room.loudspeaker(&wish).unwrap().device, "plughw:CARD=PCH,DEV=3");
+    assert_eq!(room.loudspeaker(&wish, &[]).unwrap().device, "plughw:CARD=PCH,DEV=3");
+}
+
+#[test]
+fn the_loudspeaker_is_that_of_the_microphone_that_is_wished_for() {
+    let mut room = Simulated::meeting_room().inventory();
+    let mut second = room.microphones[2].clone();
+    (second.id, second.usb) = ("1234:0001:7/0".into(), Some("1234:0001".into()));
+    room.microphones.push(second);
+    let mut second = room.speakers[2].clone();
+    (second.id, second.usb, second.device) = ("1234:0001:7/0".into(), Some("1234:0001".into()), "second".into());
+    room.speakers.push(second);
+    let taken =
+        |wishes: &[DeviceWish], microphone: &[DeviceWish]| room.loudspeaker(wishes, microphone).unwrap().device.clone();
+    assert_eq!(taken(&[], &[id("1234:0001:7")]), "second");
+    assert_eq!(taken(&[], &[id("0b0e:0412:501A")]), alsa("USB"));
+    assert_eq!(
+        taken(&[id("0b0e:0412:501A")], &[id("1234:0001:7")]),
+        alsa("USB"),
+        "what is wished goes before"
+    );
 }
 
 #[test]
@@ -104,7 +150,7 @@ fn an_empty_machine_gives_no_device_and_no_error() {
     let nothing = Simulated::default().inventory();
     assert_eq!(nothing.camera(&[id("a")]), None);
     assert_eq!(nothing.microphone(&[]), None);
-    assert_eq!(nothing.loudspeaker(&[]), None);
+    assert_eq!(nothing.loudspeaker(&[], &[]), None);
     assert_eq!(nothing.default_display(), None);
 }
 

@@ -24,7 +24,7 @@ fn webcam() -> Entry {
             ("ID_SERIAL_SHORT", "8F2A11DF"),
             ("ID_PATH", "pci-0000:00:14.0-usb-0:2:1.0"),
         ]),
-        attributes: map(&[("index", "0"), ("name", "HD Pro Webcam C920")]),
+        attributes: map(&[("index", "0"), ("name", "HD Pro Webcam C920"), (USB_SPEED, "480")]),
         parent: None,
     }
 }
@@ -55,7 +55,7 @@ fn speakerphone() -> Entry {
 #[test]
 fn a_webcam_is_known_by_its_serial_and_opened_by_a_link_that_survives_a_reboot() {
     let camera = camera(&webcam()).unwrap();
-    assert_eq!(camera.id, "046d:082d:8F2A11DF");
+    assert_eq!((camera.id.as_str(), camera.speed), ("046d:082d:8F2A11DF", Some(480)));
     assert_eq!(
         camera.path.to_str().unwrap(),
         "/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_8F2A11DF-video-index0"
@@ -121,6 +121,47 @@ fn metadata_codec_and_radio_nodes_are_no_cameras() {
         ..webcam()
     };
     assert_eq!(camera(&radio), None);
+}
+
+/// The encoder of the kernel's own codec, as Debian 12 describes it.
+fn encoder() -> Entry {
+    Entry {
+        sysname: "video4".into(),
+        node: Some("/dev/video4".into()),
+        properties: map(&[("ID_V4L_CAPABILITIES", ":"), ("ID_PATH", "platform-vicodec.0")]),
+        attributes: map(&[("index", "0"), ("name", "stateful-encoder")]),
+        parent: None,
+    }
+}
+
+#[test]
+fn what_pictures_go_through_is_a_codec_and_a_camera_s_second_node_is_not() {
+    let found = codec(&encoder()).unwrap();
+    assert_eq!(
+        (found.id.as_str(), found.name.as_str(), found.node.to_str()),
+        ("platform-vicodec.0", "stateful-encoder", Some("/dev/video4"))
+    );
+    let with = |key: &str, value: &str| {
+        let mut entry = encoder();
+        match key {
+            "index" => entry.attributes.insert(key.into(), value.into()),
+            _ => entry.properties.insert(key.into(), value.into()),
+        };
+        codec(&entry)
+    };
+    assert_eq!(with("index", "2").unwrap().id, "platform-vicodec.0#2");
+    assert!(with("ID_V4L_CAPABILITIES", ":capture:video_output:").is_some());
+    for other in [":capture:", ":video_output:", ":radio:", ""] {
+        assert_eq!(with("ID_V4L_CAPABILITIES", other), None, "{other}");
+    }
+    let mut second = webcam();
+    second.properties.insert("ID_V4L_CAPABILITIES".into(), ":".into());
+    assert_eq!(codec(&second), None);
+    let radio = Entry {
+        sysname: "radio0".into(),
+        ..encoder()
+    };
+    assert_eq!(codec(&radio), None);
 }
 
 #[test]

@@ -47,6 +47,19 @@ fn a_file_in_the_folder_is_a_device_until_it_is_taken_away() {
 }
 
 #[test]
+fn a_codec_that_comes_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_monitor, views) = start(Bus::Folder(folder.path().into()));
+    std::fs::write(
+        folder.path().join("codec"),
+        r#"{"codecs":[{"id":"a","name":"a","node":""}]}"#,
+    )
+    .unwrap();
+    let mut told = std::iter::from_fn(|| views.recv_timeout(PATIENCE).ok());
+    assert!(told.any(|view| view.inventory.codecs.iter().any(|codec| codec.id == "a")));
+}
+
+#[test]
 fn this_machine_is_watched_and_the_watch_ends_when_it_is_dropped() {
     for _ in 0..3 {
         let (monitor, views) = start(Bus::Machine);

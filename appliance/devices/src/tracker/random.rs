@@ -68,6 +68,7 @@ impl Life {
                 node: "/dev/video0".into(),
                 usb: None,
                 serial: None,
+                speed: None,
             });
             inventory.microphones.push(Microphone {
                 id: id.clone(),

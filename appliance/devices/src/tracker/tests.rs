@@ -11,6 +11,7 @@ fn camera(id: &str) -> Camera {
         node: "/dev/video0".into(),
         usb: None,
         serial: None,
+        speed: None,
     }
 }
 

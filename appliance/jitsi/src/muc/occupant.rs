@@ -1,12 +1,13 @@
 //! One occupant of the room as a presence shows it.
 
-use media_protocol::{MediaKind, VideoType};
+use media_protocol::{MediaKind, VideoCodec, VideoType};
 use minidom::{Element, NSChoice};
 use room::conference::{Participant, ParticipantId};
 
 use crate::stanza::limited;
 use crate::{jid, ns};
 
+use super::own_presence::codec_name;
 use super::source_info::{SourceState, audio_source_name, camera_source_name, parse_source_info};
 use super::{clean_name, clean_text};
 
@@ -15,6 +16,9 @@ pub const FOCUS_NICK: &str = "focus";
 
 /// Longest nick (endpoint id) accepted.
 const MAX_ID: usize = 64;
+
+/// Longest list of codecs that is read.
+const MAX_CODECS: usize = 255;
 
 /// Role in the room (XEP-0045 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +51,8 @@ pub struct Occupant {
     pub sources: Vec<SourceState>,
     /// Hand raised at, ms since 1970.
     pub raised_hand: Option<u64>,
+    /// Codecs of pictures that it decodes, as it lists them; none: it does not say.
+    pub codecs: Option<String>,
     /// Its media are end-to-end encrypted: the box cannot decode them.
     pub end_to_end_encrypted: bool,
     /// Focus only: it has no bridge to give.
@@ -92,9 +98,21 @@ impl Occupant {
             raised_hand: jitsi_child(presence, "jitsi_participant_raisedHand")
                 .and_then(|at| at.trim().parse().ok())
                 .filter(|at| *at != 0),
+            // Clients of another age name one.
+            codecs: jitsi_child(presence, "jitsi_participant_codecList")
+                .or_else(|| jitsi_child(presence, "jitsi_participant_codecType"))
+                .map(|list| limited(list.trim(), MAX_CODECS).to_lowercase())
+                .filter(|list| !list.is_empty()),
             end_to_end_encrypted: jitsi_child(presence, "jitsi_participant_e2ee.enabled").as_deref() == Some("true"),
             bridge_not_available: jitsi_child(presence, "bridgeNotAvailable").is_some(),
         })
+    }
+
+    /// Whether it can show pictures of this codec, as far as it says (`specs/jitsi-client.md §2`). Everybody decodes VP8.
+    pub fn decodes(&self, codec: VideoCodec) -> bool {
+        let name = codec_name(codec);
+        let listed = |list: &String| list.split(',').any(|codec| codec.trim() == name);
+        codec == VideoCodec::Vp8 || self.codecs.as_ref().is_none_or(listed)
     }
 
     /// Whether this is the focus's seat. Trust it only with [`Occupant::is_genuine_focus`].
@@ -214,6 +232,31 @@ mod tests {
         let both =
             occupant("<audiomuted>false</audiomuted><SourceInfo>{\"ab12cd34-a0\":{\"muted\":true}}</SourceInfo>");
         assert!(both.audio_muted(), "SourceInfo wins");
+    }
+
+    #[test]
+    fn a_codec_is_decoded_by_who_lists_it_and_by_who_lists_nothing() {
+        let decodes = |inside: &str| {
+            let person = occupant(inside);
+            [VideoCodec::Vp8, VideoCodec::H264].map(|codec| person.decodes(codec))
+        };
+        let list = |list: &str| {
+            decodes(&format!(
+                "<jitsi_participant_codecList>{list}</jitsi_participant_codecList>"
+            ))
+        };
+        assert_eq!(decodes(""), [true, true]);
+        assert_eq!(list(""), [true, true]);
+        assert_eq!(list("av1,vp9,vp8,h264"), [true, true]);
+        assert_eq!(list(" VP9, H264 "), [true, true]);
+        assert_eq!(list("vp9"), [true, false]);
+        assert_eq!(list("h2644"), [true, false]);
+        let old = |codec: &str| {
+            decodes(&format!(
+                "<jitsi_participant_codecType>{codec}</jitsi_participant_codecType>"
+            ))
+        };
+        assert_eq!((old("vp8"), old("h264")), ([true, false], [true, true]));
     }
 
     #[test]

@@ -103,11 +103,15 @@ impl OwnPresence {
 
 /// Lower-case, in order; the focus appends `vp8` itself where it is missing.
 fn codec_list(codecs: &[VideoCodec]) -> String {
-    let names = codecs.iter().map(|codec| match codec {
+    codecs.iter().copied().map(codec_name).collect::<Vec<_>>().join(",")
+}
+
+/// As presences name it.
+pub(super) fn codec_name(codec: VideoCodec) -> &'static str {
+    match codec {
         VideoCodec::Vp8 => "vp8",
         VideoCodec::H264 => "h264",
-    });
-    names.collect::<Vec<_>>().join(",")
+    }
 }
 
 /// Takes the presence of an occupant of ours back (XEP-0045 §7.14).

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use media_protocol::VideoCodec;
 use minidom::Element;
 use room::conference::{ConferenceEvent, Muted, Participant, ParticipantId};
 use room::outcome::Outcome;
@@ -130,6 +131,12 @@ impl Membership {
         jid::bare(from) == self.room && jid::resource(from).is_some_and(|nick| nick != FOCUS_NICK)
     }
 
+    /// Whether everybody here decodes pictures of this codec, as far as they say.
+    pub fn all_decode(&self, codec: VideoCodec) -> bool {
+        let mut here = self.others.iter().filter(|other| !self.past.contains(&other.id));
+        here.all(|other| other.decodes(codec))
+    }
+
     /// Whether anybody else is here.
     pub fn alone(&self) -> bool {
         self.others.iter().all(|other| self.past.contains(&other.id))
@@ -227,6 +234,7 @@ impl Meeting {
             None => return,
         }
         self.tell_participants(cx);
+        self.follow_codecs(cx);
     }
 
     fn occupant_gone(&mut self, id: &str, cx: &mut Context) {

@@ -74,7 +74,10 @@ impl Meeting {
             return self.send(&iq_result(iq));
         }
         let me = self.membership.me().0;
-        let session = Offer::parse(request).and_then(|offer| Session::new(offer, &me, &self.ice_servers, cx));
+        let mut codecs = cx.options.video_codecs.clone();
+        // What is first is sent.
+        codecs.sort_by_key(|codec| !self.membership.all_decode(*codec));
+        let session = Offer::parse(request).and_then(|offer| Session::new(offer, &me, &self.ice_servers, &codecs, cx));
         let session = match session {
             Ok(session) => session,
             Err(error) => {
@@ -90,6 +93,17 @@ impl Meeting {
         self.start_muted(start_muted, cx);
         self.had_session = true;
         self.tell_session(cx);
+    }
+
+    /// Somebody has come who does not decode what we send, where they would decode something else: that is another session, which costs
+    /// everybody a moment and happens once.
+    pub fn follow_codecs(&mut self, cx: &mut Context) {
+        let Some(session) = &mut self.session else { return };
+        if !self.membership.all_decode(session.codec()) && session.has_vp8() {
+            tracing::info!(codec = ?session.codec(), "somebody does not decode it: a session with VP8 is asked for");
+            session.excuse();
+            self.demand_session(cx);
+        }
     }
 
     /// The worker has made its half: our answer, once.

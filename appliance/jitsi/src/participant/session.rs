@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use media_protocol::{IceServer, LayerPlan, SessionId, SessionOffer, SessionPlan};
+use media_protocol::{IceServer, LayerPlan, SessionId, SessionOffer, SessionPlan, VideoCodec};
 use room::conference::{ConferenceEvent, Sources};
 
 use super::context::Context;
@@ -38,16 +38,22 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A session for an offer.
+    /// A session for an offer. `codecs`: those that we decode, the one to send first.
     ///
     /// # Errors
     /// The offer has nothing that we can send.
-    pub fn new(offer: Offer, me: &str, ice_servers: &[IceServer], cx: &mut Context) -> Result<Self, OfferError> {
+    pub fn new(
+        offer: Offer,
+        me: &str,
+        ice_servers: &[IceServer],
+        codecs: &[VideoCodec],
+        cx: &mut Context,
+    ) -> Result<Self, OfferError> {
         let mut table = SourceTable::default();
         table.reset(&offer.sources);
         let layers: Vec<Layer> = cx.options.layers.iter().copied().take(MAX_LAYERS).collect();
         let local = LocalStreams::generate(me, layers.len(), |ssrc| table.contains(ssrc), &mut cx.chance);
-        let mut accepted_offer = offer.session_offer(&local, ice_servers.to_vec(), &cx.options.video_codecs)?;
+        let mut accepted_offer = offer.session_offer(&local, ice_servers.to_vec(), codecs)?;
         accepted_offer.network = cx.options.network.clone();
         Ok(Self {
             id: cx.session(),
@@ -69,6 +75,17 @@ impl Session {
     /// Session id of the Jingle session.
     pub fn sid(&self) -> &str {
         &self.offer.sid
+    }
+
+    /// What our pictures are coded in.
+    pub fn codec(&self) -> VideoCodec {
+        self.accepted_offer.video.codec
+    }
+
+    /// Our pictures could be coded in VP8, which everybody decodes.
+    pub fn has_vp8(&self) -> bool {
+        let mut offered = self.accepted_offer.video.payload_types.iter();
+        offered.any(|payload| payload.encoding_name.eq_ignore_ascii_case("VP8"))
     }
 
     /// Region of the bridge.

@@ -472,9 +472,14 @@ impl Script {
     }
 
     pub fn peer(&mut self, id: &str, name: &str, audio_muted: bool) {
+        self.peer_with(id, name, audio_muted, "");
+    }
+
+    /// The same, with more in its presence.
+    pub fn peer_with(&mut self, id: &str, name: &str, audio_muted: bool, more: &str) {
         self.text(&format!(
             "<presence xmlns='jabber:client' from='{ROOM}/{id}'><nick xmlns='http://jabber.org/protocol/nick'>{name}</nick>\
-             <SourceInfo>{{\"{id}-a0\":{{\"muted\":{audio_muted}}},\"{id}-v0\":{{\"muted\":false}}}}</SourceInfo>\
+             {more}<SourceInfo>{{\"{id}-a0\":{{\"muted\":{audio_muted}}},\"{id}-v0\":{{\"muted\":false}}}}</SourceInfo>\
              <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>"
         ));
     }
@@ -552,7 +557,8 @@ pub fn session_initiate(sid: &str, bridge_session: &str, channel: &str, extra: &
          <content name='video' creator='initiator' senders='both'><description media='video' xmlns='urn:xmpp:jingle:apps:rtp:1'>\
          <payload-type id='41' name='AV1' clockrate='90000'/><payload-type id='100' name='VP8' clockrate='90000'>\
          <rtcp-fb type='nack' xmlns='urn:xmpp:jingle:apps:rtp:rtcp-fb:0'/></payload-type>\
-         <payload-type id='96' name='rtx' clockrate='90000'><parameter name='apt' value='100'/></payload-type></description>\
+         <payload-type id='96' name='rtx' clockrate='90000'><parameter name='apt' value='100'/></payload-type>\
+         <payload-type id='107' name='H264' clockrate='90000'/></description>\
          <transport {TRANSPORT}</transport></content>{data}\
          <group semantics='BUNDLE' xmlns='urn:xmpp:jingle:apps:grouping:0'><content name='audio'/><content name='video'/></group>\
          <bridge-session id='{bridge_session}' xmlns='http://jitsi.org/protocol/focus'/>{extra}\

@@ -1,7 +1,7 @@
 //! Sessions with the bridge.
 
-use jitsi::xml;
-use media_protocol::MediaKind;
+use jitsi::{Options, xml};
+use media_protocol::{MediaKind, VideoCodec};
 use room::conference::{ConferenceCommand, ConferenceEvent, Device, Sources};
 
 use crate::script::*;
@@ -38,6 +38,42 @@ fn the_offer_is_acknowledged_before_the_plan_and_answered_when_the_worker_has_de
     assert!(text.contains(&format!("ssrc='{}'", plan.offer.audio.ssrc)));
     script.describe(plan.id);
     script.nothing_sent("session-accept");
+}
+
+#[test]
+fn what_we_send_is_decoded_by_everybody_also_by_who_comes_later() {
+    let list = |codecs: &str| format!("<jitsi_participant_codecList>{codecs}</jitsi_participant_codecList>");
+    let mut script = Script::joined_with(Options {
+        video_codecs: vec![VideoCodec::H264, VideoCodec::Vp8],
+        ..options()
+    });
+    script.peer_with("cd34ef56", "Zoé", false, &list("av1,vp8,h264"));
+    script.peer("0102aabb", "Recorder", true);
+    script.offer(SID, "b1");
+    let plan = script.plan();
+    assert_eq!(plan.offer.video.codec, VideoCodec::H264);
+    script.describe(plan.id);
+    script.accepted();
+    script.nothing_sent("restart='true'");
+    script.peer_with("ee00ee00", "Max", false, &list("vp9,vp8"));
+    script.sent("restart='true'");
+    script.saw(&ConferenceEvent::Session(None));
+    script.offer("sid2", "b2");
+    let plan = script.plan();
+    assert_eq!(plan.offer.video.codec, VideoCodec::Vp8);
+    let taken: Vec<u8> = plan
+        .offer
+        .video
+        .payload_types
+        .iter()
+        .map(|payload| payload.number)
+        .collect();
+    assert_eq!(taken, [100, 107], "both can come");
+    script.describe(plan.id);
+    script.accepted();
+    script.peer_with("ee00ee00", "Max", true, &list("vp9,vp8"));
+    script.text(&unavailable("ee00ee00", "", ""));
+    script.nothing_sent("restart='true'");
 }
 
 #[test]

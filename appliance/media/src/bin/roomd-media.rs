@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         [] => work(),
         ["--check"] => check(None),
         ["--check", "--trials"] => check(Some(trials)),
+        ["--trials"] => all_trials(),
         ["--trial", job] => trial(job),
         ["--version"] => {
             println!("roomd-media {}", env!("CARGO_PKG_VERSION"));
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         }
         _ => {
             eprintln!(
-                "usage: roomd-media            with the socket to roomd as standard input\n       roomd-media --check    tells GStreamer's elements as JSON\n       roomd-media --check --trials  the same with what trials show of its encoders in hardware\n       roomd-media --trial JOB  tries one encoder, and tells what it has seen as JSON"
+                "usage: roomd-media            with the socket to roomd as standard input\n       roomd-media --check    tells GStreamer's elements as JSON\n       roomd-media --check --trials  the same with what trials show of its encoders in hardware\n       roomd-media --trials   tells as JSON what trials show of its encoders in hardware\n       roomd-media --trial JOB  tries one encoder, and tells what it has seen as JSON"
             );
             ExitCode::from(2)
         }
@@ -86,6 +87,27 @@ fn trial(job: &str) -> ExitCode {
     }
     println!("{}", serde_json::json!(media::encoding::trial::run(&job)));
     ExitCode::SUCCESS
+}
+
+/// For the worker that has started this process, and ends with it.
+fn all_trials() -> ExitCode {
+    if let Err(error) = media::process::die_with_parent() {
+        eprintln!("the kernel will not end this process with its parent: {error}");
+    }
+    if let Err(error) = gstreamer::init() {
+        eprintln!("GStreamer does not start: {error}");
+        return ExitCode::FAILURE;
+    }
+    match trials() {
+        Ok(tried) => {
+            println!("{}", serde_json::json!(tried));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("encoders are not tried: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Each takes two seconds the first time.

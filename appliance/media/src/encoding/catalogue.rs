@@ -14,10 +14,12 @@ pub struct Model {
     pub hardware: bool,
     /// How its rate is said.
     pub rate: Rate,
+    /// How a key frame is asked for.
+    pub key: Key,
     /// Its caps name the level, which it does not find by itself.
     pub names_level: bool,
-    /// What its caps call the profile that it shall make.
-    pub profile: &'static str,
+    /// What its caps call the profile that it shall make; none: what it makes is no H.264, and no call can use it.
+    pub profile: Option<&'static str>,
     /// Properties, as GStreamer writes them. One that an element of another age does not have is left out.
     pub settings: &'static [(&'static str, &'static str)],
     /// Ways for pictures to reach it, the cheapest first.
@@ -38,6 +40,17 @@ pub enum Rate {
     KilobitsAndBuffer(&'static str),
     /// The driver's control `video_bitrate` in bit/s; the property `bitrate` where a later GStreamer has one.
     Control,
+}
+
+/// How a key frame is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// By GStreamer's event alone.
+    Event,
+    /// The driver's control `force_key_frame` too.
+    Control,
+    /// A signal of the element too.
+    Signal(&'static str),
 }
 
 /// A way for pictures from the processor's memory into an encoder.
@@ -105,8 +118,9 @@ const fn va(factory: &'static str) -> Model {
         factory,
         hardware: true,
         rate: Rate::KilobitsAndBuffer("bitrate"),
+        key: Key::Event,
         names_level: false,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings: VA_SETTINGS,
         paths: &[VA, SYSTEM],
         quirk: None,
@@ -122,8 +136,9 @@ pub const MODELS: &[Model] = &[
         factory: "qsvh264enc",
         hardware: true,
         rate: Rate::Kilobits("bitrate"),
+        key: Key::Event,
         names_level: false,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings: &[
             ("rate-control", "cbr"),
             ("low-latency", "true"),
@@ -139,8 +154,9 @@ pub const MODELS: &[Model] = &[
         factory: "nvh264enc",
         hardware: true,
         rate: Rate::Kilobits("bitrate"),
+        key: Key::Event,
         names_level: false,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings: &[
             ("rc-mode", "cbr"),
             ("zerolatency", "true"),
@@ -157,8 +173,9 @@ pub const MODELS: &[Model] = &[
         factory: "mpph264enc",
         hardware: true,
         rate: Rate::Bits("bps"),
+        key: Key::Event,
         names_level: false,
-        profile: "baseline",
+        profile: Some("baseline"),
         // Its constant rate overshoots while the quantizer may not rise (Q8).
         settings: &[
             ("rc-mode", "cbr"),
@@ -176,10 +193,24 @@ pub const MODELS: &[Model] = &[
         factory: "v4l2h264enc",
         hardware: true,
         rate: Rate::Control,
+        key: Key::Control,
         names_level: true,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings: &[],
         paths: &[IMPORT, SYSTEM],
+        quirk: None,
+    },
+    // The kernel's own codec, which is there for tests.
+    Model {
+        name: "v4l2fwhtenc",
+        factory: "v4l2fwhtenc",
+        hardware: true,
+        rate: Rate::Control,
+        key: Key::Control,
+        names_level: false,
+        profile: None,
+        settings: &[],
+        paths: &[SYSTEM],
         quirk: None,
     },
     Model {
@@ -187,8 +218,9 @@ pub const MODELS: &[Model] = &[
         factory: "nvv4l2h264enc",
         hardware: true,
         rate: Rate::Bits("bitrate"),
+        key: Key::Signal("force-IDR"),
         names_level: false,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings: &[
             ("control-rate", "constant_bitrate"),
             ("preset-level", "UltraFastPreset"),
@@ -207,8 +239,9 @@ pub const MODELS: &[Model] = &[
         factory: "x264enc",
         hardware: false,
         rate: Rate::Kilobits("bitrate"),
+        key: Key::Event,
         names_level: false,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings: X264,
         paths: &[PLANAR],
         quirk: None,
@@ -218,8 +251,9 @@ pub const MODELS: &[Model] = &[
         factory: "openh264enc",
         hardware: false,
         rate: Rate::Bits("bitrate"),
+        key: Key::Event,
         names_level: false,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings: &[
             ("complexity", "low"),
             ("rate-control", "bitrate"),

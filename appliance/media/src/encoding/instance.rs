@@ -1,12 +1,17 @@
-//! One encoder, built as its model and its path say: pictures of the processor's memory in, H.264 as a byte stream out.
+//! One encoder, built as its model and its path say: pictures of the processor's memory in, H.264 as a byte stream out, or what a call
+//! cannot use.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gstreamer as gst;
 use gstreamer::glib;
+use gstreamer::glib::subclass::SignalId;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::UpstreamForceKeyUnitEvent;
 
-use super::catalogue::{Model, Path, Rate};
+use super::catalogue::{Key, Model, Path, Rate};
 use super::judgement::Flaw;
 use super::level::level;
 use super::simulated::{self, Quirk};
@@ -23,6 +28,20 @@ pub struct Format {
     pub pace: u32,
 }
 
+/// GStreamer's word for H.264.
+pub const H264: &str = "video/x-h264";
+
+/// What an instance makes.
+pub(super) fn byte_stream() -> gst::Caps {
+    gst::Caps::builder(H264)
+        .field("stream-format", "byte-stream")
+        .field("alignment", "au")
+        .build()
+}
+
+/// Pictures between two key frames of an encoder that makes one when asked.
+const SELDOM: u32 = 9_000;
+
 /// What elements call the pictures between two key frames.
 const KEY_FRAMES: [&str; 4] = ["key-int-max", "gop-size", "gop", "idrinterval"];
 
@@ -33,6 +52,10 @@ pub struct Instance {
     pub bin: gst::Bin,
     element: gst::Element,
     model: &'static Model,
+    /// Pictures from one key frame to the next.
+    key_every: u32,
+    /// bit/s.
+    bitrate: Arc<AtomicU32>,
 }
 
 impl Instance {
@@ -54,22 +77,26 @@ impl Instance {
         for (name, value) in model.settings.iter().chain(path.settings) {
             set(&element, name, value);
         }
-        if flaws.contains(&Flaw::NoKeyOnRequest) {
-            let pictures = (2 * format.pace).to_string();
+        let key_every = match flaws.contains(&Flaw::NoKeyOnRequest) {
+            true => 2 * format.pace,
+            false => SELDOM,
+        };
+        if key_every != SELDOM {
+            let pictures = key_every.to_string();
             KEY_FRAMES.iter().for_each(|name| set(&element, name, &pictures));
         }
         parts.push(element.clone());
-        let mut coded = gst::Caps::builder("video/x-h264").field("profile", model.profile);
-        if let Some(level) = level(format.width, format.height, format.pace, bitrate).filter(|_| model.names_level) {
-            coded = coded.field("level", level);
+        if let Some(profile) = model.profile {
+            let mut coded = gst::Caps::builder(H264).field("profile", profile);
+            if let Some(level) = level(format.width, format.height, format.pace, bitrate).filter(|_| model.names_level)
+            {
+                coded = coded.field("level", level);
+            }
+            let parse = make("h264parse")?;
+            // Encoders that bring their parameter sets once are no help to who comes later (Q6).
+            parse.set_property("config-interval", -1_i32);
+            parts.extend([filter(&coded.build())?, parse, filter(&byte_stream())?]);
         }
-        let parse = make("h264parse")?;
-        // Encoders that bring their parameter sets once are no help to who comes later (Q6).
-        parse.set_property("config-interval", -1_i32);
-        let stream = gst::Caps::builder("video/x-h264")
-            .field("stream-format", "byte-stream")
-            .field("alignment", "au");
-        parts.extend([filter(&coded.build())?, parse, filter(&stream.build())?]);
         bin.add_many(&parts)?;
         gst::Element::link_many(&parts)?;
         for (end, name) in [(parts.first(), "sink"), (parts.last(), "src")] {
@@ -77,7 +104,13 @@ impl Instance {
             let pad = pad.ok_or_else(|| BuildError::GStreamer(format!("{} has no pad {name}", model.factory)))?;
             bin.add_pad(&gst::GhostPad::builder_with_target(&pad)?.name(name).build())?;
         }
-        let instance = Self { bin, element, model };
+        let instance = Self {
+            bin,
+            element,
+            model,
+            key_every,
+            bitrate: Arc::default(),
+        };
         instance.say_bitrate(bitrate);
         if let Some(quirk) = model.quirk {
             simulated::spoil(&instance.element, quirk)?;
@@ -97,6 +130,7 @@ impl Instance {
     }
 
     fn say_bitrate(&self, bitrate: u32) {
+        self.bitrate.store(bitrate, Ordering::Relaxed);
         let kilobits = (bitrate / 1_000).max(1);
         match self.model.rate {
             Rate::Bits(name) => set(&self.element, name, &bitrate.to_string()),
@@ -106,20 +140,32 @@ impl Instance {
                 set(&self.element, "cpb-size", &(kilobits * 11 / 20).to_string());
                 set(&self.element, name, &kilobits.to_string());
             }
-            Rate::Control if self.element.has_property("bitrate") => {
-                set(&self.element, "bitrate", &bitrate.to_string())
-            }
             Rate::Control => {
-                let controls = format!("controls,video_bitrate={bitrate},repeat_sequence_header=1,video_gop_size=9000");
-                set(&self.element, "extra-controls", &controls);
+                set(&self.element, "bitrate", &bitrate.to_string());
+                set(&self.element, "extra-controls", &self.controls(""));
             }
         }
+    }
+
+    /// What a driver of V4L2 is told, and this with it.
+    fn controls(&self, more: &str) -> String {
+        let (bitrate, key_every) = (self.bitrate.load(Ordering::Relaxed), self.key_every);
+        format!("controls,video_bitrate={bitrate},repeat_sequence_header=1,video_gop_size={key_every}{more}")
     }
 
     /// Asks for a key frame. It comes with one of the next pictures.
     pub fn ask_key(&self) {
         if let Some(pad) = self.bin.static_pad("src") {
             pad.send_event(UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        }
+        match self.model.key {
+            Key::Event => {}
+            // GStreamer 1.22 tells drivers nothing of the event (Q4).
+            Key::Control => set(&self.element, "extra-controls", &self.controls(",force_key_frame=1")),
+            Key::Signal(name) if SignalId::lookup(name, self.element.type_()).is_some() => {
+                self.element.emit_by_name::<()>(name, &[]);
+            }
+            Key::Signal(_) => {}
         }
     }
 

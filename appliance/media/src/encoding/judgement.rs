@@ -1,6 +1,10 @@
 //! What a trial has seen of an encoder, and what to think of it (`specs/camera.md` §1.5). Pure.
 
+use std::mem::discriminant;
+
 use serde::{Deserialize, Serialize};
+
+use super::instance::H264;
 
 /// Pictures of a trial.
 pub const PICTURES: u32 = 45;
@@ -13,7 +17,7 @@ const RATE_SETTLED: u32 = 30;
 
 /// So many may be missing at the end.
 const MISSING: u32 = 2;
-/// A key frame comes so soon after it was asked for, pictures.
+/// A key frame comes so soon after it was asked for, pictures; it may be of the picture before, when that was not coded yet.
 const KEY_WITHIN: u32 = 3;
 /// Later than so many pictures is late; than so many, no encoder for a conversation.
 const LATE: f64 = 2.0;
@@ -51,6 +55,8 @@ pub struct Coded {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
+    /// What they are coded in, by GStreamer's word; none: nothing came.
+    pub codec: Option<String>,
     /// Coded pictures, in the order in which they came.
     pub coded: Vec<Coded>,
     /// Pictures a second.
@@ -74,8 +80,13 @@ pub enum Refusal {
     },
     /// Its process died or did not end in time.
     Hangs,
-    /// It was being tried when the machine or the worker went down.
+    /// It was being tried when the machine went down.
     Fatal,
+    /// No call can use what it makes.
+    Codec {
+        /// GStreamer's word for that.
+        codec: String,
+    },
     /// Pictures are missing.
     Loses {
         /// So many came.
@@ -102,10 +113,13 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// A machine that had too much else to do may look so.
+    /// A machine that had too much else to do may look so, or hardware that somebody else held.
     #[must_use]
     pub fn may_be_the_machine(&self) -> bool {
-        matches!(self, Self::Hangs | Self::Loses { .. } | Self::TooLate)
+        matches!(
+            self,
+            Self::Fails { .. } | Self::Hangs | Self::Loses { .. } | Self::TooLate
+        )
     }
 }
 
@@ -139,6 +153,20 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The same, whatever was measured: passed with these flaws, or refused for this reason.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Passed { flaws, .. }, Self::Passed { flaws: others, .. }) => flaws == others,
+            (Self::Refused { refusal }, Self::Refused { refusal: other }) => {
+                discriminant(refusal) == discriminant(other)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Judges what was seen.
 #[must_use]
 pub fn judge(seen: &Seen) -> Verdict {
@@ -154,6 +182,9 @@ pub fn judge(seen: &Seen) -> Verdict {
 fn refusal(seen: &Seen) -> Option<Refusal> {
     if let Some(detail) = &seen.error {
         return Some(Refusal::Fails { detail: detail.clone() });
+    }
+    if let Some(codec) = seen.codec.clone().filter(|codec| codec != H264) {
+        return Some(Refusal::Codec { codec });
     }
     let coded = u32::try_from(seen.coded.len()).unwrap_or(u32::MAX);
     if coded + MISSING < PICTURES {
@@ -190,7 +221,7 @@ fn flaws(seen: &Seen) -> Vec<Flaw> {
     let answered = seen
         .coded
         .iter()
-        .any(|coded| coded.idr && (KEY_ASKED..=KEY_ASKED + KEY_WITHIN).contains(&coded.picture));
+        .any(|coded| coded.idr && (KEY_ASKED - 1..=KEY_ASKED + KEY_WITHIN).contains(&coded.picture));
     let followed = !is_off(rate_percent(seen, RATE_SETTLED..PICTURES, seen.bitrate / 2));
     let in_time = percentile(&seen.coded, 95) <= LATE;
     let table = [
@@ -253,6 +284,7 @@ mod tests {
             }
         };
         Seen {
+            codec: Some(H264.into()),
             coded: (0..PICTURES).map(coded).collect(),
             pace: 30,
             bitrate: 1_500_000,
@@ -294,11 +326,19 @@ mod tests {
             detail: "STREAMON -3".into(),
         };
         assert_eq!(with(|seen| seen.error = Some("STREAMON -3".into())), refused(fails()));
+        let other = |seen: &mut Seen| {
+            seen.codec = Some("video/x-fwht".into());
+            seen.coded.truncate(20);
+        };
+        let codec = "video/x-fwht".into();
+        assert_eq!(with(other), refused(Refusal::Codec { codec }));
         assert_eq!(
             with(|seen| seen.coded.truncate(42)),
             refused(Refusal::Loses { coded: 42 })
         );
         assert_eq!(with(|seen| seen.coded.clear()), refused(Refusal::Loses { coded: 0 }));
+        let nothing = |seen: &mut Seen| (seen.codec, seen.coded) = (None, Vec::new());
+        assert_eq!(with(nothing), refused(Refusal::Loses { coded: 0 }));
         assert_eq!(with(|seen| seen.coded[0].idr = false), refused(Refusal::NoBeginning));
         assert_eq!(
             with(|seen| seen.coded[0].parameter_sets = false),
@@ -333,18 +373,20 @@ mod tests {
         assert_eq!(with(deaf), passed(&[Flaw::NoKeyOnRequest]));
         let soon = |seen: &mut Seen| {
             seen.coded[16].idr = false;
-            seen.coded[14].idr = true;
+            seen.coded[13].idr = true;
         };
         assert_eq!(
             with(soon),
             passed(&[Flaw::NoKeyOnRequest]),
             "one that was not asked for"
         );
-        let in_time = |seen: &mut Seen| {
-            seen.coded[16].idr = false;
-            seen.coded[18].idr = true;
-        };
-        assert_eq!(with(in_time), passed(&[]));
+        for picture in [14, 18] {
+            let in_time = |seen: &mut Seen| {
+                seen.coded[16].idr = false;
+                seen.coded[picture].idr = true;
+            };
+            assert_eq!(with(in_time), passed(&[]), "{picture}");
+        }
         let stubborn = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.bytes = 6_250);
         assert_eq!(with(stubborn), passed(&[Flaw::RateOfBeginning]));
         let late = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.late = 2.1);

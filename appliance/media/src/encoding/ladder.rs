@@ -1,6 +1,7 @@
 //! Which encoder comes after one that was given up (`specs/camera.md` §1.5): the same once more, by its next way in, another one, at
 //! last the processor; and when hardware is worth another try. Pure.
 
+use std::fmt::{Display, Formatter};
 use std::time::{Duration, Instant};
 
 use super::judgement::Flaw;
@@ -22,6 +23,12 @@ pub struct Step {
     pub hardware: bool,
     /// What its trial has shown.
     pub flaws: Vec<Flaw>,
+}
+
+impl Display for Step {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} ({})", self.encoder, self.path)
+    }
 }
 
 /// The encoders of a box, the best first; the last one is the processor's.
@@ -57,6 +64,12 @@ impl Ladder {
         self.steps.get(self.at)
     }
 
+    /// Nothing comes after the one to use.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.at + 1 >= self.steps.len()
+    }
+
     /// The one that is used was given up. [`Ladder::now`] is what to build.
     pub fn give_up(&mut self, now: Instant) {
         self.look_back(now);
@@ -65,7 +78,7 @@ impl Ladder {
         }
     }
 
-    /// The one to use cannot be built: no second chance. False: there is no other.
+    /// The one to use cannot be built, or has never begun: no second chance. False: there is no other.
     pub fn pass_over(&mut self, now: Instant) -> bool {
         self.look_back(now);
         self.is_second = true;
@@ -82,7 +95,7 @@ impl Ladder {
 
     /// To the next one. False: there is none.
     fn step(&mut self, now: Instant) -> bool {
-        if self.at + 1 >= self.steps.len() {
+        if self.is_last() {
             return false;
         }
         let had = self.now().is_some_and(|step| step.hardware);

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppLeakyType, AppSrc};
+use media_protocol::{EncoderFailure, EncoderGivenUp};
 
 use super::catalogue::model;
-use super::instance::{Format, Instance, exit};
+use super::in_use::{InUse, Mark};
+use super::instance::{Format, Instance, byte_stream, exit};
 use super::judgement::Flaw;
 use super::ladder::{Ladder, Step};
 use super::rate_pace::RatePace;
-use super::watchdog::{Trigger, Watchdog};
+use super::watchdog::Watchdog;
 use crate::clock;
 use crate::elements::{BuildError, chain};
 
@@ -35,6 +37,7 @@ pub struct Live {
     wanted: u32,
     running: Option<Running>,
     built: u64,
+    in_use: InUse,
 }
 
 /// Where pictures go in and coded ones come out, whichever encoder is there.
@@ -60,19 +63,17 @@ struct Running {
     pipeline: gst::Pipeline,
     pace: RatePace,
     flaws: Vec<Flaw>,
+    /// It is in use.
+    mark: Option<Mark>,
 }
 
 impl Live {
     /// With the best of these encoders that can be built; pictures are of this format when they come in, and `bitrate` is bit/s.
     #[must_use]
-    pub fn new(steps: Vec<Step>, format: Format, bitrate: u32) -> Self {
+    pub fn new(steps: Vec<Step>, format: Format, bitrate: u32, in_use: &InUse) -> Self {
         let now = Instant::now();
-        let coded = gst::Caps::builder("video/x-h264")
-            .field("stream-format", "byte-stream")
-            .field("alignment", "au")
-            .build();
         let output = AppSrc::builder()
-            .caps(&coded)
+            .caps(&byte_stream())
             .format(gst::Format::Time)
             .is_live(true)
             .max_buffers(CODED)
@@ -87,6 +88,7 @@ impl Live {
             wanted: bitrate,
             running: None,
             built: 0,
+            in_use: in_use.clone(),
         };
         live.build(now, ENDS);
         live
@@ -104,31 +106,56 @@ impl Live {
         self.ladder.now()
     }
 
+    /// These encoders are there from now on. Where the processor does the work, the best of them takes its place.
+    pub fn set_steps(&mut self, steps: &[Step], now: Instant) {
+        let has_hardware = |step: Option<&Step>| step.is_some_and(|step| step.hardware);
+        if has_hardware(steps.first()) && !has_hardware(self.step()) {
+            self.ladder = Ladder::new(steps.to_vec(), now);
+            self.build(now, ENDS);
+        }
+    }
+
     /// Another rate is wanted, bit/s. It is told the encoder when that is worth it.
     pub fn set_bitrate(&mut self, bitrate: u32) {
         self.wanted = bitrate;
     }
 
-    /// Looks after it; call it ten times a second. Why the encoder of before was given up, if it was.
-    pub fn tick(&mut self, now: Instant) -> Option<Trigger> {
+    /// Looks after it; call it ten times a second. The encoder of before, if it was given up.
+    pub fn tick(&mut self, now: Instant) -> Option<EncoderGivenUp> {
         if self.ladder.climb(now) {
             tracing::info!("encoders in hardware are tried again");
             self.build(now, ENDS);
         }
-        let trigger = self.place.check(now);
-        if let Some(trigger) = trigger {
-            tracing::warn!(encoder = ?self.ladder.now(), ?trigger, "the encoder is given up");
-            self.ladder.give_up(now);
-            // One that hangs is not waited for.
-            let ends = if trigger == Trigger::Silent {
-                Duration::ZERO
-            } else {
-                ENDS
-            };
-            self.build(now, ends);
-        }
+        let failed = self.place.check(now);
+        // Where nothing comes after it, one that does its work badly is better than one that begins again and again.
+        let is_end = |failure| matches!(failure, EncoderFailure::Error | EncoderFailure::Silent);
+        let failed = failed.filter(|(failure, _)| !self.ladder.is_last() || is_end(*failure));
+        let given_up = failed.map(|(failure, has_begun)| self.give_up(failure, has_begun, now));
         self.follow_rate(now);
-        trigger
+        given_up
+    }
+
+    /// `has_begun`: something had come out of it. A new instance of one that never began would not begin either.
+    fn give_up(&mut self, failure: EncoderFailure, has_begun: bool, now: Instant) -> EncoderGivenUp {
+        let name = |ladder: &Ladder| ladder.now().map(Step::to_string);
+        let encoder = name(&self.ladder).unwrap_or_default();
+        match has_begun {
+            true => self.ladder.give_up(now),
+            false => drop(self.ladder.pass_over(now)),
+        }
+        // One that hangs is not waited for.
+        let ends = match failure {
+            EncoderFailure::Silent => Duration::ZERO,
+            _ => ENDS,
+        };
+        self.build(now, ends);
+        let successor = name(&self.ladder).filter(|_| self.running.is_some());
+        tracing::warn!(encoder, ?failure, successor, "the encoder is given up");
+        EncoderGivenUp {
+            encoder,
+            failure,
+            successor,
+        }
     }
 
     fn follow_rate(&mut self, now: Instant) {
@@ -158,8 +185,10 @@ impl Live {
         }
         while let Some(step) = self.ladder.now().cloned() {
             self.built += 1;
+            let mark = self.in_use.mark(&step);
             match Running::build(&step, self.format, self.wanted, self.built, &self.place) {
-                Ok(running) => {
+                Ok(mut running) => {
+                    running.mark = mark;
                     tracing::info!(encoder = step.encoder, path = step.path, "encoder");
                     self.running = Some(running);
                     break;
@@ -178,7 +207,10 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         *self.place.lock() = None;
-        drop(end(self.running.take()));
+        if let Some(ended) = end(self.running.take()) {
+            // The next session may want the same hardware.
+            let _ = ended.recv_timeout(ENDS);
+        }
     }
 }
 
@@ -186,11 +218,14 @@ impl Drop for Live {
 fn end(running: Option<Running>) -> Option<Receiver<()>> {
     let running = running?;
     let (told, ended) = channel();
-    std::thread::spawn(move || {
+    let ends = move || {
         drop(running);
         // Nobody may wait for it.
         let _ = told.send(());
-    });
+    };
+    if let Err(error) = std::thread::Builder::new().name("encoder's end".into()).spawn(ends) {
+        tracing::error!(%error, "an encoder could only be ended where it may hang");
+    }
     Some(ended)
 }
 
@@ -230,10 +265,12 @@ impl Place {
         }
     }
 
-    fn check(&self, now: Instant) -> Option<Trigger> {
+    /// Why the encoder is to be given up, and whether anything had come out of it.
+    fn check(&self, now: Instant) -> Option<(EncoderFailure, bool)> {
         self.with(|encoder| {
-            let failed = encoder.has_failed.then_some(Trigger::Error);
-            failed.or_else(|| encoder.watchdog.check(now))
+            let failed = encoder.has_failed.then_some(EncoderFailure::Error);
+            let failed = failed.or_else(|| encoder.watchdog.check(now))?;
+            Some((failed, encoder.watchdog.has_begun()))
         })
         .flatten()
     }
@@ -309,6 +346,7 @@ impl Running {
             pipeline,
             pace: RatePace::new(bitrate, now),
             flaws: step.flaws.clone(),
+            mark: None,
         };
         running.pipeline.set_state(gst::State::Playing)?;
         let hears = !step.flaws.contains(&Flaw::NoKeyOnRequest);
@@ -326,6 +364,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
+        // Not before it has ended.
+        drop(self.mark.take());
     }
 }
 
@@ -364,7 +404,12 @@ mod tests {
     impl Meeting {
         fn with(encoders: &[&str]) -> Self {
             gst::init().unwrap();
-            let live = Live::new(encoders.iter().map(|name| step(name)).collect(), FORMAT, 300_000);
+            let live = Live::new(
+                encoders.iter().map(|name| step(name)).collect(),
+                FORMAT,
+                300_000,
+                &InUse::default(),
+            );
             let (told, seen) = channel();
             let sink = exit(move |buffer, _| {
                 let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
@@ -385,7 +430,7 @@ mod tests {
         }
 
         /// Films for so long; why encoders were given up meanwhile.
-        fn films(&mut self, time: Duration) -> Vec<Trigger> {
+        fn films(&mut self, time: Duration) -> Vec<EncoderFailure> {
             let caps = raw_caps(FORMAT);
             let (end, mut given_up) = (Instant::now() + time, Vec::new());
             while Instant::now() < end {
@@ -395,7 +440,7 @@ mod tests {
                     .place()
                     .push(&gst::Sample::builder().buffer(&buffer).caps(&caps).build());
                 self.number += 1;
-                given_up.extend(self.live.tick(Instant::now()));
+                given_up.extend(self.live.tick(Instant::now()).map(|given_up| given_up.failure));
                 std::thread::sleep(Duration::from_millis(33));
             }
             given_up
@@ -423,7 +468,7 @@ mod tests {
             seen.extend(meeting.seen());
         }
         assert!(
-            given_up.starts_with(&[Trigger::Silent, Trigger::Silent]),
+            given_up.starts_with(&[EncoderFailure::Silent, EncoderFailure::Silent]),
             "{given_up:?}"
         );
         assert_eq!(uses(&meeting), "x264enc");
@@ -434,6 +479,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_does_not_keep_up_is_given_up() {
+        let mut meeting = Meeting::with(&["simulated-slow-later", "x264enc"]);
+        let (mut given_up, end) = (Vec::new(), Instant::now() + Duration::from_secs(60));
+        while given_up.is_empty() && Instant::now() < end {
+            given_up.extend(meeting.films(Duration::from_millis(500)));
+        }
+        assert_eq!(given_up, [EncoderFailure::Full]);
+    }
+
+    #[test]
     fn one_that_does_not_hear_is_given_up_when_it_was_asked_in_vain_twice() {
         let mut meeting = Meeting::with(&["simulated-deaf", "x264enc"]);
         let mut given_up = Vec::new();
@@ -441,7 +496,7 @@ mod tests {
             meeting.live.place().asking()();
             given_up.extend(meeting.films(Duration::from_millis(600)));
         }
-        assert!(given_up.contains(&Trigger::Deaf), "{given_up:?}");
+        assert!(given_up.contains(&EncoderFailure::Deaf), "{given_up:?}");
         assert_eq!(
             meeting.live.step().map(|step| step.encoder.as_str()),
             Some("x264enc"),

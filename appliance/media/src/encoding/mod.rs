@@ -9,16 +9,20 @@
 //! | [`judgement`] | what to think of that; pure |
 //! | [`trials`] | all trials of a machine, in processes that may die, and what is remembered of them |
 //! | [`live`] | the encoder of a meeting, in a pipeline of its own, and what takes its place |
+//! | [`in_use`] | which encoders a worker that died was using |
 //! | [`ladder`] | which encoder comes after one that was given up; pure |
 //! | [`watchdog`] | whether one in a meeting still does its work; pure |
 //! | [`rate_pace`] | when another rate is worth telling it |
 //! | `access_unit`, `level`, `scene` | H.264 as far as a trial reads it; levels; what a trial films |
 //! | [`simulated`] | encoders with one flaw each |
 
+use std::process::{Command, Stdio};
+
 use crate::mailbox::{Mailbox, Message};
 
 mod access_unit;
 pub mod catalogue;
+pub mod in_use;
 pub mod instance;
 pub mod judgement;
 pub mod ladder;
@@ -31,24 +35,36 @@ pub mod trial;
 pub mod trials;
 pub mod watchdog;
 
-/// Tries encoders in hardware beside everything else, and tells the owner thread which there are, the best first.
+use trials::Tried;
+
+/// Tries encoders in hardware beside everything else, and tells the owner thread which there are, the best first. A process does it
+/// that begins before any device is open: GStreamer's devices are inherited by whatever is started later, and would stay open in it.
 ///
 /// # Errors
-/// There is no thread to be had, or this program does not know where it is.
+/// The process or a thread cannot be started.
 pub(crate) fn find(mailbox: &Mailbox) -> std::io::Result<()> {
     if trials::candidates().is_empty() {
         return Ok(());
     }
-    let (program, mailbox) = (std::env::current_exe()?, mailbox.clone());
+    let child = Command::new(std::env::current_exe()?)
+        .arg("--trials")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mailbox = mailbox.clone();
     std::thread::Builder::new().name("trials".into()).spawn(move || {
-        let tell = |model: &catalogue::Model, path: &catalogue::Path| {
-            tracing::info!(encoder = model.name, path = path.name, "an encoder is tried");
-        };
-        let tried = trials::all(&program, trials::folder().as_deref(), tell);
-        for one in &tried {
-            tracing::info!(encoder = one.encoder, path = one.path, verdict = ?one.verdict, "tried");
+        let tried = child
+            .wait_with_output()
+            .and_then(|output| Ok(serde_json::from_slice::<Vec<Tried>>(&output.stdout)?));
+        match tried {
+            Ok(tried) => {
+                for one in &tried {
+                    tracing::info!(encoder = one.encoder, path = one.path, verdict = ?one.verdict, "tried");
+                }
+                mailbox.post(Message::Encoders(trials::ladder(&tried)));
+            }
+            Err(error) => tracing::warn!(%error, "encoders in hardware were not tried"),
         }
-        mailbox.post(Message::Encoders(trials::ladder(&tried)));
     })?;
     Ok(())
 }

@@ -2,12 +2,13 @@
 //! what the box makes of one: `roomd-media --trial`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video::UpstreamForceKeyUnitEvent;
 
-use super::catalogue::{CONSTRAINED, Model, PLANAR, Path, Rate, X264};
+use super::catalogue::{CONSTRAINED, Key, Model, PLANAR, Path, Rate, X264};
 use crate::elements::BuildError;
 
 /// What is wrong.
@@ -31,6 +32,12 @@ pub enum Quirk {
     HangsLater,
     /// It takes its whole process with it (Q11).
     Aborts,
+    /// The same, after its trial.
+    AbortsLater,
+    /// It says that it fails, after its trial.
+    FailsLater,
+    /// It does not keep up, after its trial.
+    SlowLater,
     /// Its pictures are none.
     Garbage,
     /// Its pictures wait for later ones.
@@ -42,6 +49,9 @@ pub enum Quirk {
 /// After so many pictures what goes wrong goes wrong; and after so many what goes wrong later.
 const FINE: u32 = 10;
 const LATER: u32 = 90;
+
+/// What one that does not keep up takes for a picture.
+const SLOW: Duration = Duration::from_millis(80);
 
 /// Nothing takes these caps.
 const BROKEN: Path = Path {
@@ -57,8 +67,9 @@ const fn simulated(name: &'static str, quirk: Quirk, settings: &'static [(&'stat
         factory: "x264enc",
         hardware: true,
         rate: Rate::Kilobits("bitrate"),
+        key: Key::Event,
         names_level: false,
-        profile: CONSTRAINED,
+        profile: Some(CONSTRAINED),
         settings,
         paths: &[PLANAR],
         quirk: Some(quirk),
@@ -101,9 +112,12 @@ pub const SIMULATED: &[Model] = &[
     simulated("simulated-hangs", Quirk::Hangs, X264),
     simulated("simulated-hangs-later", Quirk::HangsLater, X264),
     simulated("simulated-aborts", Quirk::Aborts, X264),
+    simulated("simulated-aborts-later", Quirk::AbortsLater, X264),
+    simulated("simulated-fails-later", Quirk::FailsLater, X264),
+    simulated("simulated-slow-later", Quirk::SlowLater, X264),
     simulated("simulated-garbage", Quirk::Garbage, X264),
     Model {
-        profile: "main",
+        profile: Some("main"),
         ..simulated(
             "simulated-looks-ahead",
             Quirk::LooksAhead,
@@ -117,7 +131,7 @@ pub const SIMULATED: &[Model] = &[
         )
     },
     Model {
-        profile: "high",
+        profile: Some("high"),
         ..simulated(
             "simulated-high-profile",
             Quirk::HighProfile,
@@ -158,15 +172,33 @@ pub(super) fn spoil(element: &gst::Element, quirk: Quirk) -> Result<(), BuildErr
                 return Err(BuildError::GStreamer("STREAMON: -3, no level".into()));
             }
         }
-        Quirk::Hangs | Quirk::HangsLater | Quirk::Aborts | Quirk::Garbage => {
-            let (seen, limit) = (AtomicU32::new(0), if quirk == Quirk::HangsLater { LATER } else { FINE });
+        Quirk::Hangs
+        | Quirk::HangsLater
+        | Quirk::Aborts
+        | Quirk::AbortsLater
+        | Quirk::FailsLater
+        | Quirk::SlowLater
+        | Quirk::Garbage => {
+            let is_late = matches!(
+                quirk,
+                Quirk::HangsLater | Quirk::AbortsLater | Quirk::FailsLater | Quirk::SlowLater
+            );
+            let element = element.downgrade();
+            let (seen, limit) = (AtomicU32::new(0), if is_late { LATER } else { FINE });
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
                 let fine = seen.fetch_add(1, Ordering::Relaxed) < limit;
                 match quirk {
                     Quirk::Hangs | Quirk::HangsLater if !fine => loop {
                         std::thread::park();
                     },
-                    Quirk::Aborts if !fine => std::process::abort(),
+                    Quirk::Aborts | Quirk::AbortsLater if !fine => std::process::abort(),
+                    Quirk::FailsLater if !fine => {
+                        if let Some(element) = element.upgrade() {
+                            gst::element_error!(element, gst::LibraryError::Encode, ("it fails"));
+                        }
+                        return gst::PadProbeReturn::Drop;
+                    }
+                    Quirk::SlowLater if !fine => std::thread::sleep(SLOW),
                     Quirk::Garbage if !fine => {
                         if let Some(buffer) = info.buffer_mut()
                             && let Ok(mut bytes) = buffer.make_mut().map_writable()

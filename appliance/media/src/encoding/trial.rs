@@ -12,17 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::access_unit::AccessUnit;
 use super::catalogue::model;
-use super::instance::{Format, Instance, exit};
+use super::instance::{Format, H264, Instance, byte_stream, exit};
 use super::judgement::{Coded, KEY_ASKED, PICTURES, RATE_HALVED, Seen};
 use super::scene::{Scene, psnr};
-use crate::elements::{BuildError, make};
+use crate::elements::{BuildError, h264_decoder, make};
 
 /// What is still on its way after the last picture comes within this.
 const LAST: Duration = Duration::from_secs(1);
 /// What came is decoded in this time.
 const DECODED: Duration = Duration::from_secs(8);
-/// Decoders that judge, the better known first.
-pub(super) const DECODERS: [&str; 2] = ["avdec_h264", "openh264dec"];
 
 /// What is tried.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -109,7 +107,12 @@ fn attempt(job: &Job) -> Result<Seen, BuildError> {
     end_of(&pipeline, LAST)?;
     let processor_us = (processor().saturating_sub(before) / PICTURES).as_micros();
     let units = std::mem::take(&mut *units.lock().unwrap_or_else(PoisonError::into_inner));
-    let faithful = decoded(&units, format, &scene)?;
+    let made = instance.bin.static_pad("src").and_then(|pad| pad.current_caps());
+    let codec = made.and_then(|caps| Some(caps.structure(0)?.name().to_string()));
+    let faithful = match codec.as_deref() {
+        Some(H264) => decoded(&units, format, &scene)?,
+        _ => vec![None; units.len()],
+    };
     let frame = frame(job.pace);
     let coded = units.iter().zip(faithful).map(|(unit, psnr)| {
         let read = AccessUnit::read(&unit.bytes);
@@ -127,6 +130,7 @@ fn attempt(job: &Job) -> Result<Seen, BuildError> {
         }
     });
     Ok(Seen {
+        codec,
         coded: coded.collect(),
         pace: job.pace,
         bitrate: job.bitrate,
@@ -164,14 +168,9 @@ fn film(
 
 /// PSNR of each unit's picture, in the order of the units; none: it cannot be decoded.
 fn decoded(units: &[Unit], format: Format, scene: &[Vec<u8>]) -> Result<Vec<Option<f64>>, BuildError> {
-    let decoder = DECODERS.iter().find(|name| gst::ElementFactory::find(name).is_some());
-    let decoder = make(decoder.unwrap_or(&DECODERS[0]))?;
-    let coded = gst::Caps::builder("video/x-h264")
-        .field("stream-format", "byte-stream")
-        .field("alignment", "au")
-        .build();
+    let decoder = make(h264_decoder().unwrap_or("avdec_h264"))?;
     let pictures = Arc::<Mutex<Vec<Unit>>>::default();
-    let (source, sink, convert) = (source(&coded), collecting(&pictures), make("videoconvert")?);
+    let (source, sink, convert) = (source(&byte_stream()), collecting(&pictures), make("videoconvert")?);
     sink.set_caps(Some(&planes(format).build()));
     let pipeline = gst::Pipeline::new();
     let parts = [

@@ -16,10 +16,13 @@ use super::catalogue::{MODELS, Model, NEVER_TRIED, Path};
 use super::judgement::{Flaw, Refusal, Seen, Verdict, judge};
 use super::ladder::Step;
 use super::simulated::SIMULATED;
-use super::trial::{DECODERS, Job};
+use super::trial::Job;
+use crate::elements::h264_decoder;
 
 /// A trial ends by itself in less than three seconds; on a busy machine in more.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// One that was killed is waited for so long.
+const KILLED: Duration = Duration::from_secs(1);
 /// Largest answer of a trial.
 const ANSWER: u64 = 256 * 1024;
 /// Largest file of verdicts, and most of them.
@@ -57,14 +60,22 @@ pub struct Tried {
 pub struct Store {
     file: Option<PathBuf>,
     kept: Kept,
+    boot: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Kept {
     verdicts: BTreeMap<String, Known>,
-    /// It is being tried. Whoever finds it here has found what brought the machine down.
-    pending: Option<String>,
+    pending: Option<Pending>,
+}
+
+/// What is being tried. Whoever finds it here after another start of the machine has found what brought it down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Pending {
+    key: String,
+    /// The kernel's word for the start of the machine.
+    boot: String,
 }
 
 /// A verdict, and how often it was found.
@@ -93,16 +104,23 @@ impl Store {
     /// In this folder; none: nothing is remembered.
     #[must_use]
     pub fn open(folder: Option<&File>) -> Self {
+        Self::open_after(&boot(), folder)
+    }
+
+    /// After this start of the machine.
+    fn open_after(boot: &str, folder: Option<&File>) -> Self {
         let file = folder.map(|folder| folder.join(FILE));
         let mut kept = file.as_deref().and_then(read).unwrap_or_default();
-        if let Some(key) = kept.pending.take() {
+        // A worker that was ended meanwhile is no fault of the encoder's.
+        if let Some(Pending { key, .. }) = kept.pending.take().filter(|pending| pending.boot != boot) {
             let refusal = Refusal::Fatal;
             let verdict = Verdict::Refused { refusal };
             let before = kept.verdicts.get(&key).filter(|known| known.verdict == verdict);
             let times = before.map_or(0, |known| known.times) + 1;
             kept.verdicts.insert(key, Known { verdict, times });
         }
-        Self { file, kept }
+        let boot = boot.to_owned();
+        Self { file, kept, boot }
     }
 
     fn write(&self) {
@@ -113,14 +131,18 @@ impl Store {
             .and_then(|bytes| std::fs::write(&partial, bytes))
             // A machine that hangs in the trial must find on its disk what was tried.
             .and_then(|()| std::fs::File::open(&partial)?.sync_all())
-            .and_then(|()| std::fs::rename(&partial, file));
+            .and_then(|()| std::fs::rename(&partial, file))
+            .and_then(|()| std::fs::File::open(file.parent().unwrap_or(file))?.sync_all());
         if let Err(error) = written {
             tracing::warn!(%error, "what was seen of encoders is not remembered");
         }
     }
 
     fn begin(&mut self, key: &str) {
-        self.kept.pending = Some(key.to_owned());
+        self.kept.pending = Some(Pending {
+            key: key.to_owned(),
+            boot: self.boot.clone(),
+        });
         self.write();
     }
 
@@ -128,7 +150,11 @@ impl Store {
         if self.kept.verdicts.len() >= REMEMBERED {
             self.kept.verdicts.clear();
         }
-        let before = self.kept.verdicts.get(&key).filter(|known| known.verdict == *verdict);
+        let before = self
+            .kept
+            .verdicts
+            .get(&key)
+            .filter(|known| known.verdict.is_like(verdict));
         let known = Known {
             verdict: verdict.clone(),
             times: before.map_or(0, |known| known.times) + 1,
@@ -142,6 +168,12 @@ impl Store {
         let known = self.kept.verdicts.get(key).filter(|known| known.is_final());
         known.map(|known| known.verdict.clone())
     }
+}
+
+/// The kernel's word for this start of the machine.
+pub(super) fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
 }
 
 fn read(file: &File) -> Option<Kept> {
@@ -166,7 +198,7 @@ pub fn candidates() -> Vec<(&'static Model, &'static Path)> {
         let hangs = |(word, name): &&(&str, &str)| *name == model.name && board.contains(&word.as_bytes());
         NEVER_TRIED.iter().any(|one| hangs(&one))
     };
-    if !DECODERS.iter().any(|name| gst::ElementFactory::find(name).is_some()) {
+    if h264_decoder().is_none() {
         tracing::info!("no encoder is tried, for there is no decoder to judge by");
         return Vec::new();
     }
@@ -279,7 +311,8 @@ pub fn ladder(tried: &[Tried]) -> Vec<Step> {
     passed.into_iter().map(step).chain(software()).collect()
 }
 
-/// Everything that could change a verdict: the job, the kernel, the image with its drivers and firmware, GStreamer and the plugin.
+/// Everything that could change a verdict: the job, how the encoder is treated, the kernel and what it was told, the image with its
+/// drivers and firmware, GStreamer and the plugin.
 fn key(model: &Model, job: &Job) -> String {
     let of = |path: &str| std::fs::read(path).unwrap_or_default();
     let plugin = gst::ElementFactory::find(model.factory).and_then(|factory| factory.plugin());
@@ -288,7 +321,9 @@ fn key(model: &Model, job: &Job) -> String {
     let job = serde_json::to_vec(job).unwrap_or_default();
     let all = [
         job,
+        format!("{model:?}").into_bytes(),
         of("/proc/sys/kernel/osrelease"),
+        of("/proc/cmdline"),
         of("/etc/os-release"),
         gst::version_string().as_bytes().to_vec(),
         plugin.to_vec(),
@@ -328,15 +363,13 @@ fn answer(program: &File, job: &Job, limit: Duration) -> std::io::Result<Vec<u8>
         }
         bytes
     });
-    let ended = until_it_ends(&mut child, limit);
-    // Fails only when it has ended.
-    let _killed = child.kill();
-    let _reaped = child.wait();
-    let bytes = reader.join().unwrap_or_default();
-    match ended? {
-        true => Ok(bytes),
-        false => Err(std::io::ErrorKind::TimedOut.into()),
+    if until_it_ends(&mut child, limit)? {
+        return Ok(reader.join().unwrap_or_default());
     }
+    // Fails only when it has ended. One that a driver does not let go is left behind.
+    let _killed = child.kill();
+    let _ended = until_it_ends(&mut child, KILLED);
+    Err(std::io::ErrorKind::TimedOut.into())
 }
 
 /// False: it does not, in time.
@@ -392,12 +425,17 @@ mod tests {
     #[test]
     fn what_was_being_tried_when_the_machine_went_down_is_not_tried_again() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(Some(folder.path()));
+        let folder = Some(folder.path());
+        let mut store = Store::open_after("first", folder);
         store.begin("a");
-        let mut store = Store::open(Some(folder.path()));
+        for _ in 0..3 {
+            let worker = Store::open_after("first", folder);
+            assert_eq!(worker.kept.verdicts, BTreeMap::new(), "the machine is up");
+        }
+        let mut store = Store::open_after("second", folder);
         assert_eq!(store.verdict("a"), None, "that may have been the switch");
         store.begin("a");
-        let store = Store::open(Some(folder.path()));
+        let store = Store::open_after("third", folder);
         let refusal = Refusal::Fatal;
         assert_eq!(store.verdict("a"), Some(Verdict::Refused { refusal }));
         assert_eq!(store.kept.pending, None);
@@ -413,6 +451,11 @@ mod tests {
             store.end("a".into(), &late);
             assert_eq!(store.verdict("a"), None);
         }
+        for coded in [40, 39, 41] {
+            let refusal = Refusal::Loses { coded };
+            store.end("c".into(), &Verdict::Refused { refusal });
+        }
+        assert!(store.verdict("c").is_some(), "whatever was lost each time");
         store.end("a".into(), &late);
         assert_eq!(store.verdict("a"), Some(late));
         let refusal = Refusal::Unfaithful;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use media_protocol::EncoderFailure;
+
 /// Pictures go in and nothing comes out for so long.
 const SILENCE: Duration = Duration::from_millis(300);
 /// The same before the first picture has come out.
@@ -10,26 +12,12 @@ const FIRST: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_millis(500);
 /// So often it may not.
 const UNANSWERED: u32 = 2;
-/// Its rate is looked at over so long, and so often in a row it may be more than twice what was asked for.
+/// Its rate and its pace are looked at over so long, and so often in a row its rate may be more than twice what was
+/// asked for.
 const WINDOW: Duration = Duration::from_secs(1);
 const WINDOWS: u32 = 3;
-/// Pictures wait before it, and more than wait for so long.
-const FULL: Duration = Duration::from_secs(1);
-
-/// Why an encoder is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// It says so itself.
-    Error,
-    /// Nothing comes out.
-    Silent,
-    /// It does not hear that a key frame is wanted.
-    Deaf,
-    /// It makes more than twice of what it may.
-    Overshoots,
-    /// It does not keep up.
-    Full,
-}
+/// It does not keep up when of so many pictures in a window one had to go.
+const ONE_OF: u32 = 3;
 
 /// What an encoder has done of late.
 #[derive(Debug)]
@@ -45,10 +33,11 @@ pub struct Watchdog {
     waiting: Option<Instant>,
     asked: Option<Instant>,
     unanswered: u32,
-    full: Option<Instant>,
     window: Instant,
     bytes: u64,
     windows: u32,
+    pictures: u32,
+    full: u32,
 }
 
 impl Watchdog {
@@ -63,10 +52,11 @@ impl Watchdog {
             waiting: None,
             asked: None,
             unanswered: 0,
-            full: None,
             window: now,
             bytes: 0,
             windows: 0,
+            pictures: 0,
+            full: 0,
         }
     }
 
@@ -83,7 +73,11 @@ impl Watchdog {
         }
         self.fed = Some(now);
         self.waiting.get_or_insert(now);
-        self.full = full.then(|| self.full.unwrap_or(now));
+        // Before the first picture out it has its own time.
+        if self.has_begun {
+            self.pictures += 1;
+            self.full += u32::from(full);
+        }
     }
 
     fn is_fed(&self, now: Instant) -> bool {
@@ -107,33 +101,40 @@ impl Watchdog {
         }
     }
 
+    /// Something has come out.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Looks; call it ten times a second or more.
-    pub fn check(&mut self, now: Instant) -> Option<Trigger> {
+    pub fn check(&mut self, now: Instant) -> Option<EncoderFailure> {
         if !self.is_fed(now) {
             return None;
         }
         let over =
             |since: Option<Instant>, limit| since.is_some_and(|since| now.saturating_duration_since(since) > limit);
         if over(self.waiting, if self.has_begun { SILENCE } else { FIRST }) {
-            return Some(Trigger::Silent);
+            return Some(EncoderFailure::Silent);
         }
         if over(self.asked, ANSWER) {
             (self.asked, self.unanswered) = (None, self.unanswered + 1);
             if self.unanswered >= UNANSWERED {
-                return Some(Trigger::Deaf);
+                return Some(EncoderFailure::Deaf);
             }
-        }
-        if over(self.full, FULL) {
-            return Some(Trigger::Full);
         }
         let time = now.saturating_duration_since(self.window);
         if time >= WINDOW {
             let rate = self.bytes as f64 * 8.0 / time.as_secs_f64();
             let is_over = rate > 2.0 * f64::from(self.target);
             self.windows = if is_over { self.windows + 1 } else { 0 };
-            (self.window, self.bytes) = (now, 0);
+            let is_slow = self.full * ONE_OF > self.pictures;
+            (self.window, self.bytes, self.pictures, self.full) = (now, 0, 0, 0);
+            if is_slow {
+                return Some(EncoderFailure::Full);
+            }
         }
-        (self.windows >= WINDOWS).then_some(Trigger::Overshoots)
+        (self.windows >= WINDOWS).then_some(EncoderFailure::Overshoots)
     }
 }
 
@@ -159,7 +160,11 @@ mod tests {
         }
 
         /// Goes on until it is given up, at most for so long; why, and after how many ms.
-        fn goes_on(&mut self, ms: u64, mut happens: impl FnMut(&mut Watchdog, Instant)) -> Option<(Trigger, u128)> {
+        fn goes_on(
+            &mut self,
+            ms: u64,
+            mut happens: impl FnMut(&mut Watchdog, Instant),
+        ) -> Option<(EncoderFailure, u128)> {
             let (from, end) = (self.now, self.now + Duration::from_millis(ms));
             while self.now < end {
                 self.now += Duration::from_millis(20);
@@ -192,10 +197,10 @@ mod tests {
     fn silence_is_given_a_second_at_first_and_then_three_tenths() {
         let mut story = Story::new();
         let stuck = |watchdog: &mut Watchdog, now| watchdog.picture(false, now);
-        assert_eq!(story.goes_on(5_000, stuck), Some((Trigger::Silent, 1_040)));
+        assert_eq!(story.goes_on(5_000, stuck), Some((EncoderFailure::Silent, 1_040)));
         let mut story = Story::new();
         assert_eq!(story.goes_on(1_000, well), None);
-        assert_eq!(story.goes_on(5_000, stuck), Some((Trigger::Silent, 340)));
+        assert_eq!(story.goes_on(5_000, stuck), Some((EncoderFailure::Silent, 340)));
         assert!(story.now > story.begun);
     }
 
@@ -205,7 +210,7 @@ mod tests {
             watchdog.key_asked(now);
             well(watchdog, now);
         };
-        assert_eq!(Story::new().goes_on(5_000, asked), Some((Trigger::Deaf, 1_080)));
+        assert_eq!(Story::new().goes_on(5_000, asked), Some((EncoderFailure::Deaf, 1_080)));
         let mut story = Story::new();
         story.watchdog.hears = false;
         assert_eq!(story.goes_on(5_000, asked), None);
@@ -240,7 +245,10 @@ mod tests {
             watchdog.picture(false, now);
             watchdog.coded(5_200, false);
         };
-        assert_eq!(Story::new().goes_on(5_000, large), Some((Trigger::Overshoots, 3_000)));
+        assert_eq!(
+            Story::new().goes_on(5_000, large),
+            Some((EncoderFailure::Overshoots, 3_000))
+        );
         let mut story = Story::new();
         assert_eq!(story.goes_on(2_500, large), None);
         assert_eq!(story.goes_on(1_500, well), None);
@@ -251,15 +259,22 @@ mod tests {
     }
 
     #[test]
-    fn a_second_of_pictures_that_have_to_go_is_too_much() {
-        let full = |watchdog: &mut Watchdog, now| {
-            watchdog.picture(true, now);
-            watchdog.coded(2_400, false);
+    fn a_second_in_which_more_than_a_third_of_the_pictures_have_to_go_is_too_much() {
+        let one_of = |number: u32| {
+            let mut tick = 0;
+            Story::new().goes_on(5_000, move |watchdog, now| {
+                tick += 1;
+                watchdog.picture(tick % number == 0, now);
+                watchdog.coded(2_400, false);
+            })
         };
-        assert_eq!(Story::new().goes_on(5_000, full), Some((Trigger::Full, 1_040)));
+        for number in [1, 2] {
+            assert_eq!(one_of(number), Some((EncoderFailure::Full, 1_000)), "one of {number}");
+        }
+        assert_eq!(one_of(4), None);
         let mut story = Story::new();
-        assert_eq!(story.goes_on(900, full), None);
-        assert_eq!(story.goes_on(100, well), None);
-        assert_eq!(story.goes_on(900, full), None, "it has caught up in between");
+        let begins = |watchdog: &mut Watchdog, now| watchdog.picture(true, now);
+        assert_eq!(story.goes_on(900, begins), None);
+        assert_eq!(story.goes_on(5_000, well), None, "that was its beginning");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::picture_limit;
 use crate::capture::{Tap, with_common_time};
-use crate::elements::{BuildError, chain, make};
+use crate::elements::{BuildError, chain, h264_decoder, make};
 use crate::pipeline::Pipeline;
 use crate::wall::Board;
 
@@ -123,10 +123,13 @@ fn depayload_and_decode(encoding: &str) -> Result<Vec<gst::Element>, BuildError>
             Ok(vec![depayload, decode])
         }
         "H264" => {
-            let (depayload, parse, decode) = (make("rtph264depay")?, make("h264parse")?, make("avdec_h264")?);
+            let decode = h264_decoder().unwrap_or("avdec_h264");
+            let (depayload, parse, decode) = (make("rtph264depay")?, make("h264parse")?, make(decode)?);
             depayload.set_property("request-keyframe", true);
             depayload.set_property("wait-for-keyframe", true);
-            decode.set_property("max-threads", 1_i32);
+            if decode.has_property("max-threads") {
+                decode.set_property("max-threads", 1_i32);
+            }
             if let Some(pad) = parse.static_pad("src") {
                 picture_limit::guard_parsed(&pad);
             }

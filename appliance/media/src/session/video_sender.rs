@@ -5,7 +5,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
 use gstreamer_video::UpstreamForceKeyUnitEvent;
-use media_protocol::{LayerPlan, LayerStatistics, MediaKind, PayloadType, SessionPlan, VideoCodec};
+use media_protocol::{EncoderGivenUp, LayerPlan, LayerStatistics, MediaKind, PayloadType, SessionPlan, VideoCodec};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -83,19 +83,16 @@ impl VideoSender {
         let first_packet = FirstPacket::new(plan.id, MediaKind::Video, &around.mailbox);
         let primary_ssrc = plan.layers.first().map_or(0, |layer| layer.ssrc);
         let mut layers = Vec::new();
-        for layer in plan.layers.iter().take(MAX_LAYERS) {
-            let layer = Layer::build(
-                bin,
-                layer,
-                offer.codec,
-                payload,
-                offer.transport_cc_extension,
-                &around.encoders,
-            )?;
+        let mut plans: Vec<&LayerPlan> = plan.layers.iter().take(MAX_LAYERS).collect();
+        // Hardware may not have an encoder for each: the largest picture is where it saves most.
+        plans.sort_by_key(|layer| std::cmp::Reverse(layer.height));
+        for layer in plans {
+            let layer = Layer::build(bin, layer, offer.codec, payload, offer.transport_cc_extension, around)?;
             layer.gate.guard_encoded(&layer.payloader_sink);
             keys.serve(primary_ssrc, layer.plan.ssrc, &layer.payloader_sink);
             layers.push(layer);
         }
+        layers.sort_by_key(|layer| plan.layers.iter().position(|wanted| wanted.ssrc == layer.plan.ssrc));
         let sender = Self {
             source,
             layers,
@@ -181,11 +178,20 @@ impl VideoSender {
         }
     }
 
-    /// Looks after the encoders; call it ten times a second.
-    pub fn tick(&mut self, now: Instant) {
+    /// Looks after the encoders; call it ten times a second. Those that were given up.
+    pub fn tick(&mut self, now: Instant) -> Vec<EncoderGivenUp> {
+        let tick = |layer: &mut Layer| match &mut layer.coder {
+            Coder::Beside(live) => live.tick(now),
+            Coder::Within(_) => None,
+        };
+        self.layers.iter_mut().filter_map(tick).collect()
+    }
+
+    /// These encoders of H.264 are there from now on.
+    pub fn set_encoders(&mut self, encoders: &[Step]) {
         for layer in &mut self.layers {
             if let Coder::Beside(live) = &mut layer.coder {
-                live.tick(now);
+                live.set_steps(encoders, Instant::now());
             }
         }
     }
@@ -238,7 +244,7 @@ impl Layer {
         codec: VideoCodec,
         payload: &PayloadType,
         transport_cc: Option<u8>,
-        encoders: &[Step],
+        around: &Surroundings,
     ) -> Result<Self, BuildError> {
         let (coder, payloader) = match codec {
             VideoCodec::Vp8 => {
@@ -255,7 +261,7 @@ impl Layer {
                     height,
                     pace: u32::try_from(FRAME_RATE).unwrap_or(30),
                 };
-                let live = Live::new(encoders.to_vec(), format, plan.bitrate);
+                let live = Live::new(around.encoders.clone(), format, plan.bitrate, &around.in_use);
                 let payloader = make("rtph264pay")?;
                 payloader.set_property_from_str("aggregate-mode", "zero-latency");
                 payloader.set_property("config-interval", -1_i32);

@@ -64,6 +64,7 @@ fn cost_of_a_meeting_of_four() {
         loudspeaker: Some(LoudspeakerPlan {
             device: LoudspeakerDevice::Simulated { record: None },
             volume: 1.0,
+            beside: Vec::new(),
         }),
         wall: Some(wall(&["p1-v0", "p2-v0", "p3-v0"])),
         session: Some(session(SessionId(1), offer.clone())),

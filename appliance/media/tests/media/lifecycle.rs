@@ -35,6 +35,7 @@ fn sessions_that_come_and_go_leave_no_descriptor_and_no_thread_behind() {
     rig.plan.loudspeaker = Some(LoudspeakerPlan {
         device: LoudspeakerDevice::Simulated { record: None },
         volume: 0.5,
+        beside: Vec::new(),
     });
     let mut after = Vec::new();
     for id in 1..=SESSIONS {
@@ -212,6 +213,7 @@ fn recordings_are_a_camera_and_a_microphone_without_end_and_the_wall_is_a_file()
     rig.plan.loudspeaker = Some(LoudspeakerPlan {
         device: record,
         volume: 1.0,
+        beside: Vec::new(),
     });
     rig.connect(&bridge, 1);
     // Three seconds and more out of one of film and one of sound.
@@ -268,6 +270,7 @@ fn a_device_that_is_not_there_is_told_and_had_as_soon_as_it_is() {
     rig.plan.loudspeaker = Some(LoudspeakerPlan {
         device: nowhere,
         volume: 1.0,
+        beside: Vec::new(),
     });
     rig.apply();
     let failed = rig.until("both failures", |told| {
@@ -301,6 +304,7 @@ fn a_device_that_is_not_there_is_told_and_had_as_soon_as_it_is() {
     rig.plan.loudspeaker = Some(LoudspeakerPlan {
         device: LoudspeakerDevice::Simulated { record: None },
         volume: 1.0,
+        beside: Vec::new(),
     });
     rig.apply();
     rig.until("the end of the fault", |told| told.iter().any(recovered).then_some(()));

@@ -15,6 +15,7 @@ fn two_sources_are_decoded_shown_and_mixed_and_feedback_goes_back() {
     rig.plan.loudspeaker = Some(LoudspeakerPlan {
         device: LoudspeakerDevice::Simulated { record: None },
         volume: 1.0,
+        beside: Vec::new(),
     });
     rig.connect(&bridge, 1);
     let sources = |told: &[FromWorker]| {

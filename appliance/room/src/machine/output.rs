@@ -109,7 +109,7 @@ impl Room {
 
     /// Asks for the pictures that the wall has places for.
     fn wish(&mut self) {
-        let limit = if self.options.equipment.display.is_some() {
+        let limit = if self.display().is_some() {
             self.options.tiles
         } else {
             0
@@ -138,6 +138,7 @@ impl Room {
             outcome: self.outcome,
             camera: self.device_status(Device::Camera),
             microphone: self.device_status(Device::Microphone),
+            playback: self.playback_fault.clone(),
             participants: meeting
                 .filter(|_| self.in_meeting())
                 .map_or(0, |meeting| meeting.stage.people().len() + 1),

@@ -1,8 +1,8 @@
 //! The plan for the media worker, derived from what the room knows.
 
 use media_protocol::{
-    CameraPlan, CapturePurpose, DeviceFault, LoudspeakerPlan, MediaPlan, MicrophonePlan, OwnState, SessionPlan, Tile,
-    WallPlan,
+    CameraPlan, CapturePurpose, DeviceFault, DisplayDevice, LoudspeakerPlan, MediaPlan, MicrophoneDevice,
+    MicrophonePlan, OwnState, SessionPlan, Tile, WallPlan,
 };
 
 use super::Room;
@@ -42,6 +42,10 @@ impl Room {
             loudspeaker: loudspeaker.map(|device| LoudspeakerPlan {
                 device,
                 volume: self.options.volume,
+                beside: match &equipment.microphone {
+                    Some(MicrophoneDevice::Attached { wishes }) => wishes.clone(),
+                    _ => Vec::new(),
+                },
             }),
             wall: self.wall(),
             session: self.session(),
@@ -57,9 +61,18 @@ impl Room {
         Some(session)
     }
 
+    /// Where the wall is shown; none also while there is no screen.
+    pub(super) fn display(&self) -> Option<DisplayDevice> {
+        let display = self.options.equipment.display.clone()?;
+        let attached = self.worker.attached.as_ref();
+        let is_there =
+            display != DisplayDevice::Attached || attached.is_none_or(|attached| !attached.displays.is_empty());
+        is_there.then_some(display)
+    }
+
     /// The wall. While idle it is only used to say how the last meeting ended; then the display is left alone.
     fn wall(&self) -> Option<WallPlan> {
-        let display = self.options.equipment.display.clone()?;
+        let display = self.display()?;
         let banner = self.banner();
         let Some(meeting) = &self.meeting else {
             let own = if self.is_testing() {

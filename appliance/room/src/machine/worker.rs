@@ -105,7 +105,11 @@ impl Room {
 
     fn on_message(&mut self, message: FromWorker, now: Instant) {
         match message {
-            FromWorker::Hello(_) | FromWorker::Pong | FromWorker::WallCopy { .. } | FromWorker::VideoCodecs { .. } => {}
+            FromWorker::Hello(_)
+            | FromWorker::Pong
+            | FromWorker::WallCopy { .. }
+            | FromWorker::VideoCodecs { .. }
+            | FromWorker::EncoderGivenUp(_) => {}
             FromWorker::Applied { revision } => self.worker.applied = self.worker.applied.max(revision),
             FromWorker::Capture(capture) => self.on_capture(capture),
             FromWorker::Impaired { camera, microphone } => self.worker.impaired = [camera, microphone],

@@ -11,7 +11,7 @@ use fleet::contract::{
 };
 use fleet::session::{Execution, Input, Output, Reply, Scope};
 use fleet::trust::SecretsKey;
-use media_protocol::Statistics;
+use media_protocol::{EncoderGivenUp, Statistics};
 use room::{Bulletin, Language, RemoteAct, RemoteCommand, RoomCommand, RoomState, State};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -50,6 +50,8 @@ pub struct Surroundings {
     pub states: watch::Receiver<Option<RoomState>>,
     /// Counters of the media.
     pub statistics: watch::Receiver<Option<Statistics>>,
+    /// Encoders that were given up in a meeting.
+    pub encoders: mpsc::Receiver<EncoderGivenUp>,
     /// The log.
     pub journal: Journal,
     /// Program of the media worker.
@@ -142,6 +144,7 @@ impl Member {
                     Ok(()) => self.room_changed().await,
                     Err(_) => Err(Over),
                 },
+                Some(given_up) = self.around.encoders.recv() => self.say(states::encoder(&given_up)).await,
                 change = self.credentials.changed() => self.credentials_changed(change).await,
                 wish = self.updates.next() => self.for_the_update(wish).await,
                 Some((id, progress)) = self.heard.recv() => self.heard(id, progress).await,

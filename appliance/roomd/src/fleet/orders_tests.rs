@@ -28,6 +28,7 @@ fn state(state: State) -> RoomState {
         outcome: None,
         camera: device(state == State::InMeeting),
         microphone: device(state == State::InMeeting),
+        playback: None,
         participants: 3,
         pictures: 0,
         media_connected: false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fleet::contract::{EventClass, State, StatePart, Telemetry};
 use fleet::session::Input;
-use media_protocol::Statistics;
+use media_protocol::{EncoderGivenUp, Statistics};
 use room::{DeviceStatus, RoomState};
 use serde_json::{Map, Value, json};
 
@@ -93,6 +93,12 @@ fn problems(state: &RoomState) -> Vec<String> {
             problems.push(format!("{name}-absent"));
         }
     }
+    problems.extend(
+        state
+            .playback
+            .as_ref()
+            .map(|found| format!("playback-{}", fault(found))),
+    );
     problems
 }
 
@@ -134,6 +140,11 @@ pub fn accident(accident: &Accident) -> Input {
         word,
         json!({"release": accident.release, "started": accident.started}),
     )
+}
+
+/// An encoder did not do its work in a meeting.
+pub fn encoder(given_up: &EncoderGivenUp) -> Input {
+    event(EventClass::Alert, "encoder_given_up", json!(given_up))
 }
 
 /// One event.

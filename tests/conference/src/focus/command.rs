@@ -439,6 +439,7 @@ impl Focus {
             password: entry.password.clone(),
             name: name.unwrap_or_else(|| self.around.options.peer_name(index)),
             index,
+            codecs: self.around.options.peer_codecs.clone(),
             registry: self.around.registry.clone(),
         })
     }

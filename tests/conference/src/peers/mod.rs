@@ -79,6 +79,8 @@ pub struct PeerPlace {
     pub name: String,
     /// Which picture and tone.
     pub index: usize,
+    /// Codecs of pictures that it says it decodes.
+    pub codecs: String,
     /// Where it is entered.
     pub registry: Registry,
 }
@@ -333,12 +335,13 @@ fn presence(place: &PeerPlace, nick: &str) -> String {
     format!(
         "<presence xmlns='jabber:client' to='{room}/{nick}'><x xmlns='{muc}'>{password}</x>\
          <nick xmlns='http://jabber.org/protocol/nick'>{name}</nick><stats-id>Peer-{index}</stats-id>\
-         <jitsi_participant_codecList>vp8,h264</jitsi_participant_codecList>\
+         <jitsi_participant_codecList>{codecs}</jitsi_participant_codecList>\
          <SourceInfo>{{&quot;{nick}-a0&quot;:{{&quot;muted&quot;:false}},&quot;{nick}-v0&quot;:{{&quot;muted&quot;:false}}}}</SourceInfo></presence>",
         room = escape(&place.room),
         muc = ns::MUC,
         name = escape(&place.name),
         index = place.index,
+        codecs = escape(&place.codecs),
     )
 }
 

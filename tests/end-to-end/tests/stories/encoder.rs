@@ -1,7 +1,7 @@
 //! Encoders in hardware, simulated, each with its flaw: none is believed before its trial, and one that fails in a meeting is followed
 //! by another.
 
-use conference::Codec;
+use conference::{Codec, Options};
 use end_to_end::{Devices, Place, RoomBox};
 use tempfile::TempDir;
 
@@ -9,6 +9,11 @@ use crate::stage::{PATIENCE, Stage, conference, options};
 
 /// A box that has such an encoder, and has tried it.
 fn with_encoder(name: &str, folder: &TempDir) -> Stage {
+    among(options(), name, folder)
+}
+
+/// The same, in this conference.
+fn among(options: Options, name: &str, folder: &TempDir) -> Stage {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let place = Place {
         environment: vec![
@@ -17,7 +22,7 @@ fn with_encoder(name: &str, folder: &TempDir) -> Stage {
         ],
         ..Place::default()
     };
-    let conference = conference(options());
+    let conference = conference(options);
     let room_box = RoomBox::daemon_in(&place, &Devices::default()).expect("roomd runs");
     let stage = Stage { conference, room_box };
     stage.wait("the encoder was tried", |stage| {
@@ -57,6 +62,66 @@ fn one_that_hangs_in_a_meeting_is_followed_by_another_and_nobody_leaves() {
     println!("longest pause: {gap:.0} ms");
     assert!(gap < PATIENCE.as_secs_f64() * 100.0, "{gap} ms; the goal is 300");
     assert_eq!((stage.guest().sessions, stage.guest().gone_ns), (sessions, None));
+    assert_eq!(stage.conference.verdict(), []);
+}
+
+#[test]
+fn one_that_says_that_it_fails_is_followed_at_once() {
+    let folder = TempDir::with_prefix("encoders").unwrap();
+    let stage = with_encoder("simulated-fails-later", &folder);
+    stage.join(false);
+    stage.all_layers_flow();
+    let sessions = stage.guest().sessions;
+    stage.conference.reset_far_window();
+    let given_up = |stage: &Stage| stage.room_box.words().matches("the encoder is given up").count();
+    stage.wait("each layer was given to the processor at last", |stage| {
+        given_up(stage) >= 6
+    });
+    let frames = stage.far_frames();
+    stage.wait("all of them flow again", |stage| stage.far_frames() > frames + 90);
+    let gap = stage.conference.far_side().longest_gap_ms;
+    println!("longest pause: {gap:.0} ms");
+    assert!(gap < 3_000.0, "{gap} ms; the goal is 300");
+    assert_eq!((stage.guest().sessions, stage.guest().gone_ns), (sessions, None));
+    assert_eq!(stage.conference.verdict(), []);
+}
+
+#[test]
+fn one_that_takes_the_worker_with_it_does_so_once_and_nobody_leaves() {
+    let folder = TempDir::with_prefix("encoders").unwrap();
+    let stage = with_encoder("simulated-aborts-later", &folder);
+    stage.join(false);
+    stage.all_layers_flow();
+    assert_eq!(codecs(&stage), [Some(Codec::H264); 3]);
+    let joined = stage.guest().joined_ns;
+    stage.conference.reset_far_window();
+    let gone = |stage: &Stage| stage.room_box.words().matches("media worker gone").count();
+    stage.wait("the worker died with it", |stage| gone(stage) == 1);
+    stage.wait("the next leaves it alone", |stage| {
+        stage
+            .room_box
+            .words()
+            .contains("the worker before this one died with it")
+    });
+    let frames = stage.far_frames();
+    // Longer than it would take the encoder to do it again.
+    stage.wait("pictures flow on and on", |stage| stage.far_frames() > frames + 400);
+    println!("longest pause: {:.0} ms", stage.conference.far_side().longest_gap_ms);
+    assert_eq!(gone(&stage), 1);
+    assert_eq!((stage.guest().joined_ns, stage.guest().gone_ns), (joined, None));
+}
+
+#[test]
+fn what_somebody_in_the_room_does_not_decode_is_not_sent() {
+    let folder = TempDir::with_prefix("encoders").unwrap();
+    let others = Options {
+        peer_codecs: "av1,vp9,vp8".into(),
+        ..options()
+    };
+    let stage = among(others, "simulated-deaf", &folder);
+    stage.join(false);
+    stage.all_layers_flow();
+    assert_eq!(codecs(&stage), [Some(Codec::Vp8); 3]);
     assert_eq!(stage.conference.verdict(), []);
 }
 
