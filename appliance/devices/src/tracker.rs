@@ -162,7 +162,6 @@ impl Tracker {
 
     fn see(&mut self, mut inventory: Inventory, now: Instant) {
         inventory.cameras.truncate(MOST);
-        inventory.codecs.truncate(MOST);
         inventory.microphones.truncate(MOST);
         inventory.speakers.truncate(MOST);
         let there: BTreeSet<(Kind, String)> = keys(&inventory).collect();

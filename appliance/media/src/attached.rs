@@ -13,24 +13,32 @@ use crate::output::display_name;
 #[derive(Debug, Default)]
 pub struct Attached {
     view: Option<View>,
-    /// Those of the first look.
-    codecs: Option<Vec<Codec>>,
+    /// Those that were there when GStreamer was started.
+    codecs: Vec<Codec>,
     camera: Option<String>,
     microphone: Option<String>,
 }
 
 impl Attached {
+    /// Nobody has looked yet, but for the codecs that were there when GStreamer was started.
+    #[must_use]
+    pub fn after(codecs: Vec<Codec>) -> Self {
+        Self {
+            codecs,
+            ..Self::default()
+        }
+    }
+
     /// Something was plugged in or pulled out.
     pub fn set(&mut self, view: View) {
-        self.codecs.get_or_insert_with(|| view.inventory.codecs.clone());
         self.view = Some(view);
     }
 
-    /// Codecs have come or gone since the first look, by which GStreamer has its elements.
+    /// Codecs have come or gone since GStreamer was started, which has elements for those alone.
     #[must_use]
     pub fn has_other_codecs(&self) -> bool {
-        let now = self.view.as_ref().map(|view| &view.inventory.codecs);
-        now != self.codecs.as_ref()
+        let view = self.view.as_ref();
+        view.is_some_and(|view| view.inventory.codecs != self.codecs)
     }
 
     /// Their names; none: nobody has looked yet.
@@ -188,7 +196,7 @@ mod tests {
             view.inventory.codecs = ids.iter().map(codec).collect();
             view
         };
-        let mut attached = Attached::default();
+        let mut attached = Attached::after(with(&["a"]).inventory.codecs);
         assert!(!attached.has_other_codecs(), "nobody has looked yet");
         for (there, others) in [(&["a"][..], false), (&["a", "b"], true), (&["a"], false), (&[], true)] {
             attached.set(with(there));

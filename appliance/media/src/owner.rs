@@ -1,12 +1,14 @@
 //! The owner thread: the only one that changes anything. It reads its mailbox, brings the world to the plan, reports facts.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use devices::{Codec, Discovery};
 use gstreamer as gst;
 use media_protocol::{
     CameraPlan, CapturePurpose, CaptureState, DeviceFault, EncoderFailure, EncoderGivenUp, Envelope, FromWorker,
     MediaPlan, MicrophonePlan, SessionEvent, SessionId, SessionPlan, Statistics, ToWorker, VideoCodec, WorkerHello,
 };
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,28 @@ const STATISTICS: Duration = Duration::from_secs(2);
 
 /// Largest copy of the wall, bytes: in base64 it has to fit into a message.
 const MAX_COPY: usize = 700 * 1024;
+
+/// What there was before GStreamer was started.
+#[derive(Debug)]
+pub struct Start {
+    codecs: Vec<Codec>,
+    in_use: InUse,
+    /// With these the worker before this one died.
+    died_with: Vec<String>,
+}
+
+impl Start {
+    /// Looks now. `folder`: see [`InUse::open`].
+    #[must_use]
+    pub fn now(folder: Option<&Path>) -> Self {
+        let (in_use, died_with) = InUse::open(folder);
+        Self {
+            codecs: devices::Bus::of_environment().inventory().codecs,
+            in_use,
+            died_with,
+        }
+    }
+}
 
 /// Everything the worker holds.
 #[derive(Debug)]
@@ -69,7 +93,7 @@ impl Owner {
         mailbox: &Mailbox,
         messages: Inbox,
         reports: Sender<Envelope<FromWorker>>,
-        (in_use, died_with): (InUse, Vec<String>),
+        start: Start,
     ) -> Result<Self, BuildError> {
         let (camera, microphone, board) = (Tap::default(), Tap::default(), Board::default());
         let told = mailbox.clone();
@@ -81,7 +105,7 @@ impl Owner {
             reports,
             epoch: None,
             plan: MediaPlan::default(),
-            attached: Attached::default(),
+            attached: Attached::after(start.codecs),
             _monitor: monitor,
             camera: Capture::new("camera", camera.clone(), mailbox.clone()),
             microphone: Capture::new("microphone", microphone.clone(), mailbox.clone()),
@@ -100,9 +124,9 @@ impl Owner {
                 board,
                 mailbox: mailbox.clone(),
                 encoders: trials::software(),
-                in_use,
+                in_use: start.in_use,
             },
-            died_with,
+            died_with: start.died_with,
         })
     }
 

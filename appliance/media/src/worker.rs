@@ -5,15 +5,15 @@ use media_protocol::frame::{Decoder, encode};
 use media_protocol::{Envelope, FromWorker, ToWorker};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::elements::BuildError;
-use crate::encoding::in_use::InUse;
 use crate::encoding::trials;
 use crate::mailbox::{Mailbox, Message};
-use crate::owner::Owner;
+use crate::owner::{Owner, Start};
 use crate::{encoding, process, underruns};
 
 /// What the owner thread has for closing everything when `roomd` is gone.
@@ -49,16 +49,17 @@ impl Worker {
     /// # Errors
     /// [`WorkerError`].
     pub fn start() -> Result<(Self, Receiver<Envelope<FromWorker>>), WorkerError> {
-        Self::start_after((InUse::default(), Vec::new()))
+        Self::start_in(None)
     }
 
-    /// After a worker that died with these encoders.
-    fn start_after(encoders: (InUse, Vec<String>)) -> Result<(Self, Receiver<Envelope<FromWorker>>), WorkerError> {
+    /// With a folder that outlives it.
+    fn start_in(folder: Option<&Path>) -> Result<(Self, Receiver<Envelope<FromWorker>>), WorkerError> {
+        let start = Start::now(folder);
         gstreamer::init().map_err(|error| WorkerError::GStreamer(error.to_string()))?;
         underruns::count();
         let (mailbox, messages) = Mailbox::new();
         let (reports, reported) = channel();
-        let owner = Owner::new(&mailbox, messages, reports, encoders)?;
+        let owner = Owner::new(&mailbox, messages, reports, start)?;
         let owner = std::thread::Builder::new()
             .name("owner".into())
             .spawn(move || owner.run())?;
@@ -86,7 +87,7 @@ impl Worker {
 /// # Errors
 /// [`WorkerError`].
 pub fn run(socket: UnixStream) -> Result<(), WorkerError> {
-    let (worker, reported) = Worker::start_after(InUse::open(trials::folder().as_deref()))?;
+    let (worker, reported) = Worker::start_in(trials::folder().as_deref())?;
     if let Err(error) = encoding::find(&worker.mailbox) {
         tracing::warn!(%error, "encoders in hardware are not tried");
     }

@@ -22,9 +22,11 @@ pub enum Error {
     /// What the image is made of could not be fetched.
     #[error("the guest's disk cannot be made, for Debian's packages cannot be fetched from here: {0}")]
     Unreachable(String),
-    /// The image was not made.
-    #[error("the guest's disk was not made ({how}); the last words, all in {}:\n{words}", log.display())]
+    /// The image, or what belongs to it, was not made.
+    #[error("{what} did not make its part of the guest ({how}); the last words, all in {}:\n{words}", log.display())]
     Image {
+        /// Which maker.
+        what: String,
         /// How the maker ended.
         how: String,
         /// The end of what it said.

@@ -13,8 +13,11 @@ use sha1::{Digest, Sha1};
 
 use crate::error::{Error, Result};
 
+/// A file that makes something, and what stands in it.
+type Ingredient = (&'static str, &'static str);
+
 /// Everything that goes into an image; a change of any makes another image.
-const INGREDIENTS: [(&str, &str); 8] = [
+const IMAGE: [Ingredient; 8] = [
     ("make.sh", include_str!("../image/make.sh")),
     ("kernel.sh", include_str!("../image/kernel.sh")),
     ("rauc.sh", include_str!("../image/rauc.sh")),
@@ -23,6 +26,12 @@ const INGREDIENTS: [(&str, &str); 8] = [
     ("init", include_str!("../image/init")),
     ("packages", include_str!("../image/packages")),
     ("modules", include_str!("../image/modules")),
+];
+
+/// What makes the kernel's own codec.
+const CODEC: [Ingredient; 2] = [
+    ("codec.sh", include_str!("../image/codec.sh")),
+    ("codec-build.sh", include_str!("../image/codec-build.sh")),
 ];
 
 /// Between two words of progress.
@@ -50,15 +59,18 @@ impl Image {
     /// When the cache folder cannot be used, or the maker fails (no network, for example).
     pub fn ensure(again: bool) -> Result<Self> {
         let cache = cache()?;
-        let folder = cache.join(key());
+        let folder = cache.join(key(&IMAGE));
         fs::create_dir_all(&cache).map_err(Error::io(cache.display().to_string()))?;
-        let lock = fs::File::create(cache.join("lock")).map_err(Error::io("the image's lock"))?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|error| Error::io("the image's lock")(error.into()))?;
+        let _lock = lock(&cache)?;
         if !again && folder.join("versions").is_file() {
             return Ok(Self { folder, made_in: None });
         }
         let begun = Instant::now();
-        make(&cache, &folder)?;
+        println!(
+            "image: making the guest's disk in {} (about 2 minutes, 250 MB from Debian)",
+            folder.display()
+        );
+        make(&IMAGE, &[], &cache, &folder)?;
         forget_others(&cache, &folder);
         let made_in = Some(begun.elapsed());
         Ok(Self { folder, made_in })
@@ -70,6 +82,29 @@ impl Image {
         let line = versions.lines().find_map(|line| line.strip_prefix("kernel "));
         line.unwrap_or("unknown").to_owned()
     }
+
+    /// The folder with the kernel's own codec for this kernel, `v4l2-mem2mem.ko` and `vicodec.ko`, made now unless it is there.
+    ///
+    /// # Errors
+    /// When the maker fails: no network, or Debian has another kernel by now (`cargo lab hardware --again` takes that one).
+    pub fn codec(&self) -> Result<PathBuf> {
+        let folder = self.folder.join(format!("codec-{}", key(&CODEC)));
+        let _lock = lock(&self.folder)?;
+        if !folder.is_dir() {
+            println!("image: making the kernel's codec (about 2 minutes, 220 MB from Debian)");
+            let kernel = self.kernel();
+            let release = kernel.split(' ').next().unwrap_or_default();
+            make(&CODEC, &[release], &self.folder, &folder)?;
+        }
+        Ok(folder)
+    }
+}
+
+/// While it is kept others who make something in this folder wait.
+fn lock(folder: &Path) -> Result<fs::File> {
+    let lock = fs::File::create(folder.join("lock")).map_err(Error::io("the image's lock"))?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| Error::io("the image's lock")(error.into()))?;
+    Ok(lock)
 }
 
 /// `$XDG_CACHE_HOME/hemicycle/hardware`, or the same below `~/.cache`.
@@ -86,10 +121,10 @@ fn cache() -> Result<PathBuf> {
     })
 }
 
-/// What this image is called.
-fn key() -> String {
+/// What something made of these is called.
+fn key(ingredients: &[Ingredient]) -> String {
     let mut hash = Sha1::new();
-    for (name, text) in INGREDIENTS {
+    for (name, text) in ingredients {
         hash.update(name);
         hash.update([0]);
         hash.update(text);
@@ -102,11 +137,8 @@ fn key() -> String {
         .collect()
 }
 
-fn make(cache: &Path, folder: &Path) -> Result<()> {
-    println!(
-        "image: making the guest's disk in {} (about 2 minutes, 250 MB from Debian)",
-        folder.display()
-    );
+/// Runs the first of the ingredients with another folder and these arguments, then takes that folder for `folder`; `cache` is beside it.
+fn make(ingredients: &[Ingredient], arguments: &[&str], cache: &Path, folder: &Path) -> Result<()> {
     // Whoever maps users into a name space of their own must be able to write here too.
     let work = tempfile::Builder::new()
         .prefix("making-")
@@ -119,7 +151,7 @@ fn make(cache: &Path, folder: &Path) -> Result<()> {
         fs::create_dir(new).map_err(Error::io(new.display().to_string()))?;
         fs::set_permissions(new, fs::Permissions::from_mode(0o777)).map_err(Error::io(new.display().to_string()))?;
     }
-    for (name, text) in INGREDIENTS {
+    for (name, text) in ingredients {
         let path = scripts.join(name);
         let write = || {
             fs::write(&path, text)?;
@@ -127,20 +159,22 @@ fn make(cache: &Path, folder: &Path) -> Result<()> {
         };
         write().map_err(Error::io(path.display().to_string()))?;
     }
-    maker(&scripts.join("make.sh"), &ready, &cache.join("making.log"))?;
+    let (name, _) = ingredients[0];
+    let mut command = Command::new(scripts.join(name));
+    command.arg(&ready).args(arguments);
+    maker(command, name, &cache.join("making.log"))?;
     let _older = fs::remove_dir_all(folder);
     fs::rename(&ready, folder).map_err(Error::io(folder.display().to_string()))
 }
 
 /// Runs the maker, keeps its words, and says every few seconds what it is at.
-fn maker(script: &Path, out: &Path, log: &Path) -> Result<()> {
+fn maker(mut command: Command, name: &str, log: &Path) -> Result<()> {
     let (reader, writer) = std::io::pipe().map_err(Error::io("a pipe"))?;
     let copy = writer.try_clone().map_err(Error::io("a pipe"))?;
-    let mut command = Command::new(script);
-    command.arg(out).stdin(Stdio::null()).stdout(writer).stderr(copy);
+    command.stdin(Stdio::null()).stdout(writer).stderr(copy);
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
-    let mut child = command.spawn().map_err(Error::io(script.display().to_string()))?;
+    let mut child = command.spawn().map_err(Error::io(name))?;
     drop(command);
     let mut kept = fs::File::create(log).map_err(Error::io(log.display().to_string()))?;
     let (begun, mut said) = (Instant::now(), Instant::now());
@@ -173,6 +207,7 @@ fn maker(script: &Path, out: &Path, log: &Path) -> Result<()> {
         return Err(Error::Unreachable(line.trim().to_owned()));
     }
     Err(Error::Image {
+        what: name.to_owned(),
         how: status.to_string(),
         words: last.join("\n"),
         log: log.to_owned(),

@@ -1,6 +1,7 @@
 //! The stories. Each takes the guest as the one before left it, and leaves it with nothing plugged in.
 
 mod boot;
+mod codec;
 mod exposure;
 mod inventory;
 mod meeting;
@@ -67,12 +68,18 @@ pub const STORIES: &[Story] = &[
     ),
     fast("a_meeting_sees_and_hears_the_kernels_devices", meeting::seen_and_heard),
     long("a_cable_pulled_in_a_meeting_and_put_back", meeting::pulled_and_back),
+    long("a_camera_that_gives_nothing_any_more_is_said", meeting::stalled),
     long("what_is_shut_by_hand_in_a_meeting_is_said", meeting::shut_by_hand),
     long(
         "an_array_with_too_few_channels_is_heard_and_said",
         meeting::too_few_channels,
     ),
     long("a_loudspeaker_without_its_plug_is_said", meeting::empty_socket),
+    long(
+        "an_encoder_that_comes_is_tried_and_refused_by_name_and_forgotten_when_it_goes",
+        codec::comes_and_goes,
+    ),
+    long("a_daemon_that_hangs_is_ended_by_its_watchdog", units::daemon_hangs),
     long("half_a_minute_without_network", meeting::without_network),
     long("a_network_that_loses_delays_and_shuffles", meeting::bad_network),
     long(

@@ -49,6 +49,7 @@ pub fn well(lab: &mut Lab) -> Evidence {
         "roomd-health.service",
         "roomd-media.socket",
         "roomd-reboot.path",
+        "boot-complete.target",
     ] {
         let state = property(lab, "ActiveState", unit)?;
         ensure(state == "active", || format!("{unit} is {state}"))?;
@@ -122,6 +123,29 @@ pub fn worker_hangs(lab: &mut Lab) -> Evidence {
     ensure(log.contains("atchdog"), || {
         "systemd says nothing of its watchdog".into()
     })?;
+    Ok(format!(
+        "killed after {:.1} s ({log}), then {after}",
+        gone.as_secs_f64()
+    ))
+}
+
+/// A daemon that is stopped, as one of whose tasks hangs, is killed by systemd; another one is there, with another worker.
+pub fn daemon_hangs(lab: &mut Lab) -> Evidence {
+    let (daemon, worker) = (property(lab, "MainPID", "roomd")?, said(lab, WORKER)?);
+    let begun = Instant::now();
+    said(lab, &format!("kill -STOP {daemon}"))?;
+    lab.until(&format!("! kill -0 {daemon} 2> /dev/null"), MOMENT)
+        .map_err(why)?;
+    let gone = begun.elapsed();
+    lab.until(WELL, MOMENT).map_err(why)?;
+    let after = said(lab, WORKER)?;
+    ensure(after != worker && !after.is_empty(), || {
+        format!("{worker}, then {after}")
+    })?;
+    let log = said(
+        lab,
+        "journalctl --no-pager -o cat -u roomd | grep -i 'watchdog timeout' | tail -1",
+    )?;
     Ok(format!(
         "killed after {:.1} s ({log}), then {after}",
         gone.as_secs_f64()
