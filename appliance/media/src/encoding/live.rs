@@ -36,6 +36,8 @@ pub struct Live {
     /// bit/s.
     wanted: u32,
     running: Option<Running>,
+    /// Hardware that is tried again works beside it, until it has shown that it does.
+    next: Option<Running>,
     built: u64,
     in_use: InUse,
 }
@@ -43,12 +45,20 @@ pub struct Live {
 /// Where pictures go in and coded ones come out, whichever encoder is there.
 #[derive(Debug, Clone)]
 pub struct Place {
-    inner: Arc<Mutex<Option<Encoder>>>,
+    inner: Arc<Mutex<Slots>>,
     /// Coded pictures come out of it, as a byte stream, with the time of their pictures.
     pub output: AppSrc,
 }
 
-/// The encoder of now, as other threads see it.
+/// Who encodes, and who is to.
+#[derive(Debug, Default)]
+struct Slots {
+    now: Option<Encoder>,
+    /// It has the same pictures, and takes over with the first that can be decoded alone.
+    next: Option<Encoder>,
+}
+
+/// An encoder, as other threads see it.
 #[derive(Debug)]
 struct Encoder {
     number: u64,
@@ -60,6 +70,7 @@ struct Encoder {
 
 #[derive(Debug)]
 struct Running {
+    number: u64,
     pipeline: gst::Pipeline,
     pace: RatePace,
     flaws: Vec<Flaw>,
@@ -87,6 +98,7 @@ impl Live {
             format,
             wanted: bitrate,
             running: None,
+            next: None,
             built: 0,
             in_use: in_use.clone(),
         };
@@ -100,7 +112,7 @@ impl Live {
         &self.place
     }
 
-    /// The encoder that is used.
+    /// The encoder that is used, or takes over soon.
     #[must_use]
     pub fn step(&self) -> Option<&Step> {
         self.ladder.now()
@@ -111,7 +123,7 @@ impl Live {
         let has_hardware = |step: Option<&Step>| step.is_some_and(|step| step.hardware);
         if has_hardware(steps.first()) && !has_hardware(self.step()) {
             self.ladder = Ladder::new(steps.to_vec(), now);
-            self.build(now, ENDS);
+            self.begin_beside(now);
         }
     }
 
@@ -124,9 +136,11 @@ impl Live {
     pub fn tick(&mut self, now: Instant) -> Option<EncoderGivenUp> {
         if self.ladder.climb(now) {
             tracing::info!("encoders in hardware are tried again");
-            self.build(now, ENDS);
+            self.begin_beside(now);
         }
-        let failed = self.place.check(now);
+        self.look_at_next(now);
+        // Who is to take over does so soon, or not at all.
+        let failed = self.next.is_none().then(|| self.place.check(now)).flatten();
         // Where nothing comes after it, one that does its work badly is better than one that begins again and again.
         let is_end = |failure| matches!(failure, EncoderFailure::Error | EncoderFailure::Silent);
         let failed = failed.filter(|(failure, _)| !self.ladder.is_last() || is_end(*failure));
@@ -178,39 +192,71 @@ impl Live {
     /// Puts the ladder's encoder into the place, or the first after it that can be built.
     /// `ends`: so long the one before is waited for.
     fn build(&mut self, now: Instant, ends: Duration) {
-        *self.place.lock() = None;
-        if let Some(ended) = end(self.running.take()) {
-            // Some hardware has one encoder at a time. Ended or not, it goes on.
-            let _ = ended.recv_timeout(ends);
+        self.end(ends);
+        if let Some((running, encoder)) = self.first_built(now, |_| true) {
+            self.place.lock().now = Some(encoder);
+            self.running = Some(running);
         }
-        while let Some(step) = self.ladder.now().cloned() {
+    }
+
+    /// Puts the ladder's encoder in hardware beside the one that works; what does not begin to work takes nothing away.
+    fn begin_beside(&mut self, now: Instant) {
+        if let Some((running, encoder)) = self.first_built(now, |step| step.hardware) {
+            self.place.lock().next = Some(encoder);
+            self.next = Some(running);
+        }
+    }
+
+    fn look_at_next(&mut self, now: Instant) {
+        let Some(next) = &self.next else { return };
+        if self.place.number() == Some(next.number) {
+            let before = std::mem::replace(&mut self.running, self.next.take());
+            drop(end(before));
+        } else if self.place.next_fails(now) {
+            tracing::warn!(encoder = ?self.step(), "it does not take over");
+            drop(self.place.lock().next.take());
+            drop(end(self.next.take()));
+            self.ladder.pass_over(now);
+            self.begin_beside(now);
+        }
+    }
+
+    /// The ladder's encoder, or the first after it that can be built, while they are of this kind.
+    fn first_built(&mut self, now: Instant, is_of_kind: impl Fn(&Step) -> bool) -> Option<(Running, Encoder)> {
+        while let Some(step) = self.ladder.now().filter(|step| is_of_kind(step)).cloned() {
             self.built += 1;
             let mark = self.in_use.mark(&step);
             match Running::build(&step, self.format, self.wanted, self.built, &self.place) {
-                Ok(mut running) => {
+                Ok((mut running, encoder)) => {
                     running.mark = mark;
                     tracing::info!(encoder = step.encoder, path = step.path, "encoder");
-                    self.running = Some(running);
-                    break;
+                    return Some((running, encoder));
                 }
                 Err(error) => {
                     tracing::error!(encoder = step.encoder, path = step.path, %error, "the encoder cannot be built");
                     if !self.ladder.pass_over(now) {
-                        break;
+                        return None;
                     }
                 }
             }
+        }
+        None
+    }
+
+    /// Some hardware has one encoder at a time: the one that works is waited for so long. Ended or not, it goes on.
+    fn end(&mut self, ends: Duration) {
+        *self.place.lock() = Slots::default();
+        drop(end(self.next.take()));
+        if let Some(ended) = end(self.running.take()) {
+            let _ = ended.recv_timeout(ends);
         }
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        *self.place.lock() = None;
-        if let Some(ended) = end(self.running.take()) {
-            // The next session may want the same hardware.
-            let _ = ended.recv_timeout(ENDS);
-        }
+        // The next session may want the same hardware.
+        self.end(ENDS);
     }
 }
 
@@ -229,63 +275,93 @@ fn end(running: Option<Running>) -> Option<Receiver<()>> {
     Some(ended)
 }
 
+impl Encoder {
+    /// A picture comes; where it goes.
+    fn picture(&mut self, now: Instant) -> AppSrc {
+        let full = self.source.current_level_buffers() >= WAITING;
+        self.watchdog.picture(full, now);
+        self.source.clone()
+    }
+
+    /// Why it is to be given up.
+    fn check(&mut self, now: Instant) -> Option<EncoderFailure> {
+        let failed = self.has_failed.then_some(EncoderFailure::Error);
+        failed.or_else(|| self.watchdog.check(now))
+    }
+}
+
 impl Place {
-    fn lock(&self) -> MutexGuard<'_, Option<Encoder>> {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Encoder) -> T) -> Option<T> {
-        self.lock().as_mut().map(act)
+        self.lock().now.as_mut().map(act)
     }
 
     /// A picture goes in. It never waits.
     pub fn push(&self, picture: &gst::Sample) {
-        let source = self.with(|encoder| {
-            let full = encoder.source.current_level_buffers() >= WAITING;
-            encoder.watchdog.picture(full, Instant::now());
-            encoder.source.clone()
-        });
-        if let Some(source) = source {
+        let now = Instant::now();
+        let mut slots = self.lock();
+        let slots_of = &mut *slots;
+        let both = slots_of.now.iter_mut().chain(&mut slots_of.next);
+        let sources: Vec<AppSrc> = both.map(|encoder| encoder.picture(now)).collect();
+        drop(slots);
+        for source in sources {
             // One that is being ended refuses.
             let _ = source.push_sample(picture);
         }
+    }
+
+    /// Which encoder works.
+    fn number(&self) -> Option<u64> {
+        self.with(|encoder| encoder.number)
+    }
+
+    /// Who is to take over will not.
+    fn next_fails(&self, now: Instant) -> bool {
+        let mut slots = self.lock();
+        slots.next.as_mut().is_some_and(|next| next.check(now).is_some())
     }
 
     /// How a key frame is asked for. It does not hold the output, so that a pad of the output may keep it.
     pub fn asking(&self) -> impl Fn() + Send + Sync + use<> {
         let inner = self.inner.clone();
         move || {
-            let mut encoder = inner.lock().unwrap_or_else(PoisonError::into_inner);
-            let instance = encoder.as_mut().map(|encoder| {
+            let mut slots = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let instance = slots.now.as_mut().map(|encoder| {
                 encoder.watchdog.key_asked(Instant::now());
                 encoder.instance.clone()
             });
-            drop(encoder);
+            drop(slots);
             instance.iter().for_each(Instance::ask_key);
         }
     }
 
     /// Why the encoder is to be given up, and whether anything had come out of it.
     fn check(&self, now: Instant) -> Option<(EncoderFailure, bool)> {
-        self.with(|encoder| {
-            let failed = encoder.has_failed.then_some(EncoderFailure::Error);
-            let failed = failed.or_else(|| encoder.watchdog.check(now))?;
-            Some((failed, encoder.watchdog.has_begun()))
-        })
-        .flatten()
+        let check = |encoder: &mut Encoder| Some((encoder.check(now)?, encoder.watchdog.has_begun()));
+        self.with(check).flatten()
     }
 
     /// A coded picture of the encoder with that number came out, to be shown at that time.
     fn coded(&self, number: u64, buffer: &gst::BufferRef, at: gst::ClockTime) {
         let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        let is_its = self.with(|encoder| {
-            let is_its = encoder.number == number;
-            if is_its {
-                encoder.watchdog.coded(buffer.size(), key);
-            }
-            is_its
-        });
-        if is_its == Some(true) {
+        let is = |encoder: &Encoder| encoder.number == number;
+        let mut slots = self.lock();
+        // What goes may not be given back while others wait for the slots.
+        let before = match slots.next.take_if(|next| key && is(next)) {
+            Some(next) => slots.now.replace(next),
+            None => None,
+        };
+        let encoder = slots.now.as_mut().filter(|encoder| is(encoder));
+        let is_its = encoder.is_some();
+        if let Some(encoder) = encoder {
+            encoder.watchdog.coded(buffer.size(), key);
+        }
+        drop(slots);
+        drop(before);
+        if is_its {
             let mut buffer = buffer.to_owned();
             let changed = buffer.make_mut();
             changed.set_pts(at);
@@ -296,13 +372,23 @@ impl Place {
     }
 
     fn failed(&self, number: u64) {
-        self.with(|encoder| encoder.has_failed |= encoder.number == number);
+        let mut slots = self.lock();
+        let slots_of = &mut *slots;
+        for encoder in slots_of.now.iter_mut().chain(&mut slots_of.next) {
+            encoder.has_failed |= encoder.number == number;
+        }
     }
 }
 
 impl Running {
-    /// Builds it, starts it and puts it into the place.
-    fn build(step: &Step, format: Format, bitrate: u32, number: u64, place: &Place) -> Result<Self, BuildError> {
+    /// Builds it and starts it; what comes out of it goes to the place.
+    fn build(
+        step: &Step,
+        format: Format,
+        bitrate: u32,
+        number: u64,
+        place: &Place,
+    ) -> Result<(Self, Encoder), BuildError> {
         let unknown = || BuildError::GStreamer(format!("no encoder {} by {}", step.encoder, step.path));
         let model = model(&step.encoder).ok_or_else(unknown)?;
         let path = model
@@ -343,6 +429,7 @@ impl Running {
         }
         let now = Instant::now();
         let running = Self {
+            number,
             pipeline,
             pace: RatePace::new(bitrate, now),
             flaws: step.flaws.clone(),
@@ -350,14 +437,14 @@ impl Running {
         };
         running.pipeline.set_state(gst::State::Playing)?;
         let hears = !step.flaws.contains(&Flaw::NoKeyOnRequest);
-        *place.lock() = Some(Encoder {
+        let encoder = Encoder {
             number,
             source,
             instance,
             watchdog: Watchdog::new(bitrate, hears, now),
             has_failed: false,
-        });
-        Ok(running)
+        };
+        Ok((running, encoder))
     }
 }
 
@@ -476,6 +563,44 @@ mod tests {
         println!("longest pause: {pause:?}");
         let keys = seen.iter().filter(|(_, key)| *key).count();
         assert!(keys >= 3, "{keys} key frames of three encoders");
+    }
+
+    #[test]
+    fn hardware_that_is_tried_again_takes_over_without_a_pause_or_takes_nothing_away() {
+        let later = || Instant::now() + Duration::from_secs(3_600);
+        let mut meeting = Meeting::with(&["simulated-fails-later", "x264enc"]);
+        let (mut given_up, end) = (Vec::new(), Instant::now() + Duration::from_secs(60));
+        while given_up.len() < 2 && Instant::now() < end {
+            given_up.extend(meeting.films(Duration::from_millis(500)));
+        }
+        assert_eq!(given_up, [EncoderFailure::Error; 2]);
+        meeting.films(Duration::from_secs(1));
+        meeting.seen();
+        assert!(meeting.live.tick(later()).is_none(), "hardware is tried again");
+        assert!(meeting.live.next.is_some() && meeting.live.running.is_some());
+        meeting.films(Duration::from_secs(1));
+        assert!(meeting.live.next.is_none(), "it has taken over");
+        let seen = meeting.seen();
+        assert_eq!(seen.iter().filter(|(_, key)| *key).count(), 1);
+        let pause = seen.windows(2).map(|pair| pair[1].0 - pair[0].0).max();
+        println!("longest pause: {pause:?}");
+        assert!(pause.is_some_and(|pause| pause < Duration::from_secs(1)), "{pause:?}");
+
+        let mut meeting = Meeting::with(&["x264enc"]);
+        meeting.films(Duration::from_secs(1));
+        let begun = Instant::now();
+        let steps = ["simulated-silent", "x264enc"].map(step);
+        meeting.live.set_steps(&steps, begun);
+        assert!(meeting.live.next.is_some());
+        meeting.seen();
+        meeting.films(Duration::from_secs(3));
+        assert!(meeting.live.next.is_none());
+        assert_eq!(meeting.live.step().map(|step| step.encoder.as_str()), Some("x264enc"));
+        let seen = meeting.seen();
+        assert!(
+            seen.len() > 30 && seen.iter().all(|(_, key)| !key),
+            "nobody has noticed"
+        );
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Quirk {
     BrokenPath,
     /// Its rate is that of its beginning, and pictures come late (Q9).
     Sluggish,
+    /// Nothing ever comes out of it.
+    Silent,
     /// It stops, and the one who waits for it with it (Q10).
     Hangs,
     /// The same, after its trial.
@@ -109,6 +111,7 @@ pub const SIMULATED: &[Model] = &[
             ("option-string", "rc-lookahead=3:sync-lookahead=0:bframes=0"),
         ],
     ),
+    simulated("simulated-silent", Quirk::Silent, X264),
     simulated("simulated-hangs", Quirk::Hangs, X264),
     simulated("simulated-hangs-later", Quirk::HangsLater, X264),
     simulated("simulated-aborts", Quirk::Aborts, X264),
@@ -164,6 +167,9 @@ pub(super) fn spoil(element: &gst::Element, quirk: Quirk) -> Result<(), BuildErr
                 Some(event) if UpstreamForceKeyUnitEvent::parse(event).is_ok() => gst::PadProbeReturn::Handled,
                 _ => gst::PadProbeReturn::Ok,
             });
+        }
+        Quirk::Silent => {
+            pad.add_probe(gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Drop);
         }
         Quirk::WantsLevel => {
             let caps = pad.peer_query_caps(None);

@@ -366,6 +366,7 @@ mod tests {
             "its other way works"
         );
         assert_eq!(refusal("simulated-garbage", "planar"), Refusal::Unfaithful);
+        assert_eq!(refusal("simulated-silent", "planar"), Refusal::Loses { coded: 0 });
         assert_eq!(refusal("simulated-looks-ahead", "planar"), Refusal::LooksAhead);
         assert_eq!(
             refusal("simulated-high-profile", "planar"),
