@@ -16,6 +16,7 @@ use crate::attached::Attached;
 use crate::capture::{Capture, Tap, Wanted};
 use crate::clock::now_ns;
 use crate::elements::{self, BuildError, version};
+use crate::encoding::Encoders;
 use crate::encoding::in_use::InUse;
 use crate::encoding::ladder::Step;
 use crate::encoding::trials;
@@ -72,6 +73,7 @@ pub struct Owner {
     microphone: Capture,
     told_capture: Option<CaptureState>,
     told_impaired: (Option<DeviceFault>, Option<DeviceFault>),
+    told_codecs: Option<Vec<VideoCodec>>,
     self_test: Option<SelfTest>,
     session: Option<Session>,
     /// The session of the plan, also when it could not be built.
@@ -111,6 +113,7 @@ impl Owner {
             microphone: Capture::new("microphone", microphone.clone(), mailbox.clone()),
             told_capture: None,
             told_impaired: (None, None),
+            told_codecs: None,
             self_test: None,
             session: None,
             session_id: None,
@@ -123,8 +126,11 @@ impl Owner {
                 microphone,
                 board,
                 mailbox: mailbox.clone(),
-                encoders: trials::software(),
-                in_use: start.in_use,
+                encoders: Encoders {
+                    steps: trials::software(),
+                    in_use: start.in_use,
+                    ..Encoders::default()
+                },
             },
             died_with: start.died_with,
         })
@@ -181,9 +187,9 @@ impl Owner {
                 self.microphone.on_impaired(id, fault.as_ref());
                 self.loudspeaker.on_impaired(id, fault.as_ref());
             }
-            Message::Encoders(mut encoders) => {
-                encoders.retain(|step| !self.died_with.contains(&step.to_string()));
-                self.around.encoders = encoders;
+            Message::Encoders(mut steps) => {
+                steps.retain(|step| !self.died_with.contains(&step.to_string()));
+                self.around.encoders.steps = steps;
                 if let Some(session) = &mut self.session {
                     session.set_encoders(&self.around.encoders);
                 }
@@ -213,6 +219,7 @@ impl Owner {
     fn on_command(&mut self, Envelope { epoch, message }: Envelope<ToWorker>) -> bool {
         if let ToWorker::Hello { version } = message {
             self.epoch = Some(epoch);
+            self.told_codecs = None;
             let hello = WorkerHello {
                 version: media_protocol::VERSION,
                 pid: std::process::id(),
@@ -427,6 +434,8 @@ impl Owner {
         self.display.tick(now, &self.wall);
         self.loudspeaker.tick(now);
         self.tell_faults();
+        // Encoders begin to rest, and have rested.
+        self.tell_codecs();
         if let Some(report) = self.self_test.as_mut().and_then(|test| test.tick(now)) {
             self.tell(FromWorker::SelfTest(report));
         }
@@ -473,18 +482,18 @@ impl Owner {
         }
     }
 
-    /// H.264 where it costs less than VP8, which is when it is made in hardware, and others can be shown in it.
+    /// H.264 where it costs less than VP8, which is when it is made in hardware, and others can be shown in it. Said when it changes.
     fn tell_codecs(&mut self) {
-        if self.epoch.is_none() {
-            return;
-        }
-        let hardware = self.around.encoders.first().is_some_and(|step| step.hardware);
+        let hardware = self.around.encoders.have_hardware(Instant::now());
         let codecs = if hardware && elements::decodes_h264() {
             vec![VideoCodec::H264, VideoCodec::Vp8]
         } else {
             vec![VideoCodec::Vp8]
         };
-        self.tell(FromWorker::VideoCodecs { codecs });
+        if self.epoch.is_some() && self.told_codecs.as_ref() != Some(&codecs) {
+            self.told_codecs = Some(codecs.clone());
+            self.tell(FromWorker::VideoCodecs { codecs });
+        }
     }
 
     /// The worker before this one died with these encoders: they are left alone until the next.
@@ -494,7 +503,7 @@ impl Owner {
             self.tell(FromWorker::EncoderGivenUp(EncoderGivenUp {
                 encoder: encoder.clone(),
                 failure: EncoderFailure::Fatal,
-                successor: self.around.encoders.first().map(Step::to_string),
+                successor: self.around.encoders.steps.first().map(Step::to_string),
             }));
         }
     }

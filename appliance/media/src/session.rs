@@ -27,8 +27,7 @@ use std::time::{Duration, Instant};
 use crate::capture::Tap;
 use crate::clock::now_ns;
 use crate::elements::BuildError;
-use crate::encoding::in_use::InUse;
-use crate::encoding::ladder::Step;
+use crate::encoding::Encoders;
 use crate::mailbox::Mailbox;
 use crate::wall::Board;
 use audio_sender::AudioSender;
@@ -53,10 +52,8 @@ pub struct Surroundings {
     pub board: Board,
     /// The owner thread.
     pub mailbox: Mailbox,
-    /// Encoders of H.264, the best first.
-    pub encoders: Vec<Step>,
-    /// Where is written down which of them work.
-    pub in_use: InUse,
+    /// What makes H.264.
+    pub encoders: Encoders,
 }
 
 /// A session. Dropping it closes its sockets.
@@ -252,7 +249,7 @@ impl Session {
     }
 
     /// These encoders of H.264 are there from now on.
-    pub fn set_encoders(&mut self, encoders: &[Step]) {
+    pub fn set_encoders(&mut self, encoders: &Encoders) {
         self.video.set_encoders(encoders);
     }
 

@@ -1,7 +1,9 @@
 //! Which encoder comes after one that was given up (`specs/camera.md` §1.5): the same once more, by its next way in, another one, at
 //! last the processor; and when hardware is worth another try. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::judgement::Flaw;
@@ -31,31 +33,79 @@ impl Display for Step {
     }
 }
 
+/// Encoders in hardware that were given up, and how long they rest. Shared by the layers and the meetings of a worker: what fails in one
+/// need not fail in each of them.
+#[derive(Debug, Clone, Default)]
+pub struct Rest(Arc<Mutex<BTreeMap<String, Resting>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Resting {
+    until: Instant,
+    pause: Duration,
+}
+
+impl Rest {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Resting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is not worth a try yet.
+    #[must_use]
+    pub fn has(&self, step: &Step, now: Instant) -> bool {
+        self.lock()
+            .get(&step.to_string())
+            .is_some_and(|resting| resting.until > now)
+    }
+
+    /// It was given up: twice as long as the time before. Of those who find the same the first has said it.
+    fn begin(&self, step: &Step, now: Instant) {
+        if !step.hardware || self.has(step, now) {
+            return;
+        }
+        let mut resting = self.lock();
+        let before = resting.get(&step.to_string()).map(|resting| resting.pause * 2);
+        let pause = before.map_or(AGAIN, |pause| pause.min(AGAIN_AT_MOST));
+        let until = now + pause;
+        resting.insert(step.to_string(), Resting { until, pause });
+    }
+
+    /// It has done its work for long.
+    fn forget(&self, step: &Step) {
+        self.lock().remove(&step.to_string());
+    }
+}
+
 /// The encoders of a box, the best first; the last one is the processor's.
 #[derive(Debug)]
 pub struct Ladder {
     steps: Vec<Step>,
+    rest: Rest,
     at: usize,
     since: Instant,
     /// The one of now has failed once already.
     is_second: bool,
-    /// When hardware is tried again, while it is not used.
-    again: Option<Instant>,
-    pause: Duration,
 }
 
 impl Ladder {
-    /// With these; none of them: nothing can be encoded.
+    /// With these, but for those that rest; none of them: nothing can be encoded.
     #[must_use]
-    pub fn new(steps: Vec<Step>, now: Instant) -> Self {
-        Self {
+    pub fn new(steps: Vec<Step>, rest: Rest, now: Instant) -> Self {
+        let mut ladder = Self {
             steps,
+            rest,
             at: 0,
             since: now,
             is_second: false,
-            again: None,
-            pause: AGAIN,
-        }
+        };
+        ladder.at = ladder.from(0, now);
+        ladder
+    }
+
+    /// The first from here on that does not rest; else the last.
+    fn from(&self, at: usize, now: Instant) -> usize {
+        let mut awake = self.steps.iter().enumerate().skip(at);
+        let found = awake.find(|(_, step)| !self.rest.has(step, now));
+        found.map_or(self.steps.len().saturating_sub(1), |(at, _)| at)
     }
 
     /// The one to use.
@@ -70,10 +120,11 @@ impl Ladder {
         self.at + 1 >= self.steps.len()
     }
 
-    /// The one that is used was given up. [`Ladder::now`] is what to build.
+    /// The one that is used was given up. [`Ladder::now`] is what to build: the same once more, unless another layer has had that in vain.
     pub fn give_up(&mut self, now: Instant) {
         self.look_back(now);
-        if std::mem::replace(&mut self.is_second, true) {
+        let rests = self.now().is_some_and(|step| self.rest.has(step, now));
+        if std::mem::replace(&mut self.is_second, true) || rests {
             self.step(now);
         }
     }
@@ -81,14 +132,14 @@ impl Ladder {
     /// The one to use cannot be built, or has never begun: no second chance. False: there is no other.
     pub fn pass_over(&mut self, now: Instant) -> bool {
         self.look_back(now);
-        self.is_second = true;
         self.step(now)
     }
 
     /// What was good for long has its chances again.
     fn look_back(&mut self, now: Instant) {
         if now.saturating_duration_since(self.since) >= TRUSTED {
-            (self.is_second, self.pause) = (false, AGAIN);
+            self.is_second = false;
+            self.now().into_iter().for_each(|step| self.rest.forget(step));
         }
         self.since = now;
     }
@@ -98,23 +149,22 @@ impl Ladder {
         if self.is_last() {
             return false;
         }
-        let had = self.now().is_some_and(|step| step.hardware);
-        (self.at, self.is_second) = (self.at + 1, false);
-        let has = self.now().is_some_and(|step| step.hardware);
-        if had && !has {
-            self.again = Some(now + self.pause);
-            self.pause = (self.pause * 2).min(AGAIN_AT_MOST);
-        }
+        self.now().into_iter().for_each(|step| self.rest.begin(step, now));
+        (self.at, self.is_second) = (self.from(self.at + 1, now), false);
         true
     }
 
-    /// Whether hardware is to be tried again now; then [`Ladder::now`] is the best one.
+    /// Whether hardware has rested enough while the processor does the work; then [`Ladder::now`] is that.
     pub fn climb(&mut self, now: Instant) -> bool {
-        let due = self.again.is_some_and(|again| again <= now);
-        if due {
-            (self.at, self.since, self.is_second, self.again) = (0, now, false, None);
+        if self.now().is_none_or(|step| step.hardware) {
+            return false;
         }
-        due
+        let at = self.from(0, now);
+        let is_due = at < self.at;
+        if is_due {
+            (self.at, self.since, self.is_second) = (at, now, false);
+        }
+        is_due
     }
 }
 
@@ -132,12 +182,17 @@ mod tests {
     }
 
     fn ladder(now: Instant) -> Ladder {
+        beside(&Rest::default(), now)
+    }
+
+    /// Another layer, or another meeting.
+    fn beside(rest: &Rest, now: Instant) -> Ladder {
         let steps = [
             step("va", "va", true),
             step("va", "system", true),
             step("x264enc", "planar", false),
         ];
-        Ladder::new(steps.into(), now)
+        Ladder::new(steps.into(), rest.clone(), now)
     }
 
     fn names(ladder: &Ladder) -> (String, String) {
@@ -171,7 +226,7 @@ mod tests {
         ];
         assert_eq!(seen, expected);
         assert!(!ladder.pass_over(begun), "there is no other");
-        let mut none = Ladder::new(Vec::new(), begun);
+        let mut none = Ladder::new(Vec::new(), Rest::default(), begun);
         none.give_up(begun);
         assert_eq!(none.now(), None);
     }
@@ -185,6 +240,28 @@ mod tests {
         assert_eq!(names(&ladder).1, "va", "ten minutes of good work");
         ladder.give_up(after(begun, 1_200));
         assert_eq!(names(&ladder).1, "system", "a second less");
+    }
+
+    #[test]
+    fn what_one_layer_has_given_up_no_other_has_to_find_out() {
+        let begun = Instant::now();
+        let rest = Rest::default();
+        let (mut first, mut second) = (beside(&rest, begun), beside(&rest, begun));
+        first.give_up(after(begun, 1));
+        first.give_up(after(begun, 2));
+        assert_eq!(names(&first).1, "system");
+        assert_eq!(names(&second).1, "va", "there it works");
+        second.give_up(after(begun, 3));
+        assert_eq!(names(&second).1, "system", "the second chance was the other's");
+        assert_eq!(names(&beside(&rest, after(begun, 4))).1, "system", "the next meeting");
+        assert_eq!(
+            names(&beside(&rest, after(begun, 602))).1,
+            "va",
+            "ten minutes, and not twenty"
+        );
+        assert!(!first.climb(after(begun, 602)), "hardware does the work");
+        let only = Ladder::new(vec![step("va", "va", true)], rest, after(begun, 4));
+        assert_eq!(names(&only).0, "va", "there is no other");
     }
 
     #[test]

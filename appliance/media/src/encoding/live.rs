@@ -10,6 +10,7 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppLeakyType, AppSrc};
 use media_protocol::{EncoderFailure, EncoderGivenUp};
 
+use super::Encoders;
 use super::catalogue::model;
 use super::in_use::{InUse, Mark};
 use super::instance::{Format, Instance, byte_stream, exit};
@@ -81,7 +82,7 @@ struct Running {
 impl Live {
     /// With the best of these encoders that can be built; pictures are of this format when they come in, and `bitrate` is bit/s.
     #[must_use]
-    pub fn new(steps: Vec<Step>, format: Format, bitrate: u32, in_use: &InUse) -> Self {
+    pub fn new(encoders: &Encoders, format: Format, bitrate: u32) -> Self {
         let now = Instant::now();
         let output = AppSrc::builder()
             .caps(&byte_stream())
@@ -94,13 +95,13 @@ impl Live {
         let inner = Arc::default();
         let mut live = Self {
             place: Place { inner, output },
-            ladder: Ladder::new(steps, now),
+            ladder: Ladder::new(encoders.steps.clone(), encoders.rest.clone(), now),
             format,
             wanted: bitrate,
             running: None,
             next: None,
             built: 0,
-            in_use: in_use.clone(),
+            in_use: encoders.in_use.clone(),
         };
         live.build(now, ENDS);
         live
@@ -119,10 +120,9 @@ impl Live {
     }
 
     /// These encoders are there from now on. Where the processor does the work, the best of them takes its place.
-    pub fn set_steps(&mut self, steps: &[Step], now: Instant) {
-        let has_hardware = |step: Option<&Step>| step.is_some_and(|step| step.hardware);
-        if has_hardware(steps.first()) && !has_hardware(self.step()) {
-            self.ladder = Ladder::new(steps.to_vec(), now);
+    pub fn set_encoders(&mut self, encoders: &Encoders, now: Instant) {
+        if encoders.have_hardware(now) && self.step().is_none_or(|step| !step.hardware) {
+            self.ladder = Ladder::new(encoders.steps.clone(), encoders.rest.clone(), now);
             self.begin_beside(now);
         }
     }
@@ -478,6 +478,13 @@ mod tests {
         }
     }
 
+    fn such(names: &[&str]) -> Encoders {
+        Encoders {
+            steps: names.iter().map(|name| step(name)).collect(),
+            ..Encoders::default()
+        }
+    }
+
     /// A camera before it and somebody behind it.
     struct Meeting {
         live: Live,
@@ -491,12 +498,7 @@ mod tests {
     impl Meeting {
         fn with(encoders: &[&str]) -> Self {
             gst::init().unwrap();
-            let live = Live::new(
-                encoders.iter().map(|name| step(name)).collect(),
-                FORMAT,
-                300_000,
-                &InUse::default(),
-            );
+            let live = Live::new(&such(encoders), FORMAT, 300_000);
             let (told, seen) = channel();
             let sink = exit(move |buffer, _| {
                 let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
@@ -589,8 +591,9 @@ mod tests {
         let mut meeting = Meeting::with(&["x264enc"]);
         meeting.films(Duration::from_secs(1));
         let begun = Instant::now();
-        let steps = ["simulated-silent", "x264enc"].map(step);
-        meeting.live.set_steps(&steps, begun);
+        meeting
+            .live
+            .set_encoders(&such(&["simulated-silent", "x264enc"]), begun);
         assert!(meeting.live.next.is_some());
         meeting.seen();
         meeting.films(Duration::from_secs(3));

@@ -17,6 +17,7 @@
 //! | [`simulated`] | encoders with one flaw each |
 
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use crate::mailbox::{Mailbox, Message};
 
@@ -35,7 +36,28 @@ pub mod trial;
 pub mod trials;
 pub mod watchdog;
 
+use in_use::InUse;
+use ladder::{Rest, Step};
 use trials::Tried;
+
+/// The encoders of H.264 of a worker.
+#[derive(Debug, Clone, Default)]
+pub struct Encoders {
+    /// The best first.
+    pub steps: Vec<Step>,
+    /// Those that were given up.
+    pub rest: Rest,
+    /// Where is written down which of them work.
+    pub in_use: InUse,
+}
+
+impl Encoders {
+    /// One that does not rest is not the processor's work.
+    #[must_use]
+    pub fn have_hardware(&self, now: Instant) -> bool {
+        self.steps.iter().any(|step| step.hardware && !self.rest.has(step, now))
+    }
+}
 
 /// Tries encoders in hardware beside everything else, and tells the owner thread which there are, the best first. A process does it
 /// that begins before any device is open: GStreamer's devices are inherited by whatever is started later, and would stay open in it.

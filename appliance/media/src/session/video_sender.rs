@@ -19,8 +19,8 @@ use super::temporal_layers;
 use super::transport::Transport;
 use crate::capture::{COLORIMETRY, FRAME_RATE, Tap, picture_source};
 use crate::elements::{BuildError, chain, filter, make};
+use crate::encoding::Encoders;
 use crate::encoding::instance::Format;
-use crate::encoding::ladder::Step;
 use crate::encoding::live::{Live, Place};
 use crate::sdp::TRANSPORT_CC;
 
@@ -188,10 +188,10 @@ impl VideoSender {
     }
 
     /// These encoders of H.264 are there from now on.
-    pub fn set_encoders(&mut self, encoders: &[Step]) {
+    pub fn set_encoders(&mut self, encoders: &Encoders) {
         for layer in &mut self.layers {
             if let Coder::Beside(live) = &mut layer.coder {
-                live.set_steps(encoders, Instant::now());
+                live.set_encoders(encoders, Instant::now());
             }
         }
     }
@@ -261,7 +261,7 @@ impl Layer {
                     height,
                     pace: u32::try_from(FRAME_RATE).unwrap_or(30),
                 };
-                let live = Live::new(around.encoders.clone(), format, plan.bitrate, &around.in_use);
+                let live = Live::new(&around.encoders, format, plan.bitrate);
                 let payloader = make("rtph264pay")?;
                 payloader.set_property_from_str("aggregate-mode", "zero-latency");
                 payloader.set_property("config-interval", -1_i32);

@@ -6,7 +6,6 @@ mod bridge;
 mod cost;
 mod lifecycle;
 mod process;
-mod real_devices;
 mod receiving;
 mod rig;
 mod sending;

@@ -107,7 +107,7 @@ fn whoever_starts_it_a_camera_that_is_closed_is_closed() {
     let child = spawn(stdin);
     line.open_camera(CameraDevice::Simulated { plug: None });
     line.camera_is_open();
-    // Why, and what it does: `process.rs`, `real_devices.rs`.
+    // Why: `process.rs`; what it does: the stories of `tests/hardware`.
     let environment = std::fs::read(format!("/proc/{}/environ", child.id())).unwrap();
     let mut variables = environment.split(|byte| *byte == 0);
     assert!(variables.any(|variable| variable == b"GST_V4L2_FORCE_DRAIN=1"));

@@ -359,6 +359,11 @@ impl Meeting<'_> {
         })?;
         ensure(!plug::lit(self.lab)?, || {
             "the presence is gone, and a device is still switched on".into()
+        })?;
+        let open = "ls -l /proc/$(pidof roomd-media | cut -d' ' -f1)/fd | grep -E '/dev/(video|snd/pcm)' || true";
+        let open = self.lab.guest.must(open, MOMENT).map_err(why)?;
+        ensure(open.trim().is_empty(), || {
+            format!("switched off and still open: {open}")
         })
     }
 

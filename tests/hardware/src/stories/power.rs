@@ -83,7 +83,7 @@ pub fn fifty(lab: &mut Lab) -> Evidence {
             })?;
         }
         Ok(format!(
-            "{} cuts in {:.0} minutes; each time idle and dark at the end, and of {} starts of the boot loader none met half a slot; \
+            "{} cuts in {:.0} minutes; looked at after each ten: idle and dark; and of {} starts of the boot loader none met half a slot; \
              the fleet's last word: {:?}",
             ROUNDS * (STARTS + 1),
             begun.elapsed().as_secs_f64() / 60.0,
