@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::simulated::Folder;
-use crate::tracker::{Input, Output, Tracker, View};
+use crate::tracker::{Input, Kind, Output, Tracker, View};
 use crate::watcher::Watcher;
 use crate::{Discovery, Hardware, Inventory};
 
@@ -78,16 +78,7 @@ fn watch(bus: &Bus, stopped: &PipeReader, tell: &dyn Fn(View)) {
                 match output {
                     Output::Enumerate => inputs.push_back(Input::Enumerated(Box::new(bus.inventory()))),
                     Output::Changed(view) => {
-                        for (kind, id) in view.unstable.difference(&unstable) {
-                            let camera = view.inventory.cameras.iter().find(|camera| camera.id == *id);
-                            let speed = camera.and_then(|camera| camera.speed);
-                            tracing::warn!(
-                                ?kind,
-                                id,
-                                speed,
-                                "it breaks off again and again: its cable, or its power"
-                            );
-                        }
+                        warn_of_unstable(&view, &unstable);
                         unstable = view.unstable.clone();
                         tell(*view);
                     }
@@ -111,6 +102,20 @@ fn watch(bus: &Bus, stopped: &PipeReader, tell: &dyn Fn(View)) {
         let heard = watched.get(1).map_or(PollFlags::empty(), PollFd::revents);
         inputs.extend(words.take(heard));
         inputs.push_back(Input::Timer);
+    }
+}
+
+/// Says which devices are unstable that were not `before`.
+fn warn_of_unstable(view: &View, before: &BTreeSet<(Kind, String)>) {
+    for (kind, id) in view.unstable.difference(before) {
+        let camera = view.inventory.cameras.iter().find(|camera| camera.id == *id);
+        let speed = camera.and_then(|camera| camera.speed);
+        tracing::warn!(
+            ?kind,
+            id,
+            speed,
+            "it breaks off again and again: its cable, or its power"
+        );
     }
 }
 

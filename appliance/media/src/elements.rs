@@ -199,17 +199,16 @@ pub struct ElementReport {
 /// Looks for every element, after `gst::init`.
 #[must_use]
 pub fn check() -> CheckReport {
-    let present = |element: &str| gst::ElementFactory::find(element).is_some();
     let report = |package: &str, element: &str| ElementReport {
         element: element.to_owned(),
-        present: present(element),
+        present: has(element),
         required: !OPTIONAL.contains(&element),
         package: package.to_owned(),
     };
     let elements = PACKAGES
         .iter()
         .flat_map(|(package, names)| names.iter().map(|name| report(package, name)));
-    let vp8 = present("vp8enc").then(|| "vp8enc".to_owned());
+    let vp8 = has("vp8enc").then(|| "vp8enc".to_owned());
     let h264 = trials::software().into_iter().map(|step| step.encoder);
     CheckReport {
         gstreamer: version(),
@@ -230,7 +229,9 @@ pub fn decodes_h264() -> bool {
     h264_decoder().is_some() && ["h264parse", "rtph264depay"].into_iter().all(has)
 }
 
-fn has(element: &str) -> bool {
+/// Whether GStreamer has an element.
+#[must_use]
+pub fn has(element: &str) -> bool {
     gst::ElementFactory::find(element).is_some()
 }
 

@@ -74,6 +74,8 @@ pub struct Owner {
     told_capture: Option<CaptureState>,
     told_impaired: (Option<DeviceFault>, Option<DeviceFault>),
     told_codecs: Option<Vec<VideoCodec>>,
+    /// Pictures of others in H.264 can be shown.
+    decodes_h264: bool,
     self_test: Option<SelfTest>,
     session: Option<Session>,
     /// The session of the plan, also when it could not be built.
@@ -114,6 +116,7 @@ impl Owner {
             told_capture: None,
             told_impaired: (None, None),
             told_codecs: None,
+            decodes_h264: elements::decodes_h264(),
             self_test: None,
             session: None,
             session_id: None,
@@ -484,8 +487,7 @@ impl Owner {
 
     /// H.264 where it costs less than VP8, which is when it is made in hardware, and others can be shown in it. Said when it changes.
     fn tell_codecs(&mut self) {
-        let hardware = self.around.encoders.have_hardware(Instant::now());
-        let codecs = if hardware && elements::decodes_h264() {
+        let codecs = if self.decodes_h264 && self.around.encoders.have_hardware(Instant::now()) {
             vec![VideoCodec::H264, VideoCodec::Vp8]
         } else {
             vec![VideoCodec::Vp8]

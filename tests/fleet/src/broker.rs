@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Error;
 use crate::authority::{Authority, Credentials};
+use crate::claim::claim;
 use crate::office::Office;
 
 /// Where Debian puts it.
@@ -61,16 +61,14 @@ pub fn free_ports() -> Result<[u16; 3], Error> {
     Ok([claim_port()?, claim_port()?, claim_port()?])
 }
 
-/// An abstract socket with the port's name says who has it; the kernel forgets it with its process.
 fn claim_port() -> Result<u16, Error> {
     static CLAIMED: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
     let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-    let claim = |port: u16| {
-        let name = SocketAddr::from_abstract_name(format!("hemicycle-port-{port}")).ok()?;
-        let claim = UnixListener::bind_addr(&name).ok()?;
+    let free = |port: u16| {
+        let claim = claim(&format!("port-{port}"))?;
         TcpListener::bind(("127.0.0.1", port)).ok().map(|_| (port, claim))
     };
-    let (port, claim) = PORTS.into_iter().find_map(claim).ok_or("no port is free")?;
+    let (port, claim) = PORTS.into_iter().find_map(free).ok_or("no port is free")?;
     claimed.push(claim);
     Ok(port)
 }

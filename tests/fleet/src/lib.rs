@@ -5,6 +5,7 @@
 //! | `administrator` | one box and who administers it, the broker between both |
 //! | `authority` | certificates, made here |
 //! | `broker` | Debian's Mosquitto as `provisioning/access` configures it |
+//! | `claim` | what one test has and no other |
 //! | `figures` | what `cargo lab fleet --report` writes |
 //! | `impostor` | a broker with a certificate of ours that says whatever it is told |
 //! | `installer` | the update of a simulated box: the core of the real one, and nothing that takes time |
@@ -24,6 +25,7 @@
 pub mod administrator;
 pub mod authority;
 pub mod broker;
+pub mod claim;
 pub mod client;
 pub mod figures;
 pub mod impostor;

@@ -69,6 +69,16 @@ fn work() -> ExitCode {
     }
 }
 
+/// For a process that ends with the one that has started it. False: GStreamer does not start.
+fn begins_below_another() -> bool {
+    if let Err(error) = media::process::die_with_parent() {
+        eprintln!("the kernel will not end this process with its parent: {error}");
+    }
+    gstreamer::init()
+        .inspect_err(|error| eprintln!("GStreamer does not start: {error}"))
+        .is_ok()
+}
+
 /// Whatever becomes of this process: who started it waits for an answer or for its end.
 fn trial(job: &str) -> ExitCode {
     let job: Job = match serde_json::from_str(job) {
@@ -78,24 +88,16 @@ fn trial(job: &str) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Err(error) = media::process::die_with_parent() {
-        eprintln!("the kernel will not end this process with its parent: {error}");
-    }
-    if let Err(error) = gstreamer::init() {
-        eprintln!("GStreamer does not start: {error}");
+    if !begins_below_another() {
         return ExitCode::FAILURE;
     }
     println!("{}", serde_json::json!(media::encoding::trial::run(&job)));
     ExitCode::SUCCESS
 }
 
-/// For the worker that has started this process, and ends with it.
+/// For the worker that has started this process.
 fn all_trials() -> ExitCode {
-    if let Err(error) = media::process::die_with_parent() {
-        eprintln!("the kernel will not end this process with its parent: {error}");
-    }
-    if let Err(error) = gstreamer::init() {
-        eprintln!("GStreamer does not start: {error}");
+    if !begins_below_another() {
         return ExitCode::FAILURE;
     }
     match trials() {

@@ -59,6 +59,12 @@ struct Slots {
     next: Option<Encoder>,
 }
 
+impl Slots {
+    fn both(&mut self) -> impl Iterator<Item = &mut Encoder> {
+        self.now.iter_mut().chain(&mut self.next)
+    }
+}
+
 /// An encoder, as other threads see it.
 #[derive(Debug)]
 struct Encoder {
@@ -302,11 +308,7 @@ impl Place {
     /// A picture goes in. It never waits.
     pub fn push(&self, picture: &gst::Sample) {
         let now = Instant::now();
-        let mut slots = self.lock();
-        let slots_of = &mut *slots;
-        let both = slots_of.now.iter_mut().chain(&mut slots_of.next);
-        let sources: Vec<AppSrc> = both.map(|encoder| encoder.picture(now)).collect();
-        drop(slots);
+        let sources: Vec<AppSrc> = self.lock().both().map(|encoder| encoder.picture(now)).collect();
         for source in sources {
             // One that is being ended refuses.
             let _ = source.push_sample(picture);
@@ -350,10 +352,8 @@ impl Place {
         let is = |encoder: &Encoder| encoder.number == number;
         let mut slots = self.lock();
         // What goes may not be given back while others wait for the slots.
-        let before = match slots.next.take_if(|next| key && is(next)) {
-            Some(next) => slots.now.replace(next),
-            None => None,
-        };
+        let next = slots.next.take_if(|next| key && is(next));
+        let before = next.and_then(|next| slots.now.replace(next));
         let encoder = slots.now.as_mut().filter(|encoder| is(encoder));
         let is_its = encoder.is_some();
         if let Some(encoder) = encoder {
@@ -372,9 +372,7 @@ impl Place {
     }
 
     fn failed(&self, number: u64) {
-        let mut slots = self.lock();
-        let slots_of = &mut *slots;
-        for encoder in slots_of.now.iter_mut().chain(&mut slots_of.next) {
+        for encoder in self.lock().both() {
             encoder.has_failed |= encoder.number == number;
         }
     }

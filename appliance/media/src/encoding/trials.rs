@@ -17,7 +17,7 @@ use super::judgement::{Flaw, Refusal, Seen, Verdict, judge};
 use super::ladder::Step;
 use super::simulated::SIMULATED;
 use super::trial::Job;
-use crate::elements::h264_decoder;
+use crate::elements;
 
 /// A trial ends by itself in less than three seconds; on a busy machine in more.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -198,7 +198,7 @@ pub fn candidates() -> Vec<(&'static Model, &'static Path)> {
         let hangs = |(word, name): &&(&str, &str)| *name == model.name && board.contains(&word.as_bytes());
         NEVER_TRIED.iter().any(|one| hangs(&one))
     };
-    if h264_decoder().is_none() {
+    if elements::h264_decoder().is_none() {
         tracing::info!("no encoder is tried, for there is no decoder to judge by");
         return Vec::new();
     }
@@ -207,7 +207,7 @@ pub fn candidates() -> Vec<(&'static Model, &'static Path)> {
     MODELS
         .iter()
         .chain(SIMULATED.iter().filter(|model| wanted.contains(&model.name)))
-        .filter(|model| model.hardware && !never(model) && gst::ElementFactory::find(model.factory).is_some())
+        .filter(|model| model.hardware && !never(model) && elements::has(model.factory))
         .flat_map(|model| model.paths.iter().map(move |path| (model, path)))
         .collect()
 }
@@ -281,7 +281,7 @@ pub fn tried(
 /// Encoders of the processor that GStreamer has, the better first: what is used where no other is.
 #[must_use]
 pub fn software() -> Vec<Step> {
-    let has = |model: &&Model| !model.hardware && gst::ElementFactory::find(model.factory).is_some();
+    let has = |model: &&Model| !model.hardware && elements::has(model.factory);
     let step = |model: &Model| Step {
         encoder: model.name.into(),
         path: model.paths.first().map_or_else(String::new, |path| path.name.into()),

@@ -1,10 +1,11 @@
 //! A network namespace joined to this one by a pair of virtual interfaces.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+
+use fleet_lab::claim::claim;
 
 /// Why no namespace can be made here; none when one can.
 pub fn missing() -> Option<String> {
@@ -20,12 +21,11 @@ pub fn missing() -> Option<String> {
 const GATE: u8 = 1;
 const OUTSIDE: u8 = 2;
 
-/// The third number of a network that nobody uses, and what says so: the kernel takes one address for two interfaces without a word,
-/// and forgets an abstract socket with its process. What a test that was killed has left behind is passed over.
-fn claim() -> Option<(u8, UnixListener)> {
+/// The third number of a network that nobody uses, and what says so, for the kernel takes one address for two interfaces without a
+/// word. What a test that was killed has left behind is passed over.
+fn claim_network() -> Option<(u8, UnixListener)> {
     (1..=250).find_map(|third| {
-        let name = SocketAddr::from_abstract_name(format!("hemicycle-network-{third}")).ok()?;
-        let claim = UnixListener::bind_addr(&name).ok()?;
+        let claim = claim(&format!("network-{third}"))?;
         let left = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
         let free = !left(v4(third, OUTSIDE).into()) && !left(v6(third, OUTSIDE).into());
         free.then_some((third, claim))
@@ -46,7 +46,7 @@ pub struct Namespace {
     name: String,
     outside: String,
     inside: String,
-    /// See [`claim`].
+    /// See [`claim_network`].
     third: u8,
     v6: bool,
     /// While it is held no other test takes the same network.
@@ -85,7 +85,7 @@ impl Namespace {
         static COUNT: AtomicU16 = AtomicU16::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let pid = std::process::id();
-        let (third, claim) = claim().ok_or("every network is in use by another test")?;
+        let (third, claim) = claim_network().ok_or("every network is in use by another test")?;
         let this = Self {
             name: format!("hemicycle-{pid}-{count}"),
             outside: format!("h{pid}o{count}"),

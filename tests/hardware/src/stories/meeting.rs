@@ -74,14 +74,10 @@ pub fn stalled(lab: &mut Lab) -> Evidence {
         plug::say(meeting.lab, "stall on")?;
         meeting.fault("camera", "silent")?;
         let said = meeting.clock()? - begun;
-        let pictures = meeting.pictures();
-        meeting.wait("a sentence is sent in its place", |meeting| {
-            meeting.pictures() > pictures + 5
-        })?;
+        meeting.more_pictures("a sentence is sent in its place")?;
         plug::say(meeting.lab, "stall off")?;
         meeting.fault("camera", "")?;
-        let pictures = meeting.pictures();
-        meeting.wait("its pictures are back", |meeting| meeting.pictures() > pictures + 5)?;
+        meeting.more_pictures("its pictures are back")?;
         meeting.leave()?;
         Ok(format!(
             "said after {said:.1} s by the guest's clock, and no longer when it gave pictures again; never left"
@@ -99,10 +95,7 @@ pub fn shut_by_hand(lab: &mut Lab) -> Evidence {
         };
         plug::say(meeting.lab, "shutter closed")?;
         meeting.fault("camera", "shut")?;
-        let pictures = meeting.pictures();
-        meeting.wait("the sentence is sent in its place", |meeting| {
-            meeting.pictures() > pictures + 5
-        })?;
+        meeting.more_pictures("the sentence is sent in its place")?;
         plug::say(meeting.lab, "shutter open")?;
         meeting.fault("camera", "")?;
         let muted = |meeting: &Meeting| meeting.guest().is_some_and(|guest| guest.audio_muted);
@@ -365,6 +358,12 @@ impl Meeting<'_> {
         ensure(open.trim().is_empty(), || {
             format!("switched off and still open: {open}")
         })
+    }
+
+    /// Waits until some more pictures have arrived.
+    fn more_pictures(&self, what: &str) -> Result<(), String> {
+        let pictures = self.pictures();
+        self.wait(what, |meeting| meeting.pictures() > pictures + 5)
     }
 
     /// Seconds, as the guest counts them.

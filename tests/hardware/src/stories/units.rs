@@ -104,8 +104,19 @@ pub fn camera(lab: &mut Lab) -> Evidence {
 
 /// A worker that is stopped, as one that hangs in a driver, is killed by systemd, and another one is there.
 pub fn worker_hangs(lab: &mut Lab) -> Evidence {
+    let worker = said(lab, WORKER)?;
+    is_ended_by_its_watchdog(lab, &worker)
+}
+
+/// A daemon that is stopped, as one of whose tasks hangs, is killed by systemd; another one is there, with another worker.
+pub fn daemon_hangs(lab: &mut Lab) -> Evidence {
+    is_ended_by_its_watchdog(lab, "roomd")
+}
+
+/// The unit's process is stopped: systemd kills it for that, and the box is well again with another worker.
+fn is_ended_by_its_watchdog(lab: &Lab, unit: &str) -> Evidence {
     let before = said(lab, WORKER)?;
-    let pid = property(lab, "MainPID", &before)?;
+    let pid = property(lab, "MainPID", unit)?;
     let begun = Instant::now();
     said(lab, &format!("kill -STOP {pid}"))?;
     lab.until(&format!("! kill -0 {pid} 2> /dev/null"), MOMENT)
@@ -118,34 +129,11 @@ pub fn worker_hangs(lab: &mut Lab) -> Evidence {
     })?;
     let log = said(
         lab,
-        &format!("journalctl --no-pager -o cat -u {before} | grep -i watchdog | head -1"),
+        &format!("journalctl --no-pager -o cat -u {unit} | grep -i watchdog | head -1"),
     )?;
     ensure(log.contains("atchdog"), || {
         "systemd says nothing of its watchdog".into()
     })?;
-    Ok(format!(
-        "killed after {:.1} s ({log}), then {after}",
-        gone.as_secs_f64()
-    ))
-}
-
-/// A daemon that is stopped, as one of whose tasks hangs, is killed by systemd; another one is there, with another worker.
-pub fn daemon_hangs(lab: &mut Lab) -> Evidence {
-    let (daemon, worker) = (property(lab, "MainPID", "roomd")?, said(lab, WORKER)?);
-    let begun = Instant::now();
-    said(lab, &format!("kill -STOP {daemon}"))?;
-    lab.until(&format!("! kill -0 {daemon} 2> /dev/null"), MOMENT)
-        .map_err(why)?;
-    let gone = begun.elapsed();
-    lab.until(WELL, MOMENT).map_err(why)?;
-    let after = said(lab, WORKER)?;
-    ensure(after != worker && !after.is_empty(), || {
-        format!("{worker}, then {after}")
-    })?;
-    let log = said(
-        lab,
-        "journalctl --no-pager -o cat -u roomd | grep -i 'watchdog timeout' | tail -1",
-    )?;
     Ok(format!(
         "killed after {:.1} s ({log}), then {after}",
         gone.as_secs_f64()
