@@ -174,11 +174,51 @@ class Recipes(unittest.TestCase):
         files = LAYERS[0] / "recipes-bsp/u-boot/files"
         for name, place in (
             ("fw_env.config", "/dev/mmcblk@MMC@ "),
-            ("hemicycle.cfg", "CONFIG_SYS_MMC_ENV_DEV=@MMC@\n"),
+            ("hemicycle.cfg", "CONFIG_ENV_MMC_DEVICE_INDEX=@MMC@\n"),
             ("hemicycle.env", "disk=@MMC@\n"),
         ):
             self.assertIn(place, (files / name).read_text())
         self.assertTrue(parser.data.getVar("HEMICYCLE_MMC").isdigit())
+
+    @on_every_machine
+    def test_what_a_machine_needs_beside_all_others_is_in_its_image(self, machine, parser):
+        group = META / "recipes-core/packagegroups/packagegroup-hemicycle.bb"
+        installed = words(parser.recipe(group), "RDEPENDS:packagegroup-hemicycle")
+        needed = {"hemicycle-n100": {"efibootmgr", "hemicycle-boot-entries", "linux-firmware-i915"}}
+        self.assertLessEqual(needed.get(machine, {"libubootenv-bin", "u-boot-env"}), set(installed))
+
+    def test_each_profile_of_the_uki_has_a_command_line_and_the_first_is_slot_a(self):
+        parser = self.parsers[MACHINES[0]]
+        recipe = parser.recipe(META / "recipes-core/boot/hemicycle-boot_1.0.bb")
+        made = [part for part in recipe.getVar("do_compile").split("ukify build")[1:]]
+        self.assertEqual(len(made), 2)
+        for part, slot in zip(made, "ba"):
+            self.assertRegex(part, rf'--profile="ID=hemicycle-{slot}" --cmdline="[^"]*rauc.slot=hemicycle-{slot}"')
+        self.assertIn("--join-profile", made[1])
+        entries = (LAYERS[0] / "recipes-bsp/boot-entries/files/hemicycle-boot-entries").read_text()
+        self.assertIn("\nentry b @1\nentry a @0\n", entries)
+
+    def test_the_root_has_a_name_that_systemd_does_not_look_for(self):
+        uki = self.parsers[MACHINES[0]].recipe(META / "recipes-core/boot/hemicycle-boot_1.0.bb")
+        self.assertIn(" systemd.gpt_auto=0", uki.getVar("UKI_CMDLINE"))
+        self.assertNotRegex(uki.getVar("do_compile"), r'(cmdline|verity)="([^"]* )?roothash=')
+        init = (META / "recipes-core/initramfs/files/init").read_text()
+        self.assertIn("$(argument hemicycle.roothash)", init)
+
+    def test_u_boot_keeps_what_its_own_build_made(self):
+        for machine in MACHINES[1:]:
+            data = self.parsers[machine].data.createCopy()
+            data.setVar("UBOOT_SIGN_KEYDIR", "/safe")
+            self.assertEqual(data.getVar("UBOOT_SIGN_ENABLE"), "1", "the FIT is signed")
+            data.setVar("PN", "u-boot")
+            self.assertEqual(data.getVar("UBOOT_SIGN_ENABLE"), "0")
+
+    def test_programs_of_busybox_are_called_as_it_knows_them(self):
+        shells = [ROOT / "systemd", ROOT / "udev", *LAYERS]
+        for path in (path for folder in shells for path in folder.rglob("*") if path.is_file()):
+            text = path.read_bytes().decode(errors="replace")
+            if path.suffix in {".service", ".rules"} or text.startswith("#!/bin/sh"):
+                self.assertNotRegex(text, r"\b(grep|sed|readlink|basename|sort|head|tail) --[a-z]", path.name)
 
     @on_every_machine
     def test_a_bundle_is_of_the_verity_format_adaptive_and_says_its_security_version(self, _, parser):

@@ -51,4 +51,5 @@ RDEPENDS:${PN} = "\
     ttf-dejavu-sans \
     tzdata \
 "
+RDEPENDS:${PN}:append = " ${MACHINE_EXTRA_RDEPENDS}"
 RDEPENDS:${PN}:append:x86-64 = " gstreamer1.0-plugins-bad-va"

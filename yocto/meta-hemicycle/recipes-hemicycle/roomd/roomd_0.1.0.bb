@@ -41,6 +41,7 @@ CARGO_BUILD_FLAGS += "--package roomd --package media --bins"
 HEMICYCLE_FILES = "\
     systemd/dbus-1/hemicycle.conf:${datadir}/dbus-1/system.d \
     systemd/journald.conf.d/hemicycle.conf:${systemd_unitdir}/journald.conf.d \
+    systemd/roomd-good.service:${systemd_system_unitdir} \
     systemd/roomd-health.service:${systemd_system_unitdir} \
     systemd/roomd-media.socket:${systemd_system_unitdir} \
     systemd/roomd-media@.service:${systemd_system_unitdir} \
@@ -67,6 +68,7 @@ do_install() {
 }
 
 SYSTEMD_SERVICE:${PN} = "\
+    roomd-good.service \
     roomd-health.service \
     roomd-media.socket \
     roomd-reboot.path \
