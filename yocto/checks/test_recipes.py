@@ -195,6 +195,8 @@ class Recipes(unittest.TestCase):
         for part, slot in zip(made, "ba"):
             self.assertRegex(part, rf'--profile="ID=hemicycle-{slot}" --cmdline="[^"]*rauc.slot=hemicycle-{slot}"')
         self.assertIn("--join-profile", made[1])
+        self.assertRegex(made[0], r"/addon\S*\.efi\.stub")
+        self.assertRegex(made[1], r"/linux\S*\.efi\.stub")
         entries = (LAYERS[0] / "recipes-bsp/boot-entries/files/hemicycle-boot-entries").read_text()
         self.assertIn("\nentry b @1\nentry a @0\n", entries)
 
