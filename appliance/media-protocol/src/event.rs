@@ -96,6 +96,8 @@ pub enum EncoderFailure {
     Overshoots,
     /// It does not keep up.
     Full,
+    /// What it makes does not show what was filmed.
+    Unfaithful,
     /// The worker died while it was in use.
     Fatal,
 }

@@ -28,7 +28,7 @@ pub use session::{
 use serde::{Deserialize, Serialize};
 
 /// Version of this contract. Both sides say it first; a worker of another version is refused.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// From `roomd` to the worker. Each message travels in an [`Envelope`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

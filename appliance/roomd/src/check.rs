@@ -115,8 +115,14 @@ struct Trial {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "verdict")]
 enum Verdict {
-    Passed { flaws: Vec<String>, processor_us: u64 },
-    Refused { refusal: serde_json::Value },
+    Passed {
+        flaws: Vec<String>,
+        processor_us: u64,
+        heights: Vec<u32>,
+    },
+    Refused {
+        refusal: serde_json::Value,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -309,10 +315,18 @@ fn channels(offered: &[u8]) -> String {
 /// What a trial has shown.
 fn words(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Passed { flaws, processor_us } => {
+        Verdict::Passed {
+            flaws,
+            processor_us,
+            heights,
+        } => {
+            let heights: Vec<String> = heights.iter().map(u32::to_string).collect();
             let flaws: String = flaws.iter().map(|flaw| format!(", {flaw}")).collect();
             let each = *processor_us as f64 / 1_000.0;
-            format!("hardware, passed its trial, {each:.1} ms of the processor a picture{flaws}")
+            format!(
+                "hardware, passed its trial for {} lines, {each:.1} ms of the processor a picture{flaws}",
+                heights.join(", ")
+            )
         }
         Verdict::Refused { refusal } => format!("hardware, refused: {refusal}"),
     }

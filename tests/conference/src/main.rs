@@ -71,6 +71,9 @@ struct Serve {
     /// Fraction of datagrams lost, both ways.
     #[arg(long, default_value_t = 0.0)]
     loss: f64,
+    /// kbit/s that pass from clients to the bridge; what would wait longer than 300 ms for its turn is lost.
+    #[arg(long, value_name = "KBIT/S")]
+    upload: Option<u64>,
     /// How far away the service is: a round trip of signalling and media, for example 150ms.
     #[arg(long, value_parser = duration, default_value = "0ms")]
     round_trip: Duration,
@@ -141,7 +144,10 @@ async fn run(serve: Serve, exam: bool) -> conference::Result<bool> {
     };
     let conference = Conference::start(options).await?;
     for direction in [Direction::ToClient, Direction::FromClient] {
+        let upload = serve.upload.filter(|_| direction == Direction::FromClient);
         let fault = Fault {
+            rate: upload.map(|kilobits| kilobits * 1_000),
+            queue: Duration::from_millis(300),
             loss: serve.loss,
             delay: serve.round_trip / 2,
             ..Fault::default()

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::machine::{DATA, Machine, SLOTS};
+use crate::machine::{DATA, DISK, Machine, SLOTS, TPM};
 use crate::stage;
 
 /// From power to the agent's first word. Two idle cores take half a minute; a busy machine is not a broken guest.
@@ -18,6 +18,9 @@ const BOOT: Duration = Duration::from_secs(900);
 
 /// A disk of a slot: a release of the laboratory, and room.
 const SLOT_BYTES: u64 = 32 << 20;
+
+/// A disk of a box, by far the most of it never written.
+const DISK_BYTES: u64 = 4 << 30;
 
 /// Between two words of progress.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -48,8 +51,9 @@ impl Lab {
         stage::stage(&share)?;
         data_disk(&folder.path().join(DATA))?;
         for name in SLOTS {
-            empty_disk(&folder.path().join(name).with_extension("img"))?;
+            empty_disk(&folder.path().join(name).with_extension("img"), SLOT_BYTES)?;
         }
+        empty_disk(&folder.path().join(DISK).with_extension("img"), DISK_BYTES)?;
         let mut machine = Machine::start(&image, &share, folder.path())?;
         let guest = come_up(&mut machine)?;
         Ok(Self {
@@ -68,13 +72,21 @@ impl Lab {
     /// As [`Lab::power`].
     pub fn cut_power(&mut self, tries_of_seconds: &[f64]) -> Result<()> {
         for seconds in tries_of_seconds {
-            self.machine.cut();
-            self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
+            self.start_again()?;
             self.machine.work(*seconds, BOOT);
         }
+        self.start_again()?;
+        self.guest = come_up(&mut self.machine)?;
+        Ok(())
+    }
+
+    /// Cuts the power and gives it again, and waits for nothing.
+    ///
+    /// # Errors
+    /// When QEMU does not start.
+    pub fn start_again(&mut self) -> Result<()> {
         self.machine.cut();
         self.machine = Machine::start(&self.image, &self.share(), self.folder.path())?;
-        self.guest = come_up(&mut self.machine)?;
         Ok(())
     }
 
@@ -101,6 +113,11 @@ impl Lab {
         self.folder.path().join(name).with_extension("img")
     }
 
+    /// The folder of the TPM's seeds: without it the machine has another one from the next power on.
+    pub fn tpm(&self) -> PathBuf {
+        self.folder.path().join(TPM)
+    }
+
     /// What the guest sees as `/lab`, and may write to.
     pub fn share(&self) -> PathBuf {
         self.folder.path().join("share")
@@ -123,8 +140,8 @@ impl Lab {
 }
 
 /// A disk with nothing on it.
-fn empty_disk(file: &Path) -> Result<()> {
-    let made = fs::File::create(file).and_then(|disk| disk.set_len(SLOT_BYTES));
+fn empty_disk(file: &Path, bytes: u64) -> Result<()> {
+    let made = fs::File::create(file).and_then(|disk| disk.set_len(bytes));
     made.map_err(Error::io(file.display().to_string()))
 }
 

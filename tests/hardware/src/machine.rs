@@ -21,8 +21,14 @@ pub const DATA: &str = "data.img";
 /// serial number without the ending.
 pub const SLOTS: [&str; 4] = ["boot-a", "root-a", "boot-b", "root-b"];
 
-/// Where QEMU finds the TPM.
-const TPM: &str = "tpm.socket";
+/// A disk for all that a box has, empty at first; file and serial number as those of the slots.
+pub const DISK: &str = "disk";
+
+/// The folder of the TPM's seeds.
+pub const TPM: &str = "tpm";
+
+/// Where QEMU finds it.
+const TPM_SOCKET: &str = "tpm.socket";
 
 /// Last lines of the console that an error shows.
 const CONSOLE_LINES: usize = 15;
@@ -82,7 +88,7 @@ impl Machine {
             folder.join(DATA).display()
         ));
         command.args(["-device", "virtio-blk-pci,drive=data"]);
-        for name in SLOTS {
+        for name in SLOTS.into_iter().chain([DISK]) {
             command.arg("-drive").arg(format!(
                 "if=none,id={name},file={},format=raw,cache=writethrough",
                 folder.join(name).with_extension("img").display()
@@ -108,13 +114,14 @@ impl Machine {
             .arg(format!("virtserialport,chardev=port,name={PORT}"));
         command
             .arg("-chardev")
-            .arg(format!("socket,id=tpm,path={}", folder.join(TPM).display()));
+            .arg(format!("socket,id=tpm,path={}", folder.join(TPM_SOCKET).display()));
         command.args([
             "-tpmdev",
             "emulator,id=tpm,chardev=tpm",
             "-device",
             "tpm-tis,tpmdev=tpm",
         ]);
+        command.args(["-device", "i6300esb", "-action", "watchdog=reset"]);
         // The guest reaches this machine's loopback as 10.0.2.2, and nothing reaches the guest.
         command.args(["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -198,7 +205,7 @@ impl Machine {
 
 /// A TPM 2.0 in software. As one on a board it keeps its seeds while the power is cut.
 fn tpm(folder: &Path) -> Result<Child> {
-    let (state, socket) = (folder.join("tpm"), folder.join(TPM));
+    let (state, socket) = (folder.join(TPM), folder.join(TPM_SOCKET));
     std::fs::create_dir_all(&state).map_err(Error::io("a folder for the TPM"))?;
     // Of the power before this one, perhaps.
     let _gone = std::fs::remove_file(&socket);

@@ -6,14 +6,15 @@ mod stories;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
 use hardware_lab::image::Image;
 use hardware_lab::lab::Lab;
-use hardware_lab::report::{ImageFigures, Report};
+use hardware_lab::report::{BootFigures, ImageFigures, Report, Told};
 use hardware_lab::{Error, Result, missing};
-use stories::STORIES;
+use stories::{STORIES, Story};
 
 /// A script by hand may take so long.
 const BY_HAND: Duration = Duration::from_secs(600);
@@ -77,29 +78,31 @@ fn tell(arguments: &Arguments, report: &mut Report) -> Result<()> {
         kernel: image.kernel(),
         made_in_seconds: image.made_in.map(|time| time.as_secs_f64()),
     });
-    let mut lab = Lab::power(image)?;
-    let boot = stories::until_ready(&lab)?;
-    println!(
-        "boot: {:.0} s; QEMU worked {:.0} s, the guest's programs {:.1} s, its kernel {:.1} s",
-        boot.wall_seconds, boot.qemu_cpu_seconds, boot.user_cpu_seconds, boot.system_cpu_seconds
-    );
-    report.boot = Some(boot);
     if let Some(script) = &arguments.run {
+        let (lab, boot) = power(image)?;
+        report.boot = Some(boot);
         let answer = lab.guest.run(script, BY_HAND)?;
         println!("{}\nended with {}", answer.output.trim_end(), answer.code);
         return Ok(());
     }
     let only = &arguments.only;
-    let wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
-    for story in STORIES
-        .iter()
-        .filter(|story| (story.fast || arguments.all) && wanted(story.name))
-    {
-        let told = story.tell(&mut lab);
-        // As the test runner of cargo says it, which `cargo lab test` counts.
-        println!("test {} ... {}", told.name, if told.ok { "ok" } else { "FAILED" });
-        println!("  {:.1} s: {}", told.seconds, told.evidence.replace('\n', "\n  "));
-        report.stories.push(told);
+    let wanted = |story: &&Story| {
+        let named = only.is_empty() || only.iter().any(|part| story.name.contains(part));
+        named && (story.fast || arguments.all)
+    };
+    let (apart, together): (Vec<_>, Vec<_>) = STORIES.iter().filter(wanted).partition(|story| story.restarts);
+    let image = &image;
+    let machines: Vec<_> = thread::scope(|scope| {
+        let wanted = [together, apart].into_iter().filter(|stories| !stories.is_empty());
+        let machines: Vec<_> = wanted
+            .map(|stories| scope.spawn(move || tell_in_a_machine(image.clone(), &stories)))
+            .collect();
+        machines.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    for machine in machines {
+        let (boot, told) = machine.map_err(|_panic| Error::io("the stories")(std::io::Error::other("a panic")))??;
+        report.boot.get_or_insert(boot);
+        report.stories.extend(told);
     }
     let failed = report.stories.iter().filter(|story| !story.ok).count();
     let passed = report.stories.len() - failed;
@@ -108,4 +111,33 @@ fn tell(arguments: &Arguments, report: &mut Report) -> Result<()> {
         if failed == 0 { "ok" } else { "FAILED" }
     );
     Ok(())
+}
+
+/// A fresh guest, when every unit of it has started.
+fn power(image: Image) -> Result<(Lab, BootFigures)> {
+    let lab = Lab::power(image)?;
+    let boot = stories::until_ready(&lab)?;
+    println!(
+        "boot: {:.0} s; QEMU worked {:.0} s, the guest's programs {:.1} s, its kernel {:.1} s",
+        boot.wall_seconds, boot.qemu_cpu_seconds, boot.user_cpu_seconds, boot.system_cpu_seconds
+    );
+    Ok((lab, boot))
+}
+
+/// Tells these one after the other.
+fn tell_in_a_machine(image: Image, stories: &[&Story]) -> Result<(BootFigures, Vec<Told>)> {
+    let (mut lab, boot) = power(image)?;
+    let tell = |story: &&Story| {
+        let told = story.tell(&mut lab);
+        // As the test runner of cargo says it, which `cargo lab test` counts.
+        println!(
+            "test {} ... {}\n  {:.1} s: {}",
+            told.name,
+            if told.ok { "ok" } else { "FAILED" },
+            told.seconds,
+            told.evidence.replace('\n', "\n  ")
+        );
+        told
+    };
+    Ok((boot, stories.iter().map(tell).collect()))
 }

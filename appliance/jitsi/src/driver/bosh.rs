@@ -1,10 +1,12 @@
 //! One BOSH session as a socket: a task that posts requests, posts a lost one again, and gives what comes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::http;
 use super::socket::Socket;
@@ -19,6 +21,8 @@ const EXCHANGE: Duration = Duration::from_secs(WAIT_SECONDS + 10);
 const POSTS: u32 = 4;
 /// Before a lost request is posted again.
 const AGAIN: Duration = Duration::from_millis(500);
+/// One that is posted again has arrived after this.
+const ARRIVED: Duration = Duration::from_millis(250);
 
 /// Makes the writing end and the task that serves the session.
 pub(super) fn open(
@@ -60,10 +64,11 @@ async fn serve(
     }
     let mut bosh = Bosh::new(rand::random());
     let mut posts: JoinSet<Answer> = JoinSet::new();
+    let lost = Lost::default();
     let mut released = false;
     loop {
         while let Some(request) = bosh.next_request() {
-            posts.spawn(post(url.clone(), request, clients.clone()));
+            posts.spawn(post(url.clone(), request, clients.clone(), lost.clone()));
         }
         let (number, answer) = tokio::select! {
             frame = frames.recv(), if !released => {
@@ -99,18 +104,56 @@ async fn serve(
     }
 }
 
+/// Numbers of requests that were lost and have not arrived again. The server takes one again that it had not answered only while none
+/// with a higher number has come: those wait.
+#[derive(Clone, Default)]
+struct Lost(watch::Sender<BTreeSet<u64>>);
+
+impl Lost {
+    fn add(&self, number: u64) {
+        self.0.send_if_modified(|lost| lost.insert(number));
+    }
+
+    fn remove(&self, number: u64) {
+        self.0.send_if_modified(|lost| lost.remove(&number));
+    }
+
+    /// Until none with a lower number is lost.
+    async fn turn_of(&self, number: u64) {
+        let mut lost = self.0.subscribe();
+        // It fails when nobody can lose anything any more.
+        let _ = lost
+            .wait_for(|lost| lost.first().is_none_or(|first| *first >= number))
+            .await;
+    }
+}
+
 /// Posts a request until it is answered. A lost request and a lost answer look the same; the server tells them apart by
 /// the number.
-async fn post(url: Arc<str>, request: Request, clients: Clients) -> Answer {
+async fn post(url: Arc<str>, request: Request, clients: Clients, lost: Lost) -> Answer {
     let mut posted = 0;
     loop {
+        lost.turn_of(request.number).await;
         posted += 1;
-        match exchange(&url, request.body.clone(), &clients).await {
+        let exchange = exchange(&url, request.body.clone(), &clients);
+        tokio::pin!(exchange);
+        let answer = match timeout(ARRIVED, &mut exchange).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                lost.remove(request.number);
+                exchange.await
+            }
+        };
+        match answer {
             Err(NetworkError::Unreachable(cause) | NetworkError::Broken(cause)) if posted < POSTS => {
                 tracing::info!(cause, "a request was lost and is posted again");
+                lost.add(request.number);
                 tokio::time::sleep(AGAIN * posted).await;
             }
-            answer => return (request.number, answer),
+            answer => {
+                lost.remove(request.number);
+                return (request.number, answer);
+            }
         }
     }
 }
@@ -145,5 +188,26 @@ fn classify(error: reqwest::Error, through_proxy: bool) -> NetworkError {
     match http::classify(error, through_proxy) {
         NetworkError::Protocol(cause) if broken && !connecting => NetworkError::Broken(cause),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_lost_goes_first_in_its_order() {
+        let lost = Lost::default();
+        let waits = async |number| timeout(Duration::from_millis(20), lost.turn_of(number)).await.is_err();
+        assert!(!waits(1).await);
+        lost.add(2);
+        lost.add(3);
+        assert!(!waits(1).await && !waits(2).await && waits(3).await && waits(4).await);
+        lost.remove(2);
+        assert!(!waits(3).await && waits(4).await);
+        let waiting = lost.clone();
+        let later = tokio::spawn(async move { waiting.turn_of(4).await });
+        lost.remove(3);
+        later.await.unwrap();
     }
 }

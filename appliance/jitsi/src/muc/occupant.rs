@@ -51,7 +51,8 @@ pub struct Occupant {
     pub sources: Vec<SourceState>,
     /// Hand raised at, ms since 1970.
     pub raised_hand: Option<u64>,
-    /// Codecs of pictures that it decodes, as it lists them; none: it does not say.
+    /// Codecs of pictures that it decodes, as it lists them; none: it does not say. Of the focus: what the visitors decode, who are in
+    /// other rooms.
     pub codecs: Option<String>,
     /// Its media are end-to-end encrypted: the box cannot decode them.
     pub end_to_end_encrypted: bool,
@@ -101,6 +102,7 @@ impl Occupant {
             // Clients of another age name one.
             codecs: jitsi_child(presence, "jitsi_participant_codecList")
                 .or_else(|| jitsi_child(presence, "jitsi_participant_codecType"))
+                .or_else(|| conference_property(presence, "visitor-codecs"))
                 .map(|list| limited(list.trim(), MAX_CODECS).to_lowercase())
                 .filter(|list| !list.is_empty()),
             end_to_end_encrypted: jitsi_child(presence, "jitsi_participant_e2ee.enabled").as_deref() == Some("true"),
@@ -170,6 +172,13 @@ impl Occupant {
 /// Text of a Jitsi child. Servers and clients disagree about its namespace, so the name alone counts.
 fn jitsi_child(presence: &Element, name: &str) -> Option<String> {
     presence.get_child(name, NSChoice::Any).map(Element::text)
+}
+
+/// What the focus says of the conference.
+fn conference_property(presence: &Element, key: &str) -> Option<String> {
+    let mut properties = presence.get_child("conference-properties", ns::FOCUS)?.children();
+    let property = properties.find(|property| property.attr("key") == Some(key))?;
+    property.attr("value").map(str::to_owned)
 }
 
 /// `audiomuted` and `videomuted` with the source names the focus would invent; an absent element means muted.
@@ -257,6 +266,13 @@ mod tests {
             ))
         };
         assert_eq!((old("vp8"), old("h264")), ([true, false], [true, true]));
+        let visitors = |codecs: &str| {
+            decodes(&format!(
+                "<conference-properties xmlns='http://jitsi.org/protocol/focus'><property key='bridge-count' value='1'/>\
+                 <property key='visitor-codecs' value='{codecs}'/></conference-properties>"
+            ))
+        };
+        assert_eq!((visitors("vp9,vp8"), visitors("")), ([true, false], [true, true]));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) struct Membership {
     own: Option<OwnPresence>,
     trusted: Option<String>,
     focus: Focus,
+    /// Its last word, of the genuine one.
+    focus_says: Option<Occupant>,
     others: Vec<Occupant>,
     /// Our own ids of earlier stays: the server keeps a ghost until it has noticed the lost connection, which is nobody.
     past: Vec<String>,
@@ -73,7 +75,7 @@ impl Membership {
     pub fn clear(&mut self) {
         self.others.clear();
         self.quality.clear();
-        self.focus = Focus::Absent;
+        (self.focus, self.focus_says) = (Focus::Absent, None);
         self.told = None;
     }
 
@@ -131,10 +133,10 @@ impl Membership {
         jid::bare(from) == self.room && jid::resource(from).is_some_and(|nick| nick != FOCUS_NICK)
     }
 
-    /// Whether everybody here decodes pictures of this codec, as far as they say.
+    /// Whether everybody here, and each visitor, decodes pictures of this codec, as far as they say.
     pub fn all_decode(&self, codec: VideoCodec) -> bool {
-        let mut here = self.others.iter().filter(|other| !self.past.contains(&other.id));
-        here.all(|other| other.decodes(codec))
+        let here = self.others.iter().filter(|other| !self.past.contains(&other.id));
+        here.chain(&self.focus_says).all(|other| other.decodes(codec))
     }
 
     /// Whether anybody else is here.
@@ -206,6 +208,8 @@ impl Meeting {
                     tracing::warn!("the seat of the focus is taken by somebody else, who is not obeyed");
                 } else {
                     self.recording_status(presence, cx);
+                    self.membership.focus_says = Some(*occupant);
+                    self.follow_codecs(cx);
                 }
             }
             MucPresence::Available { occupant, .. } => {

@@ -395,8 +395,12 @@ impl Script {
     }
 
     pub fn focus_presence(&mut self, jid: &str) {
+        self.focus_presence_with(jid, "");
+    }
+
+    pub fn focus_presence_with(&mut self, jid: &str, inside: &str) {
         self.text(&format!(
-            "<presence xmlns='jabber:client' from='{FOCUS}'><x xmlns='http://jabber.org/protocol/muc#user'>\
+            "<presence xmlns='jabber:client' from='{FOCUS}'>{inside}<x xmlns='http://jabber.org/protocol/muc#user'>\
              <item affiliation='owner' role='moderator' jid='{jid}'/></x></presence>"
         ));
     }

@@ -77,6 +77,33 @@ fn what_we_send_is_decoded_by_everybody_also_by_who_comes_later() {
 }
 
 #[test]
+fn visitors_decode_it_too() {
+    let mut script = Script::joined_with(Options {
+        video_codecs: vec![VideoCodec::H264, VideoCodec::Vp8],
+        ..options()
+    });
+    let visitors = |codecs: &str| {
+        format!(
+            "<conference-properties xmlns='http://jitsi.org/protocol/focus'><property key='visitor-codecs' \
+             value='{codecs}'/></conference-properties>"
+        )
+    };
+    let (focus, stranger) = ("focus@auth.meet.example/focus", "guest@meet.example/x");
+    script.focus_presence_with(focus, &visitors("vp8,h264"));
+    script.offer(SID, "b1");
+    let plan = script.plan();
+    assert_eq!(plan.offer.video.codec, VideoCodec::H264);
+    script.describe(plan.id);
+    script.accepted();
+    script.focus_presence_with(stranger, &visitors("vp8"));
+    script.nothing_sent("restart='true'");
+    script.focus_presence_with(focus, &visitors("vp8,vp9"));
+    script.sent("restart='true'");
+    script.offer("sid2", "b2");
+    assert_eq!(script.plan().offer.video.codec, VideoCodec::Vp8);
+}
+
+#[test]
 fn nothing_is_sent_before_the_focus_has_taken_what_we_announced() {
     let mut script = Script::joined();
     script.peer("cd34ef56", "Zoé", false);

@@ -1,10 +1,17 @@
 //! Encoders that are known, by the element of GStreamer, and how each wants to be treated (`specs/camera.md` §1.1-§1.3). Whether one is
 //! any good on this machine only its trial says.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use gstreamer::ElementFactoryType;
+use gstreamer::prelude::*;
+
 use super::simulated::{Quirk, SIMULATED};
+use crate::elements;
 
 /// A kind of encoder.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Model {
     /// What it is called.
     pub name: &'static str,
@@ -267,10 +274,55 @@ pub const MODELS: &[Model] = &[
     },
 ];
 
-/// The model of that name, of a simulated one as well.
+/// How GStreamer names the encoder of another device than the first of its kind, around the name of the device; and whose treatment
+/// it gets.
+const OF_OTHER_DEVICES: &[(&str, &str, &str)] = &[
+    ("varender", "h264lpenc", "vah264lpenc"),
+    ("varender", "h264enc", "vah264enc"),
+    ("qsvh264device", "enc", "qsvh264enc"),
+    ("nvh264device", "enc", "nvh264enc"),
+    ("v4l2video", "h264enc", "v4l2h264enc"),
+];
+
+/// The model of that name, of a simulated one as well, or of another device that GStreamer knows.
 #[must_use]
 pub fn model(name: &str) -> Option<&'static Model> {
-    MODELS.iter().chain(SIMULATED).find(|model| model.name == name)
+    let known = |name: &str| MODELS.iter().chain(SIMULATED).find(|model| model.name == name);
+    known(name).or_else(|| of_another_device(name, known(first_of_its_kind(name)?)?))
+}
+
+/// Encoders in GStreamer's registry that are no first ones of their kind.
+pub(super) fn of_other_devices() -> Vec<&'static Model> {
+    let encoders = ElementFactoryType::ENCODER | ElementFactoryType::MEDIA_VIDEO;
+    let names = gstreamer::ElementFactory::factories_with_type(encoders, gstreamer::Rank::NONE);
+    names
+        .iter()
+        .filter(|factory| first_of_its_kind(&factory.name()).is_some())
+        .filter_map(|factory| model(&factory.name()))
+        .collect()
+}
+
+fn first_of_its_kind(name: &str) -> Option<&'static str> {
+    let is = |(before, after, _): &&(&str, &str, &str)| {
+        let device = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        device.is_some_and(|device| !device.is_empty())
+    };
+    OF_OTHER_DEVICES.iter().find(is).map(|(_, _, first)| *first)
+}
+
+/// Models live as long as the process: there is one for each such name in the registry and no other.
+fn of_another_device(name: &str, like: &Model) -> Option<&'static Model> {
+    static MADE: Mutex<BTreeMap<String, &'static Model>> = Mutex::new(BTreeMap::new());
+    if !elements::has(name) {
+        return None;
+    }
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let make = || {
+        let name: &'static str = Box::leak(name.into());
+        let factory = name;
+        &*Box::leak(Box::new(Model { name, factory, ..*like }))
+    };
+    Some(made.entry(name.to_owned()).or_insert_with(make))
 }
 
 /// Boards on which asking an encoder is known to hang the machine (`specs/camera.md` Q10): words of the device tree's `compatible`, and
@@ -294,6 +346,35 @@ mod tests {
         assert!(MODELS.is_sorted_by_key(|model| !model.hardware));
         assert!(NEVER_TRIED.iter().all(|(_, factory)| model(factory).is_some()));
         assert!(model("av1enc").is_none(), "it has brought whole processes down (Q11)");
+    }
+
+    #[test]
+    fn another_device_of_a_known_kind_is_treated_like_the_first() {
+        for (name, first) in [
+            ("varenderD129h264lpenc", Some("vah264lpenc")),
+            ("varenderD129h264enc", Some("vah264enc")),
+            ("qsvh264device1enc", Some("qsvh264enc")),
+            ("nvh264device1enc", Some("nvh264enc")),
+            ("v4l2video12h264enc", Some("v4l2h264enc")),
+            ("varenderD129h265enc", None),
+            ("v4l2videoh264enc", None),
+            ("vah264enc", None),
+            ("x264enc", None),
+        ] {
+            assert_eq!(first_of_its_kind(name), first, "{name}");
+        }
+        gstreamer::init().unwrap();
+        assert!(model("v4l2video99h264enc").is_none(), "GStreamer knows no such device");
+        let like = model("v4l2h264enc").unwrap();
+        let other = of_another_device("x264enc", like).unwrap();
+        assert_eq!(
+            (other.name, other.factory, other.rate),
+            ("x264enc", "x264enc", Rate::Control)
+        );
+        assert!(
+            std::ptr::eq(other, of_another_device("x264enc", like).unwrap()),
+            "made once"
+        );
     }
 
     #[test]

@@ -140,6 +140,7 @@ mod tests {
             path: "va".into(),
             hardware,
             flaws: Vec::new(),
+            heights: Vec::new(),
         }
     }
 

@@ -55,6 +55,8 @@ pub struct Coded {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
+    /// Lines of its pictures.
+    pub height: u32,
     /// What they are coded in, by GStreamer's word; none: nothing came.
     pub codec: Option<String>,
     /// Coded pictures, in the order in which they came.
@@ -63,7 +65,7 @@ pub struct Seen {
     pub pace: u32,
     /// bit/s, before it was halved.
     pub bitrate: u32,
-    /// Microseconds of the processor for each picture.
+    /// Microseconds of the processor for each picture, of all layers together.
     pub processor_us: u64,
     /// It ended with these words.
     pub error: Option<String>,
@@ -124,7 +126,7 @@ impl Refusal {
 }
 
 /// What has to be known of an encoder that is used all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Flaw {
     /// It makes no key frame when asked: one comes by itself every two seconds.
@@ -143,8 +145,10 @@ pub enum Verdict {
     Passed {
         /// Not without these.
         flaws: Vec<Flaw>,
-        /// Microseconds of the processor for each picture.
+        /// Microseconds of the processor for each picture, of all layers together.
         processor_us: u64,
+        /// Lines of the layers that it can be used for, the largest first.
+        heights: Vec<u32>,
     },
     /// It cannot.
     Refused {
@@ -154,11 +158,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The same, whatever was measured: passed with these flaws, or refused for this reason.
+    /// The same, whatever was measured: passed with these flaws for these layers, or refused for this reason.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Passed { flaws, .. }, Self::Passed { flaws: others, .. }) => flaws == others,
+            (
+                Self::Passed { flaws, heights, .. },
+                Self::Passed {
+                    flaws: others,
+                    heights: other_heights,
+                    ..
+                },
+            ) => (flaws, heights) == (others, other_heights),
             (Self::Refused { refusal }, Self::Refused { refusal: other }) => {
                 discriminant(refusal) == discriminant(other)
             }
@@ -167,15 +178,27 @@ impl Verdict {
     }
 }
 
-/// Judges what was seen.
+/// Judges what was seen of its layers, the largest first. It can be used for those that pass; where none does, the reason is the first's.
 #[must_use]
-pub fn judge(seen: &Seen) -> Verdict {
-    match refusal(seen) {
-        Some(refusal) => Verdict::Refused { refusal },
-        None => Verdict::Passed {
-            flaws: flaws(seen),
-            processor_us: seen.processor_us,
-        },
+pub fn judge(layers: &[Seen]) -> Verdict {
+    let (mut passed, mut refusals) = (Vec::new(), Vec::new());
+    for seen in layers {
+        match refusal(seen) {
+            Some(refusal) => refusals.push(refusal),
+            None => passed.push(seen),
+        }
+    }
+    let Some(first) = passed.first() else {
+        let refusal = refusals.into_iter().next().unwrap_or(Refusal::Hangs);
+        return Verdict::Refused { refusal };
+    };
+    let mut flaws: Vec<Flaw> = passed.iter().copied().flat_map(flaws).collect();
+    flaws.sort_unstable();
+    flaws.dedup();
+    Verdict::Passed {
+        flaws,
+        processor_us: first.processor_us,
+        heights: passed.iter().map(|seen| seen.height).collect(),
     }
 }
 
@@ -284,6 +307,7 @@ mod tests {
             }
         };
         Seen {
+            height: 720,
             codec: Some(H264.into()),
             coded: (0..PICTURES).map(coded).collect(),
             pace: 30,
@@ -296,13 +320,14 @@ mod tests {
     fn with(change: impl FnOnce(&mut Seen)) -> Verdict {
         let mut seen = good();
         change(&mut seen);
-        judge(&seen)
+        judge(&[seen])
     }
 
     fn passed(flaws: &[Flaw]) -> Verdict {
         Verdict::Passed {
             flaws: flaws.to_vec(),
             processor_us: 900,
+            heights: vec![720],
         }
     }
 
@@ -393,6 +418,34 @@ mod tests {
         assert_eq!(with(late), passed(&[Flaw::Late]));
         let once = |seen: &mut Seen| seen.coded[9].late = 7.0;
         assert_eq!(with(once), passed(&[]), "one of twenty may be late");
+    }
+
+    #[test]
+    fn one_is_used_for_the_layers_that_pass_and_has_the_flaws_of_all_of_them() {
+        let at = |height: u32, change: fn(&mut Seen)| {
+            let mut seen = Seen { height, ..good() };
+            change(&mut seen);
+            seen
+        };
+        let fails = |seen: &mut Seen| seen.error = Some("no memory".into());
+        let deaf = |seen: &mut Seen| seen.coded[16].idr = false;
+        let late = |seen: &mut Seen| seen.coded.iter_mut().for_each(|coded| coded.late = 3.0);
+        let passed = |flaws: &[Flaw], heights: &[u32]| Verdict::Passed {
+            flaws: flaws.to_vec(),
+            processor_us: 900,
+            heights: heights.to_vec(),
+        };
+        let verdict = judge(&[at(720, late), at(360, deaf), at(180, fails)]);
+        let both = passed(&[Flaw::NoKeyOnRequest, Flaw::Late], &[720, 360]);
+        assert_eq!(verdict, both);
+        assert_eq!(judge(&[at(720, fails), at(180, |_| ())]), passed(&[], &[180]));
+        assert!(!both.is_like(&passed(&[Flaw::NoKeyOnRequest, Flaw::Late], &[720])));
+        let refusal = Refusal::Fails {
+            detail: "no memory".into(),
+        };
+        let garbage = |seen: &mut Seen| seen.coded[7].psnr = None;
+        assert_eq!(judge(&[at(720, fails), at(180, garbage)]), refused(refusal));
+        assert_eq!(judge(&[]), refused(Refusal::Hangs));
     }
 
     #[test]

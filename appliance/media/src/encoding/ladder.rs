@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::judgement::Flaw;
+use super::trial::LAYERS;
 
 /// An encoder that has done its work for so long is trusted again.
 const TRUSTED: Duration = Duration::from_secs(600);
@@ -25,6 +26,18 @@ pub struct Step {
     pub hardware: bool,
     /// What its trial has shown.
     pub flaws: Vec<Flaw>,
+    /// Lines of the layers that it has passed for, of [`LAYERS`].
+    pub heights: Vec<u32>,
+}
+
+impl Step {
+    /// It has passed for pictures of so many lines, or for the next larger ones that were tried. The processor's is for all.
+    #[must_use]
+    pub fn is_for(&self, height: u32) -> bool {
+        let tried = || LAYERS.iter().map(|layer| layer.height);
+        let like = tried().filter(|tried| *tried >= height).min().or_else(|| tried().max());
+        !self.hardware || like.is_some_and(|like| self.heights.contains(&like))
+    }
 }
 
 impl Display for Step {
@@ -178,7 +191,16 @@ mod tests {
             path: path.into(),
             hardware,
             flaws: Vec::new(),
+            heights: vec![720, 360],
         }
+    }
+
+    #[test]
+    fn hardware_is_for_the_sizes_that_it_has_passed_for_and_the_processor_for_all() {
+        let hardware = step("va", "va", true);
+        let is_for = |step: &Step| [90, 180, 240, 360, 720, 1_080].map(|height| step.is_for(height));
+        assert_eq!(is_for(&hardware), [false, false, true, true, true, true]);
+        assert_eq!(is_for(&step("x264enc", "planar", false)), [true; 6]);
     }
 
     fn ladder(now: Instant) -> Ladder {

@@ -16,6 +16,7 @@ use super::in_use::{InUse, Mark};
 use super::instance::{Format, Instance, byte_stream, exit};
 use super::judgement::Flaw;
 use super::ladder::{Ladder, Step};
+use super::look::{self, Look};
 use super::rate_pace::RatePace;
 use super::watchdog::Watchdog;
 use crate::clock;
@@ -72,7 +73,9 @@ struct Encoder {
     source: AppSrc,
     instance: Instance,
     watchdog: Watchdog,
-    has_failed: bool,
+    /// What it makes is looked at; the processor's is trusted.
+    look: Option<Look>,
+    failed: Option<EncoderFailure>,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,7 @@ impl Live {
     #[must_use]
     pub fn new(encoders: &Encoders, format: Format, bitrate: u32) -> Self {
         let now = Instant::now();
+        let encoders = encoders.of_height(format.height);
         let output = AppSrc::builder()
             .caps(&byte_stream())
             .format(gst::Format::Time)
@@ -101,13 +105,13 @@ impl Live {
         let inner = Arc::default();
         let mut live = Self {
             place: Place { inner, output },
-            ladder: Ladder::new(encoders.steps.clone(), encoders.rest.clone(), now),
+            ladder: Ladder::new(encoders.steps, encoders.rest, now),
             format,
             wanted: bitrate,
             running: None,
             next: None,
             built: 0,
-            in_use: encoders.in_use.clone(),
+            in_use: encoders.in_use,
         };
         live.build(now, ENDS);
         live
@@ -127,8 +131,9 @@ impl Live {
 
     /// These encoders are there from now on. Where the processor does the work, the best of them takes its place.
     pub fn set_encoders(&mut self, encoders: &Encoders, now: Instant) {
+        let encoders = encoders.of_height(self.format.height);
         if encoders.have_hardware(now) && self.step().is_none_or(|step| !step.hardware) {
-            self.ladder = Ladder::new(encoders.steps.clone(), encoders.rest.clone(), now);
+            self.ladder = Ladder::new(encoders.steps, encoders.rest, now);
             self.begin_beside(now);
         }
     }
@@ -283,7 +288,8 @@ fn end(running: Option<Running>) -> Option<Receiver<()>> {
 
 impl Encoder {
     /// A picture comes; where it goes.
-    fn picture(&mut self, now: Instant) -> AppSrc {
+    fn picture(&mut self, picture: &gst::Sample, now: Instant) -> AppSrc {
+        self.look.iter_mut().for_each(|look| look.picture(picture));
         let full = self.source.current_level_buffers() >= WAITING;
         self.watchdog.picture(full, now);
         self.source.clone()
@@ -291,8 +297,7 @@ impl Encoder {
 
     /// Why it is to be given up.
     fn check(&mut self, now: Instant) -> Option<EncoderFailure> {
-        let failed = self.has_failed.then_some(EncoderFailure::Error);
-        failed.or_else(|| self.watchdog.check(now))
+        self.failed.or_else(|| self.watchdog.check(now))
     }
 }
 
@@ -308,7 +313,11 @@ impl Place {
     /// A picture goes in. It never waits.
     pub fn push(&self, picture: &gst::Sample) {
         let now = Instant::now();
-        let sources: Vec<AppSrc> = self.lock().both().map(|encoder| encoder.picture(now)).collect();
+        let sources: Vec<AppSrc> = self
+            .lock()
+            .both()
+            .map(|encoder| encoder.picture(picture, now))
+            .collect();
         for source in sources {
             // One that is being ended refuses.
             let _ = source.push_sample(picture);
@@ -331,8 +340,10 @@ impl Place {
         let inner = self.inner.clone();
         move || {
             let mut slots = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
             let instance = slots.now.as_mut().map(|encoder| {
-                encoder.watchdog.key_asked(Instant::now());
+                encoder.watchdog.key_asked(now);
+                encoder.look.iter_mut().for_each(|look| look.key_asked(now));
                 encoder.instance.clone()
             });
             drop(slots);
@@ -356,11 +367,17 @@ impl Place {
         let before = next.and_then(|next| slots.now.replace(next));
         let encoder = slots.now.as_mut().filter(|encoder| is(encoder));
         let is_its = encoder.is_some();
+        let mut to_look_at = None;
         if let Some(encoder) = encoder {
             encoder.watchdog.coded(buffer.size(), key);
+            let look = encoder.look.as_mut().filter(|_| key);
+            to_look_at = look.and_then(|look| look.key(at, Instant::now()));
         }
         drop(slots);
         drop(before);
+        if let Some(picture) = to_look_at {
+            self.look_at(number, buffer, picture);
+        }
         if is_its {
             let mut buffer = buffer.to_owned();
             let changed = buffer.make_mut();
@@ -371,9 +388,25 @@ impl Place {
         }
     }
 
-    fn failed(&self, number: u64) {
-        for encoder in self.lock().both() {
-            encoder.has_failed |= encoder.number == number;
+    /// Looks whether a key frame of the encoder with that number shows this picture, beside everything else.
+    fn look_at(&self, number: u64, key: &gst::BufferRef, picture: gst::Sample) {
+        let Ok(key) = key.map_readable().map(|key| key.to_vec()) else {
+            return;
+        };
+        let place = self.clone();
+        let looks = move || {
+            if look::shows(key, &picture) == Some(false) {
+                place.failed(number, EncoderFailure::Unfaithful);
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("look".into()).spawn(looks) {
+            tracing::warn!(%error, "nobody looks at what an encoder makes");
+        }
+    }
+
+    fn failed(&self, number: u64, failure: EncoderFailure) {
+        for encoder in self.lock().both().filter(|encoder| encoder.number == number) {
+            encoder.failed.get_or_insert(failure);
         }
     }
 }
@@ -420,7 +453,7 @@ impl Running {
             bus.set_sync_handler(move |_, message| {
                 if let gst::MessageView::Error(error) = message.view() {
                     tracing::warn!(error = %error.error(), debug = ?error.debug(), "the encoder fails");
-                    told.failed(number);
+                    told.failed(number, EncoderFailure::Error);
                 }
                 gst::BusSyncReply::Drop
             });
@@ -440,7 +473,8 @@ impl Running {
             source,
             instance,
             watchdog: Watchdog::new(bitrate, hears, now),
-            has_failed: false,
+            look: step.hardware.then(Look::default),
+            failed: None,
         };
         Ok((running, encoder))
     }
@@ -473,6 +507,7 @@ mod tests {
             path: "planar".into(),
             hardware: encoder.starts_with("simulated"),
             flaws: Vec::new(),
+            heights: vec![720, 360, 180],
         }
     }
 
@@ -573,7 +608,10 @@ mod tests {
         while given_up.len() < 2 && Instant::now() < end {
             given_up.extend(meeting.films(Duration::from_millis(500)));
         }
-        assert_eq!(given_up, [EncoderFailure::Error; 2]);
+        assert!(
+            given_up.len() == 2 && given_up.contains(&EncoderFailure::Error),
+            "{given_up:?}"
+        );
         meeting.films(Duration::from_secs(1));
         meeting.seen();
         assert!(meeting.live.tick(later()).is_none(), "hardware is tried again");
@@ -632,6 +670,24 @@ mod tests {
         meeting.live.place().asking()();
         meeting.films(Duration::from_millis(600));
         assert!(meeting.seen().iter().any(|(_, key)| *key), "this one hears");
+    }
+
+    #[test]
+    fn one_whose_pictures_show_something_else_is_given_up_and_one_that_is_asked_as_often_is_not() {
+        let (mut garbage, mut good) = (
+            Meeting::with(&["simulated-garbage-later", "x264enc"]),
+            Meeting::with(&["simulated-begins-anew", "x264enc"]),
+        );
+        let (mut given_up, end) = (Vec::new(), Instant::now() + Duration::from_secs(60));
+        while given_up.len() < 2 && Instant::now() < end {
+            for meeting in [&garbage, &good] {
+                meeting.live.place().asking()();
+            }
+            given_up.extend(garbage.films(Duration::from_millis(300)));
+            assert_eq!(good.films(Duration::from_millis(300)), []);
+        }
+        assert_eq!(given_up, [EncoderFailure::Unfaithful; 2]);
+        assert_eq!(garbage.live.step().map(|step| step.encoder.as_str()), Some("x264enc"));
     }
 
     #[test]

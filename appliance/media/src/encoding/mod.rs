@@ -10,6 +10,7 @@
 //! | [`trials`] | all trials of a machine, in processes that may die, and what is remembered of them |
 //! | [`live`] | the encoder of a meeting, in a pipeline of its own, and what takes its place |
 //! | [`in_use`] | which encoders a worker that died was using |
+//! | [`look`] | whether what one in a meeting makes shows what was filmed |
 //! | [`ladder`] | which encoder comes after one that was given up; pure |
 //! | [`watchdog`] | whether one in a meeting still does its work; pure |
 //! | [`rate_pace`] | when another rate is worth telling it |
@@ -29,6 +30,7 @@ pub mod judgement;
 pub mod ladder;
 mod level;
 pub mod live;
+pub mod look;
 pub mod rate_pace;
 mod scene;
 pub mod simulated;
@@ -52,6 +54,15 @@ pub struct Encoders {
 }
 
 impl Encoders {
+    /// Those for pictures of so many lines.
+    fn of_height(&self, height: u32) -> Self {
+        let is_for = |step: &&Step| step.is_for(height);
+        Self {
+            steps: self.steps.iter().filter(is_for).cloned().collect(),
+            ..self.clone()
+        }
+    }
+
     /// One that does not rest is not the processor's work.
     #[must_use]
     pub fn have_hardware(&self, now: Instant) -> bool {

@@ -1,7 +1,7 @@
 //! Encoders with one flaw each, as hardware has them (`specs/camera.md` §1.3): `x264enc`, spoilt. For tests, and for whoever wants to see
 //! what the box makes of one: `roomd-media --trial`.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -42,6 +42,10 @@ pub enum Quirk {
     SlowLater,
     /// Its pictures are none.
     Garbage,
+    /// The same, after its trial.
+    GarbageLater,
+    /// There is room for one of it.
+    OneAtATime,
     /// Its pictures wait for later ones.
     LooksAhead,
     /// It makes another profile than the one that was asked for.
@@ -119,6 +123,8 @@ pub const SIMULATED: &[Model] = &[
     simulated("simulated-fails-later", Quirk::FailsLater, X264),
     simulated("simulated-slow-later", Quirk::SlowLater, X264),
     simulated("simulated-garbage", Quirk::Garbage, X264),
+    simulated("simulated-one-at-a-time", Quirk::OneAtATime, X264),
+    simulated("simulated-garbage-later", Quirk::GarbageLater, X264),
     Model {
         profile: Some("main"),
         ..simulated(
@@ -171,6 +177,13 @@ pub(super) fn spoil(element: &gst::Element, quirk: Quirk) -> Result<(), BuildErr
         Quirk::Silent => {
             pad.add_probe(gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Drop);
         }
+        Quirk::OneAtATime => {
+            static TAKEN: AtomicBool = AtomicBool::new(false);
+            if TAKEN.swap(true, Ordering::Relaxed) {
+                return Err(BuildError::GStreamer("no instance is free".into()));
+            }
+            element.add_weak_ref_notify(|| TAKEN.store(false, Ordering::Relaxed));
+        }
         Quirk::WantsLevel => {
             let caps = pad.peer_query_caps(None);
             let named = caps.structure(0).is_some_and(|structure| structure.has_field("level"));
@@ -184,13 +197,11 @@ pub(super) fn spoil(element: &gst::Element, quirk: Quirk) -> Result<(), BuildErr
         | Quirk::AbortsLater
         | Quirk::FailsLater
         | Quirk::SlowLater
-        | Quirk::Garbage => {
-            let is_late = matches!(
-                quirk,
-                Quirk::HangsLater | Quirk::AbortsLater | Quirk::FailsLater | Quirk::SlowLater
-            );
+        | Quirk::Garbage
+        | Quirk::GarbageLater => {
+            let is_early = matches!(quirk, Quirk::Hangs | Quirk::Aborts | Quirk::Garbage);
             let element = element.downgrade();
-            let (seen, limit) = (AtomicU32::new(0), if is_late { LATER } else { FINE });
+            let (seen, limit) = (AtomicU32::new(0), if is_early { FINE } else { LATER });
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
                 let fine = seen.fetch_add(1, Ordering::Relaxed) < limit;
                 match quirk {
@@ -205,12 +216,13 @@ pub(super) fn spoil(element: &gst::Element, quirk: Quirk) -> Result<(), BuildErr
                         return gst::PadProbeReturn::Drop;
                     }
                     Quirk::SlowLater if !fine => std::thread::sleep(SLOW),
-                    Quirk::Garbage if !fine => {
+                    Quirk::Garbage | Quirk::GarbageLater if !fine => {
                         if let Some(buffer) = info.buffer_mut()
                             && let Ok(mut bytes) = buffer.make_mut().map_writable()
                         {
-                            // The head stays as it is, what it describes does not.
-                            bytes.iter_mut().skip(32).for_each(|byte| *byte = !*byte);
+                            // Where the last part begins and what it is stays as it is; what it shows does not.
+                            let last = bytes.windows(3).rposition(|bytes| bytes == [0, 0, 1]).unwrap_or(0);
+                            bytes.iter_mut().skip(last + 16).for_each(|byte| *byte = !*byte);
                         }
                     }
                     _ => {}

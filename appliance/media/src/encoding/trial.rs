@@ -1,5 +1,5 @@
-//! A trial: a scene, filmed in real time, through one encoder by one way in; what came of it, and what that decodes to. It may bring its
-//! process down: it has one of its own.
+//! A trial: a scene, filmed in real time, through an encoder by one way in for each layer of a meeting at once; what came of it, and what
+//! that decodes to. It may bring its process down: it has one of its own.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::access_unit::AccessUnit;
-use super::catalogue::model;
+use super::catalogue::{Model, Path, model};
 use super::instance::{Format, H264, Instance, byte_stream, exit};
 use super::judgement::{Coded, KEY_ASKED, PICTURES, RATE_HALVED, Seen};
 use super::scene::{Scene, psnr};
-use crate::elements::{BuildError, h264_decoder, make};
+use crate::elements::{BuildError, chain, h264_decoder, make};
 
 /// What is still on its way after the last picture comes within this.
 const LAST: Duration = Duration::from_secs(1);
@@ -30,31 +30,55 @@ pub struct Job {
     pub encoder: String,
     /// Name of the way in.
     pub path: String,
+    /// Pictures a second.
+    pub pace: u32,
+    /// One instance each, all at once, the largest first.
+    pub layers: Vec<Layer>,
+}
+
+/// Pictures of one size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Layer {
     /// Pixels.
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// Pictures a second.
-    pub pace: u32,
     /// bit/s, at the beginning.
     pub bitrate: u32,
 }
 
-/// Tries it, in about two seconds, in this process.
+const fn layer(width: u32, height: u32, bitrate: u32) -> Layer {
+    Layer { width, height, bitrate }
+}
+
+/// What a meeting wants of an encoder, all at once.
+pub const LAYERS: [Layer; 3] = [
+    layer(1_280, 720, 1_500_000),
+    layer(640, 360, 500_000),
+    layer(320, 180, 200_000),
+];
+
+/// Tries it, in about two seconds, in this process. What was seen of each layer.
 #[must_use]
-pub fn run(job: &Job) -> Seen {
-    attempt(job).unwrap_or_else(|error| Seen {
+pub fn run(job: &Job) -> Vec<Seen> {
+    attempt(job).unwrap_or_else(|error| job.layers.iter().map(|layer| failure(layer, &error)).collect())
+}
+
+fn failure(layer: &Layer, error: &BuildError) -> Seen {
+    Seen {
+        height: layer.height,
         error: Some(error.to_string()),
         ..Seen::default()
-    })
+    }
 }
 
 /// What came out of the encoder: when its picture was shown (running time), when it came, its bytes.
 #[derive(Debug)]
-struct Unit {
-    at: gst::ClockTime,
-    came: Instant,
-    bytes: Vec<u8>,
+pub(super) struct Unit {
+    pub(super) at: gst::ClockTime,
+    pub(super) came: Instant,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Unit {
@@ -64,11 +88,12 @@ impl Unit {
     }
 }
 
-fn attempt(job: &Job) -> Result<Seen, BuildError> {
+fn attempt(job: &Job) -> Result<Vec<Seen>, BuildError> {
     let unknown = || BuildError::GStreamer(format!("no encoder {} by {}", job.encoder, job.path));
     let even = |size: u32| (16..=4_096).contains(&size) && size.is_multiple_of(2);
-    if !(even(job.width) && even(job.height) && (1..=120).contains(&job.pace)) {
-        return Err(BuildError::GStreamer("the size or the pace cannot be tried".into()));
+    let can_be_tried = |layer: &Layer| even(layer.width) && even(layer.height);
+    if job.layers.len() > LAYERS.len() || !job.layers.iter().all(can_be_tried) || !(1..=120).contains(&job.pace) {
+        return Err(BuildError::GStreamer("the sizes or the pace cannot be tried".into()));
     }
     let model = model(&job.encoder).ok_or_else(unknown)?;
     let path = model
@@ -76,113 +101,171 @@ fn attempt(job: &Job) -> Result<Seen, BuildError> {
         .iter()
         .find(|path| path.name == job.path)
         .ok_or_else(unknown)?;
-    let format = Format {
-        width: job.width,
-        height: job.height,
-        pace: job.pace,
-    };
-    let scene = Scene::new(job.width, job.height);
-    let scene: Vec<Vec<u8>> = (0..PICTURES).map(|number| scene.picture(number)).collect();
-    let instance = Instance::build(model, path, format, job.bitrate, &[])?;
-    let units = Arc::<Mutex<Vec<Unit>>>::default();
-    let source = source(&raw_caps(format));
-    let pipeline = gst::Pipeline::new();
-    let sink = collecting(&units);
-    pipeline.add_many([
-        source.upcast_ref(),
-        instance.bin.upcast_ref(),
-        sink.upcast_ref::<gst::Element>(),
-    ])?;
-    gst::Element::link_many([
-        source.upcast_ref(),
-        instance.bin.upcast_ref(),
-        sink.upcast_ref::<gst::Element>(),
-    ])?;
-    let _ended = Ended(&pipeline);
-    pipeline.set_state(gst::State::Playing)?;
+    let mut takes: Vec<Result<Take, BuildError>> = job
+        .layers
+        .iter()
+        .map(|layer| Take::build(model, path, layer, job.pace))
+        .collect();
     let before = processor();
-    let shown = film(&pipeline, &source, &instance, &scene, job)?;
+    let shown = film(&mut takes, job.pace);
     // An encoder that holds something back gives it now; one that does not end is judged by what it gave.
-    let _ = source.end_of_stream();
-    end_of(&pipeline, LAST)?;
+    for take in takes.iter().flatten() {
+        let _ = take.source.end_of_stream();
+    }
+    let ended: Vec<Result<Take, BuildError>> = takes
+        .into_iter()
+        .map(|take| take.and_then(|take| end_of(&take.pipeline.0, LAST).map(|()| take)))
+        .collect();
     let processor_us = (processor().saturating_sub(before) / PICTURES).as_micros();
-    let units = std::mem::take(&mut *units.lock().unwrap_or_else(PoisonError::into_inner));
-    let made = instance.bin.static_pad("src").and_then(|pad| pad.current_caps());
-    let codec = made.and_then(|caps| Some(caps.structure(0)?.name().to_string()));
-    let faithful = match codec.as_deref() {
-        Some(H264) => decoded(&units, format, &scene)?,
-        _ => vec![None; units.len()],
-    };
-    let frame = frame(job.pace);
-    let coded = units.iter().zip(faithful).map(|(unit, psnr)| {
-        let read = AccessUnit::read(&unit.bytes);
-        let picture = unit.picture(frame);
-        let shown = shown.get(picture as usize).copied().unwrap_or(unit.came);
-        Coded {
-            picture,
-            late: unit.came.saturating_duration_since(shown).as_secs_f64() * f64::from(job.pace),
-            bytes: unit.bytes.len() as u64,
-            idr: read.idr,
-            parameter_sets: read.sequence.is_some() && read.picture_parameters,
-            profile: read.sequence.map(|profile| (profile.idc, profile.constraint_set1)),
-            bidirectional: read.bidirectional,
-            psnr,
+    let processor_us = u64::try_from(processor_us).unwrap_or(u64::MAX);
+    let seen = |(layer, take): (&Layer, Result<Take, BuildError>)| {
+        let seen = take.and_then(|take| take.seen(layer, &shown));
+        Seen {
+            processor_us,
+            ..seen.unwrap_or_else(|error| failure(layer, &error))
         }
-    });
-    Ok(Seen {
-        codec,
-        coded: coded.collect(),
-        pace: job.pace,
-        bitrate: job.bitrate,
-        processor_us: u64::try_from(processor_us).unwrap_or(u64::MAX),
-        error: None,
-    })
+    };
+    Ok(job.layers.iter().zip(ended).map(seen).collect())
 }
 
-/// Gives the pictures, each at its time; when each was given.
-fn film(
-    pipeline: &gst::Pipeline,
-    source: &AppSrc,
-    instance: &Instance,
-    scene: &[Vec<u8>],
-    job: &Job,
-) -> Result<Vec<Instant>, BuildError> {
-    let (begun, frame) = (Instant::now(), frame(job.pace));
+/// Gives each of them the pictures, each at its time; when each was given. One that fails gets no more.
+fn film(takes: &mut [Result<Take, BuildError>], pace: u32) -> Vec<Instant> {
+    let (begun, frame) = (Instant::now(), frame(pace));
     let mut shown = Vec::new();
-    for (number, picture) in (0..).zip(scene) {
+    for number in 0..PICTURES {
         let due = begun + Duration::from(frame * u64::from(number));
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        shown.push(Instant::now());
+        for place in &mut *takes {
+            if let Ok(take) = place
+                && let Err(error) = take.picture(number)
+            {
+                *place = Err(error);
+            }
+        }
+    }
+    shown
+}
+
+/// An instance that is filmed through.
+struct Take {
+    format: Format,
+    bitrate: u32,
+    scene: Vec<Vec<u8>>,
+    instance: Instance,
+    units: Arc<Mutex<Vec<Unit>>>,
+    source: AppSrc,
+    pipeline: Ended,
+}
+
+impl Take {
+    fn build(model: &'static Model, path: &Path, layer: &Layer, pace: u32) -> Result<Self, BuildError> {
+        let format = Format {
+            width: layer.width,
+            height: layer.height,
+            pace,
+        };
+        let scene = Scene::new(layer.width, layer.height);
+        let scene = (0..PICTURES).map(|number| scene.picture(number)).collect();
+        let instance = Instance::build(model, path, format, layer.bitrate, &[])?;
+        let units = Arc::<Mutex<Vec<Unit>>>::default();
+        let (source, sink) = (source(&raw_caps(format)), collecting(&units));
+        let pipeline = Ended(gst::Pipeline::new());
+        chain(
+            &pipeline.0,
+            &[source.upcast_ref(), instance.bin.upcast_ref(), sink.upcast_ref()],
+        )?;
+        pipeline.0.set_state(gst::State::Playing)?;
+        Ok(Self {
+            format,
+            bitrate: layer.bitrate,
+            scene,
+            instance,
+            units,
+            source,
+            pipeline,
+        })
+    }
+
+    fn picture(&self, number: u32) -> Result<(), BuildError> {
         if number == KEY_ASKED {
-            instance.ask_key();
+            self.instance.ask_key();
         }
         if number == RATE_HALVED {
-            instance.set_bitrate(job.bitrate / 2);
+            self.instance.set_bitrate(self.bitrate / 2);
         }
-        shown.push(Instant::now());
-        let pushed = source.push_buffer(buffer(picture.clone(), frame, u64::from(number)));
-        failed(pipeline)?;
+        let Some(picture) = self.scene.get(number as usize) else {
+            return Ok(());
+        };
+        let buffer = buffer(picture.clone(), frame(self.format.pace), u64::from(number));
+        let pushed = self.source.push_buffer(buffer);
+        failed(&self.pipeline.0)?;
         pushed.map_err(|error| BuildError::GStreamer(error.to_string()))?;
+        Ok(())
     }
-    Ok(shown)
+
+    fn seen(self, layer: &Layer, shown: &[Instant]) -> Result<Seen, BuildError> {
+        let units = std::mem::take(&mut *self.units.lock().unwrap_or_else(PoisonError::into_inner));
+        let made = self.instance.bin.static_pad("src").and_then(|pad| pad.current_caps());
+        let codec = made.and_then(|caps| Some(caps.structure(0)?.name().to_string()));
+        let faithful = match codec.as_deref() {
+            Some(H264) => decoded(&units, self.format, &self.scene)?,
+            _ => vec![None; units.len()],
+        };
+        let pace = self.format.pace;
+        let coded = units.iter().zip(faithful).map(|(unit, psnr)| {
+            let read = AccessUnit::read(&unit.bytes);
+            let picture = unit.picture(frame(pace));
+            let shown = shown.get(picture as usize).copied().unwrap_or(unit.came);
+            Coded {
+                picture,
+                late: unit.came.saturating_duration_since(shown).as_secs_f64() * f64::from(pace),
+                bytes: unit.bytes.len() as u64,
+                idr: read.idr,
+                parameter_sets: read.sequence.is_some() && read.picture_parameters,
+                profile: read.sequence.map(|profile| (profile.idc, profile.constraint_set1)),
+                bidirectional: read.bidirectional,
+                psnr,
+            }
+        });
+        Ok(Seen {
+            height: layer.height,
+            codec,
+            coded: coded.collect(),
+            pace,
+            bitrate: layer.bitrate,
+            ..Seen::default()
+        })
+    }
 }
 
 /// PSNR of each unit's picture, in the order of the units; none: it cannot be decoded.
 fn decoded(units: &[Unit], format: Format, scene: &[Vec<u8>]) -> Result<Vec<Option<f64>>, BuildError> {
+    let pictures = decode(units, format)?;
+    let frame = frame(format.pace);
+    let like = |unit: &Unit| {
+        let picture = pictures.iter().find(|picture| picture.at == unit.at)?;
+        let filmed = scene.get(unit.picture(frame) as usize)?;
+        Some(psnr(filmed, &picture.bytes, format.width, format.height))
+    };
+    Ok(units.iter().map(like).collect())
+}
+
+/// What they decode to, in I420, as far as they do.
+///
+/// # Errors
+/// There is no decoder.
+pub(super) fn decode(units: &[Unit], format: Format) -> Result<Vec<Unit>, BuildError> {
     let decoder = make(h264_decoder().unwrap_or("avdec_h264"))?;
     let pictures = Arc::<Mutex<Vec<Unit>>>::default();
     let (source, sink, convert) = (source(&byte_stream()), collecting(&pictures), make("videoconvert")?);
     sink.set_caps(Some(&planes(format).build()));
-    let pipeline = gst::Pipeline::new();
-    let parts = [
-        source.upcast_ref(),
-        &decoder,
-        &convert,
-        sink.upcast_ref::<gst::Element>(),
-    ];
-    pipeline.add_many(parts)?;
-    gst::Element::link_many(parts)?;
-    let _ended = Ended(&pipeline);
-    pipeline.set_state(gst::State::Playing)?;
+    let pipeline = Ended(gst::Pipeline::new());
+    chain(
+        &pipeline.0,
+        &[source.upcast_ref(), &decoder, &convert, sink.upcast_ref()],
+    )?;
+    pipeline.0.set_state(gst::State::Playing)?;
     for unit in units {
         let mut buffer = gst::Buffer::from_slice(unit.bytes.clone());
         buffer.make_mut().set_pts(unit.at);
@@ -192,21 +275,15 @@ fn decoded(units: &[Unit], format: Format, scene: &[Vec<u8>]) -> Result<Vec<Opti
     }
     let _ = source.end_of_stream();
     // A stream that cannot be decoded is what is looked for here, and no error of the trial.
-    let _told = end_of(&pipeline, DECODED);
-    let frame = frame(format.pace);
-    let pictures = pictures.lock().unwrap_or_else(PoisonError::into_inner);
-    let like = |unit: &Unit| {
-        let picture = pictures.iter().find(|picture| picture.at == unit.at)?;
-        let filmed = scene.get(unit.picture(frame) as usize)?;
-        Some(psnr(filmed, &picture.bytes, format.width, format.height))
-    };
-    Ok(units.iter().map(like).collect())
+    let _told = end_of(&pipeline.0, DECODED);
+    let mut pictures = pictures.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *pictures))
 }
 
 /// Ends a pipeline when dropped.
-struct Ended<'a>(&'a gst::Pipeline);
+struct Ended(gst::Pipeline);
 
-impl Drop for Ended<'_> {
+impl Drop for Ended {
     fn drop(&mut self) {
         let _ = self.0.set_state(gst::State::Null);
     }
@@ -244,7 +321,8 @@ pub(super) fn raw_caps(format: Format) -> gst::Caps {
         .build()
 }
 
-fn planes(format: Format) -> gst::caps::Builder<gst::caps::NoFeature> {
+/// I420 of this size.
+pub(super) fn planes(format: Format) -> gst::caps::Builder<gst::caps::NoFeature> {
     gst::Caps::builder("video/x-raw")
         .field("format", "I420")
         .field("width", size(format.width))
@@ -312,13 +390,12 @@ mod tests {
         let mut seen = run(&Job {
             encoder: encoder.into(),
             path: path.into(),
-            width: 640,
-            height: 360,
             pace: 30,
-            bitrate: 1_000_000,
+            layers: vec![layer(640, 360, 1_000_000)],
         });
         // A busy machine makes everything late.
-        seen.coded.iter_mut().for_each(|coded| coded.late = coded.late.min(7.0));
+        let coded = seen.iter_mut().flat_map(|seen| &mut seen.coded);
+        coded.for_each(|coded| coded.late = coded.late.min(7.0));
         judge(&seen)
     }
 
@@ -372,6 +449,34 @@ mod tests {
             refusal("simulated-high-profile", "planar"),
             Refusal::Profile { idc: 100 }
         );
+    }
+
+    #[test]
+    fn each_layer_is_tried_and_one_that_fails_takes_nothing_from_the_others() {
+        gst::init().unwrap();
+        let run = |layers: &[Layer]| {
+            run(&Job {
+                encoder: "simulated-one-at-a-time".into(),
+                path: "planar".into(),
+                pace: 30,
+                layers: layers.to_vec(),
+            })
+        };
+        let seen = run(&[layer(320, 180, 200_000), layer(160, 90, 100_000)]);
+        assert!(seen[0].error.is_none() && seen[0].coded.len() > 40, "{:?}", seen[0]);
+        let said = seen[1].error.clone().unwrap_or_default();
+        assert!(said.contains("no instance is free"), "{said}");
+        let verdict = judge(&seen[..1]);
+        assert!(
+            matches!(&verdict, Verdict::Passed { heights, .. } if heights == &[180]),
+            "{verdict:?}"
+        );
+        let said: Vec<_> = run(&[layer(320, 180, 200_000); 4])
+            .into_iter()
+            .map(|seen| seen.error)
+            .collect();
+        assert_eq!(said.len(), 4);
+        assert!(said.iter().all(Option::is_some), "more than a meeting has: {said:?}");
     }
 
     #[test]

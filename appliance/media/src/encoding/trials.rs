@@ -12,11 +12,11 @@ use gstreamer::prelude::*;
 use openssl::sha::sha256;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{MODELS, Model, NEVER_TRIED, Path};
-use super::judgement::{Flaw, Refusal, Seen, Verdict, judge};
+use super::catalogue::{MODELS, Model, NEVER_TRIED, Path, of_other_devices};
+use super::judgement::{Refusal, Seen, Verdict, judge};
 use super::ladder::Step;
 use super::simulated::SIMULATED;
-use super::trial::Job;
+use super::trial::{Job, LAYERS};
 use crate::elements;
 
 /// A trial ends by itself in less than three seconds; on a busy machine in more.
@@ -206,29 +206,26 @@ pub fn candidates() -> Vec<(&'static Model, &'static Path)> {
     let wanted: Vec<&str> = simulated.split(',').collect();
     MODELS
         .iter()
+        .chain(of_other_devices())
         .chain(SIMULATED.iter().filter(|model| wanted.contains(&model.name)))
         .filter(|model| model.hardware && !never(model) && elements::has(model.factory))
         .flat_map(|model| model.paths.iter().map(move |path| (model, path)))
         .collect()
 }
 
-/// The largest picture of a camera, at the rate of its layer.
-const SIZE: (u32, u32, u32) = (1_280, 720, 30);
-const BITRATE: u32 = 1_500_000;
+/// Pictures a second of a trial.
+const PACE: u32 = 30;
 
 /// Tries everything that is to be had here, as far as it is not remembered in this folder. `tell` hears before each trial.
 #[must_use]
 pub fn all(program: &File, folder: Option<&File>, tell: impl Fn(&Model, &Path)) -> Vec<Tried> {
     let mut store = Store::open(folder);
-    let (width, height, pace) = SIZE;
     let one = |(model, path): (&Model, &Path)| {
         let job = Job {
             encoder: model.name.into(),
             path: path.name.into(),
-            width,
-            height,
-            pace,
-            bitrate: BITRATE,
+            pace: PACE,
+            layers: LAYERS.to_vec(),
         };
         tried(program, &mut store, (model, path), &job, || tell(model, path))
     };
@@ -287,6 +284,7 @@ pub fn software() -> Vec<Step> {
         path: model.paths.first().map_or_else(String::new, |path| path.name.into()),
         hardware: false,
         flaws: Vec::new(),
+        heights: Vec::new(),
     };
     MODELS.iter().filter(has).map(step).collect()
 }
@@ -297,18 +295,25 @@ pub fn ladder(tried: &[Tried]) -> Vec<Step> {
     let mut passed: Vec<_> = tried
         .iter()
         .filter_map(|one| match &one.verdict {
-            Verdict::Passed { flaws, processor_us } => Some(((!one.hardware, flaws.len(), *processor_us), one, flaws)),
+            Verdict::Passed {
+                flaws,
+                processor_us,
+                heights,
+            } => {
+                let step = Step {
+                    encoder: one.encoder.clone(),
+                    path: one.path.clone(),
+                    hardware: one.hardware,
+                    flaws: flaws.clone(),
+                    heights: heights.clone(),
+                };
+                Some(((!one.hardware, flaws.len(), *processor_us), step))
+            }
             Verdict::Refused { .. } => None,
         })
         .collect();
-    passed.sort_by_key(|(rank, ..)| *rank);
-    let step = |(_, one, flaws): (_, &Tried, &Vec<Flaw>)| Step {
-        encoder: one.encoder.clone(),
-        path: one.path.clone(),
-        hardware: one.hardware,
-        flaws: flaws.clone(),
-    };
-    passed.into_iter().map(step).chain(software()).collect()
+    passed.sort_by_key(|(rank, _)| *rank);
+    passed.into_iter().map(|(_, step)| step).chain(software()).collect()
 }
 
 /// Everything that could change a verdict: the job, how the encoder is treated, the kernel and what it was told, the image with its
@@ -342,7 +347,7 @@ fn in_its_own_process(program: &File, job: &Job) -> Verdict {
     let seen = answer(program, job, DEADLINE)
         .inspect_err(|error| tracing::warn!(encoder = job.encoder, path = job.path, %error, "a trial has no end"))
         .ok()
-        .and_then(|bytes| serde_json::from_slice::<Seen>(&bytes).ok());
+        .and_then(|bytes| serde_json::from_slice::<Vec<Seen>>(&bytes).ok());
     seen.map_or(hangs, |seen| judge(&seen))
 }
 
@@ -387,6 +392,7 @@ fn until_it_ends(child: &mut Child, limit: Duration) -> std::io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::judgement::Flaw;
 
     fn one(encoder: &str, hardware: bool, flaws: &[Flaw], processor_us: u64) -> Tried {
         Tried {
@@ -396,6 +402,7 @@ mod tests {
             verdict: Verdict::Passed {
                 flaws: flaws.to_vec(),
                 processor_us,
+                heights: vec![720, 360, 180],
             },
             remembered: false,
         }
@@ -419,7 +426,11 @@ mod tests {
         let names = named(&[refused, late, slower, good]);
         assert_eq!(names[..3], ["qsv", "mpp", "v4l2"]);
         assert_eq!(names[3..], processor);
-        assert_eq!(ladder(&[one("v4l2", true, &[Flaw::Late], 1)])[0].flaws, [Flaw::Late]);
+        let first = &ladder(&[one("v4l2", true, &[Flaw::Late], 1)])[0];
+        assert_eq!(
+            (first.flaws.as_slice(), first.heights.len()),
+            ([Flaw::Late].as_slice(), 3)
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use media::encoding::catalogue::model;
 use media::encoding::judgement::{Refusal, Verdict};
-use media::encoding::trial::Job;
+use media::encoding::trial::{Job, LAYERS};
 use media::encoding::trials::{Store, Tried, tried};
 
 fn worker() -> PathBuf {
@@ -17,10 +17,8 @@ fn try_one(program: &Path, store: &mut Store, encoder: &str) -> (Tried, bool) {
     let job = Job {
         encoder: encoder.into(),
         path: model.paths[0].name.into(),
-        width: 320,
-        height: 180,
         pace: 30,
-        bitrate: 300_000,
+        layers: LAYERS[2..].to_vec(),
     };
     let mut said = false;
     let one = tried(program, store, (model, &model.paths[0]), &job, || said = true);

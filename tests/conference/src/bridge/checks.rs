@@ -26,12 +26,12 @@ const GIVEN_UP: Duration = Duration::from_secs(4);
 const OPENING: Duration = Duration::from_secs(2);
 
 impl Core {
-    /// The clear part of a packet from a client.
-    pub(super) fn clear_packet(&mut self, now: Instant, id: &str, header: &ClearHeader) {
+    /// The clear part of a packet from a client, of a datagram of so many bytes.
+    pub(super) fn clear_packet(&mut self, now: Instant, id: &str, header: &ClearHeader, bytes: usize) {
         let verdict = &self.around.verdict;
         let Some(endpoint) = self.endpoints.get(id) else { return };
         if let Some(far) = self.far.get_mut(id) {
-            far.clear(header);
+            far.clear(header, bytes);
         }
         let Some((media, main)) = endpoint.declared.get(&header.ssrc).copied() else {
             // Before its answer is here nothing is known of a client. What it sent before it withdrew a source may still

@@ -151,7 +151,9 @@ impl Core {
                 // Where nothing passes, no NACK does either.
                 if !self.from_client.is_cut()
                     && let Some(header) = rtp::read(datagram)
-                    && let Some(id) = self.endpoint_at(from)
+                    && let Some(id) = self
+                        .endpoint_at(from)
+                        .or_else(|| self.whoever_accepts(now, from, datagram))
                     && let Some(far) = self.far.get_mut(&id)
                 {
                     far.dropped(header.ssrc);
@@ -165,6 +167,13 @@ impl Core {
             .values()
             .find(|e| e.remote == Some(from))
             .map(|e| e.id.clone())
+    }
+
+    /// A client that sends from several addresses is known by the last one alone.
+    fn whoever_accepts(&self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<String> {
+        let mut endpoints = self.endpoints.values();
+        let endpoint = endpoints.find(|endpoint| endpoint.accepts(now, from, datagram));
+        endpoint.map(|endpoint| endpoint.id.clone())
     }
 
     pub(super) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
@@ -184,18 +193,13 @@ impl Core {
         let id = self
             .endpoint_at(from)
             .filter(|id| header.is_some() || self.endpoints.get(id).is_some_and(|e| e.accepts(now, from, datagram)))
-            .or_else(|| {
-                self.endpoints
-                    .values()
-                    .find(|e| e.accepts(now, from, datagram))
-                    .map(|e| e.id.clone())
-            });
+            .or_else(|| self.whoever_accepts(now, from, datagram));
         let Some(id) = id else { return };
         if self.silent.contains(&id) {
             return;
         }
         if let Some(header) = header {
-            self.clear_packet(now, &id, &header);
+            self.clear_packet(now, &id, &header, datagram.len());
         }
         let mut happened = Vec::new();
         if let Some(endpoint) = self.endpoints.get_mut(&id) {

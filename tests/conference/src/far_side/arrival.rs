@@ -134,8 +134,8 @@ impl FarSide {
         }
     }
 
-    /// The clear part of a packet.
-    pub fn clear(&mut self, header: &ClearHeader) {
+    /// The clear part of a packet, of a datagram of so many bytes.
+    pub fn clear(&mut self, header: &ClearHeader, bytes: usize) {
         let now = monotonic_ns();
         self.report.last_rtp_ns = Some(now);
         if self.report.first_rtp_ns.is_none() {
@@ -146,10 +146,12 @@ impl FarSide {
         let tcc = header.extensions.contains(&5);
         if let Some(at) = self.rtx.get(&header.ssrc) {
             self.layers[*at].rtx_packets += 1;
+            self.layers[*at].bytes += bytes as u64;
             self.report.last_video_ns = Some(now);
         } else if let Some(at) = self.by_ssrc.get(&header.ssrc) {
             let layer = &mut self.layers[*at];
             layer.packets += 1;
+            layer.bytes += bytes as u64;
             layer.packets_with_tcc += u64::from(tcc);
             layer.last_rtp_ns = Some(now);
             self.report.last_video_ns = Some(now);
@@ -158,6 +160,7 @@ impl FarSide {
             self.report.audio_packets_with_level += u64::from(header.extensions.contains(&1));
             self.report.audio_packets_with_transport_cc += u64::from(tcc);
             self.report.last_audio_ns = Some(now);
+            locked(&self.heard).packet(now);
         }
     }
 

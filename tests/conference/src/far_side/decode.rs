@@ -191,6 +191,10 @@ pub struct Heard {
     pub begun: bool,
     /// When sound of the last session was first decoded.
     pub first_ns: Option<u64>,
+    /// Longest time between two packets.
+    pub longest_gap_ns: u64,
+    /// The last packet.
+    pub last_packet_ns: Option<u64>,
     /// RTP timestamp of PTS zero.
     base: u32,
 }
@@ -206,8 +210,16 @@ impl Heard {
             clock: None,
             begun: false,
             first_ns: None,
+            longest_gap_ns: 0,
+            last_packet_ns: None,
             base: 0,
         }
+    }
+
+    /// A packet has come.
+    pub fn packet(&mut self, now_ns: u64) {
+        let last = self.last_packet_ns.replace(now_ns).unwrap_or(now_ns);
+        self.longest_gap_ns = self.longest_gap_ns.max(now_ns.saturating_sub(last));
     }
 }
 

@@ -69,6 +69,7 @@ impl FarSides {
             seen.last_ns = None;
             seen.flashes.flashes.clear();
             let mut heard = locked(&record.heard);
+            (heard.longest_gap_ns, heard.last_packet_ns) = (0, None);
             heard.listener.tone_windows = 0;
             heard.listener.loud_windows = 0;
             heard.listener.beeps.clear();
@@ -94,6 +95,7 @@ impl Record {
         report.since_last_frame_ms = seen.last_ns.map(|last| ms_between(last, monotonic_ns()));
         let heard = locked(&self.heard);
         report.first_sound_ns = heard.first_ns;
+        report.audio_longest_gap_ms = heard.longest_gap_ns as f64 / 1e6;
         report.tone_windows = heard.listener.tone_windows;
         report.loud_windows = heard.listener.loud_windows;
         report.tone_heard = heard.listener.tone_windows >= 5;

@@ -27,6 +27,8 @@ pub struct LayerReport {
     pub packets: u64,
     /// Of these, with the transport-wide sequence number.
     pub packets_with_transport_cc: u64,
+    /// Bytes of its datagrams, retransmissions among them.
+    pub bytes: u64,
     /// Packets on the RTX SSRC.
     pub rtx_packets: u64,
     /// Packets that the link lost on purpose.
@@ -73,6 +75,8 @@ pub struct FarSideReport {
     pub audio_packets_with_level: u64,
     /// Of these, with the transport-wide sequence number.
     pub audio_packets_with_transport_cc: u64,
+    /// Longest time without an audio packet since the last [`crate::Conference::reset_far_window`].
+    pub audio_longest_gap_ms: f64,
     /// The last audio level, -dBov.
     pub audio_level: Option<i8>,
     /// Windows of 50 ms in which the expected tone was heard.

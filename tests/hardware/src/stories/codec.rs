@@ -33,7 +33,7 @@ GST_REGISTRY_UPDATE=yes GST_REGISTRY_1_0=/run/registry.bin roomd check --json 2>
 
 /// Small and slow enough for a kernel that works in an emulator.
 const TRIAL: &str = r#"GST_REGISTRY_UPDATE=yes GST_REGISTRY_1_0=/run/registry.bin roomd-media --trial \
-    '{"encoder":"v4l2fwhtenc","path":"system","width":640,"height":360,"pace":3,"bitrate":1000000}'"#;
+    '{"encoder":"v4l2fwhtenc","path":"system","pace":3,"layers":[{"width":640,"height":360,"bitrate":1000000}]}'"#;
 
 /// The device is there when this returns.
 pub fn load(lab: &Lab) -> Result<(), String> {
@@ -90,7 +90,7 @@ fn is_tried(lab: &Lab) -> Evidence {
     })?;
     let seen = lab.guest.must(TRIAL, MOMENT).map_err(why)?;
     let seen: Value = serde_json::from_str(&seen).map_err(|error| format!("{error}: {seen}"))?;
-    let coded = seen["coded"].as_array().map_or(0, Vec::len);
+    let coded = seen[0]["coded"].as_array().map_or(0, Vec::len);
     ensure(coded >= 43, || format!("of 45 pictures {coded} were coded: {seen}"))?;
     Ok(format!(
         "{} nodes found; {coded} of 45 pictures through the kernel's encoder; the worker says: {}",

@@ -1,7 +1,9 @@
-//! The stories. Each takes the guest as the one before left it, and leaves it with nothing plugged in.
+//! The stories. Each takes the guest as the one before left it, and leaves it with nothing plugged in. Those that restart it have one of
+//! their own.
 
 mod boot;
 mod codec;
+mod data;
 mod exposure;
 mod inventory;
 mod meeting;
@@ -27,16 +29,23 @@ pub struct Story {
     pub name: &'static str,
     /// Belongs to `cargo lab test` too.
     pub fast: bool,
+    /// Restarts the machine: it is told beside the others, in another one.
+    pub restarts: bool,
     tell: fn(&mut Lab) -> Evidence,
 }
 
 const fn fast(name: &'static str, tell: fn(&mut Lab) -> Evidence) -> Story {
-    Story { name, fast: true, tell }
+    Story {
+        name,
+        fast: true,
+        restarts: false,
+        tell,
+    }
 }
 
 const fn long(name: &'static str, tell: fn(&mut Lab) -> Evidence) -> Story {
-    let fast = false;
-    Story { name, fast, tell }
+    let story = fast(name, tell);
+    Story { fast: false, ..story }
 }
 
 /// All of them, in their order.
@@ -95,19 +104,35 @@ pub const STORIES: &[Story] = &[
         secrets::credentials,
     ),
     fast("no_port_is_open_but_the_documented", exposure::ports),
+    fast("power_that_is_cut_in_a_meeting_and_while_it_starts", power::cuts).restarts(),
     long(
         "a_release_whose_daemon_is_broken_restarts_the_machine",
         power::broken_daemon,
-    ),
-    long("power_that_is_cut_in_a_meeting_and_while_it_starts", power::cuts),
+    )
+    .restarts(),
+    long(
+        "a_kernel_that_is_dead_is_restarted_by_the_machines_watchdog",
+        power::dead_kernel,
+    )
+    .restarts(),
+    long(
+        "the_data_partition_is_made_at_the_first_start_and_opens_for_this_tpm_alone",
+        data::partition,
+    )
+    .restarts(),
     long(
         "releases_are_kept_when_good_left_when_broken_and_refused_otherwise",
         releases::kept_left_or_refused,
-    ),
-    long("power_that_is_cut_fifty_times_at_any_moment", power::fifty),
+    )
+    .restarts(),
+    long("power_that_is_cut_fifty_times_at_any_moment", power::fifty).restarts(),
 ];
 
 impl Story {
+    const fn restarts(self) -> Self {
+        Self { restarts: true, ..self }
+    }
+
     /// Tells it.
     pub fn tell(&self, lab: &mut Lab) -> Told {
         let begun = Instant::now();

@@ -11,26 +11,25 @@ use super::{Evidence, ensure, meeting, plug, releases, room_box, units, why};
 const STATE: &str = r#"{"command":"state"}"#;
 const MOMENT: Duration = Duration::from_secs(120);
 /// For what takes a real box seconds.
-const BOUND: Duration = Duration::from_secs(240);
+pub const BOUND: Duration = Duration::from_secs(240);
 
-/// After how much work of QEMU the power goes again while the guest starts: in the initrd, in the kernel, among the first units.
-/// A whole start takes about 25 s of it.
-const WHILE_IT_STARTS: [f64; 3] = [2.0, 7.0, 14.0];
-
-/// Cut in a meeting, three times while it starts, and once more when it is ready: it always comes up, idle and dark.
+/// Cut in a meeting, at three moments of the start, and once more when it is ready: it always comes up, idle and dark.
 pub fn cuts(lab: &mut Lab) -> Evidence {
+    let (seed, mut chance) = chance();
+    let while_it_starts = moments(&mut chance, 3);
+    println!("cuts: seed {seed}, while it starts after {while_it_starts:.0?} s of work");
     plug::plug(lab, "room rate=5")?;
     let meeting = meeting::begin(lab)?;
     meeting.join()?;
     let _goes_on = meeting.conference;
     let begun = Instant::now();
-    lab.cut_power(&WHILE_IT_STARTS).map_err(why)?;
+    lab.cut_power(&while_it_starts).map_err(why)?;
     is_idle_and_dark(lab)?;
     let first = begun.elapsed();
     lab.cut_power(&[]).map_err(why)?;
     is_idle_and_dark(lab)?;
     Ok(format!(
-        "cut in a meeting, then after {WHILE_IT_STARTS:?} s of work of the start: {:.0} s later idle and dark; cut once more when \
+        "cut in a meeting, then after {while_it_starts:.0?} s of work of the start: {:.0} s later idle and dark; cut once more when \
          ready: the same",
         first.as_secs_f64()
     ))
@@ -41,7 +40,7 @@ pub fn cuts(lab: &mut Lab) -> Evidence {
 const ROUNDS: usize = 5;
 const STARTS: usize = 9;
 /// By then a start is over, seconds of QEMU's work.
-const STARTED: f64 = 75.0;
+const STARTED: f64 = 60.0;
 /// By then a release is fetched, written and on trial, seconds of QEMU's work.
 const WRITTEN: f64 = 60.0;
 
@@ -49,9 +48,8 @@ const WRITTEN: f64 = 60.0;
 /// boot loader never meets a slot that is not whole.
 pub fn fifty(lab: &mut Lab) -> Evidence {
     releases::in_a_fleet(lab, |fleet| {
-        let seed: u64 = rand::random();
+        let (seed, mut chance) = chance();
         println!("cuts: seed {seed}");
-        let mut chance = StdRng::seed_from_u64(seed);
         let begun = Instant::now();
         for round in 0..ROUNDS {
             let _goes_on = match round % 2 {
@@ -67,7 +65,7 @@ pub fn fifty(lab: &mut Lab) -> Evidence {
                     Some(meeting.conference)
                 }
             };
-            let moments: Vec<f64> = (0..STARTS).map(|_| chance.random_range(0.5..STARTED)).collect();
+            let moments = moments(&mut chance, STARTS);
             println!(
                 "cuts: round {} of {ROUNDS}, then after {moments:.0?} s of work",
                 round + 1
@@ -93,6 +91,42 @@ pub fn fifty(lab: &mut Lab) -> Evidence {
     })
 }
 
+fn chance() -> (u64, StdRng) {
+    let seed = rand::random();
+    (seed, StdRng::seed_from_u64(seed))
+}
+
+/// So many moments of a start, seconds of QEMU's work.
+fn moments(chance: &mut StdRng, count: usize) -> Vec<f64> {
+    (0..count).map(|_| chance.random_range(0.5..STARTED)).collect()
+}
+
+/// The watchdog of the machine, and what systemd made of it (`systemd/system.conf.d`).
+const WATCHDOG: &str = "cd /sys/class/watchdog/watchdog0 && cat identity state timeout";
+
+/// A dead kernel does not rest: the emulator works a minute or more for the twenty seconds of the watchdog.
+const DEAD_FOR: Duration = Duration::from_secs(900);
+
+/// A kernel that is dead and stays so; the agent has answered by then.
+const DEAD: &str = "echo 0 > /proc/sys/kernel/panic; echo 1 > /proc/sys/kernel/sysrq
+systemd-run --quiet --no-block sh -c 'sleep 1; echo c > /proc/sysrq-trigger'";
+
+/// The kernel itself is dead: what is left is the watchdog of the machine, and it restarts it.
+pub fn dead_kernel(lab: &mut Lab) -> Evidence {
+    lab.until(units::WELL, MOMENT).map_err(why)?;
+    let watchdog = lab.guest.must(WATCHDOG, MOMENT).map_err(why)?;
+    let [device, "active", "20"] = watchdog.lines().collect::<Vec<_>>()[..] else {
+        return Err(watchdog);
+    };
+    lab.guest.must(DEAD, MOMENT).map_err(why)?;
+    let took = until_it_restarts(lab, DEAD_FOR)?;
+    lab.cut_power(&[]).map_err(why)?;
+    lab.until(units::WELL, MOMENT).map_err(why)?;
+    Ok(format!(
+        "{device} of 20 s, fed by systemd; restarted {took:.0} s after the kernel died, and well afterwards"
+    ))
+}
+
 /// A release on trial whose daemon does not come up: nobody does anything, and the machine restarts.
 const BROKEN: &str = r#"set -e
 mkdir -p /run/systemd/system/roomd.service.d /run/systemd/system/roomd-health.service.d /var/lib/roomd/fleet
@@ -112,7 +146,7 @@ systemctl restart --no-block roomd-health"#;
 pub fn broken_daemon(lab: &mut Lab) -> Evidence {
     lab.until(units::WELL, MOMENT).map_err(why)?;
     lab.guest.must(BROKEN, MOMENT).map_err(why)?;
-    let took = until_it_restarts(lab)?;
+    let took = until_it_restarts(lab, BOUND)?;
     lab.cut_power(&[]).map_err(why)?;
     let note = "rm /var/lib/roomd/fleet/update.json";
     lab.guest.must(note, MOMENT).map_err(why)?;
@@ -123,10 +157,10 @@ pub fn broken_daemon(lab: &mut Lab) -> Evidence {
 }
 
 /// Seconds until the machine restarts of its own accord.
-fn until_it_restarts(lab: &mut Lab) -> Result<f64, String> {
+pub fn until_it_restarts(lab: &mut Lab, limit: Duration) -> Result<f64, String> {
     let begun = Instant::now();
     while lab.machine.runs() {
-        ensure(begun.elapsed() < BOUND, || {
+        ensure(begun.elapsed() < limit, || {
             format!("it does not restart: {}", lab.machine.console())
         })?;
         std::thread::sleep(Duration::from_millis(200));

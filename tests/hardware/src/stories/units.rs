@@ -235,33 +235,41 @@ const NOTES: [(&str, bool); 4] = [
     ("", false),
 ];
 
-/// A release that was confirmed is not left for the one before, whatever becomes of its daemon; one on trial is.
+/// A release that was confirmed is not left for the one before, whatever becomes of its daemon; one on trial is. The slot of any other
+/// gets its tries back at each start.
 pub fn rescue(lab: &mut Lab) -> Evidence {
     said(
         lab,
-        "mkdir -p /run/systemd/system/roomd-rescue.service.d
-        printf '[Service]\\nEnvironment=IMAGE_VERSION=2\\nExecStart=\\nExecStart=/usr/bin/touch /run/rescued\\nProtectSystem=no\\n' \
-          > /run/systemd/system/roomd-rescue.service.d/lab.conf
+        "for unit in roomd-rescue roomd-good; do
+          mkdir -p /run/systemd/system/$unit.service.d
+          printf '[Service]\\nEnvironment=IMAGE_VERSION=2\\nExecStart=\\nExecStart=/usr/bin/touch /run/%s\\nProtectSystem=no\\n' $unit \
+            > /run/systemd/system/$unit.service.d/lab.conf
+        done
+        printf '[Unit]\\nConditionPathExists=\\n' >> /run/systemd/system/roomd-good.service.d/lab.conf
         systemctl daemon-reload",
     )?;
-    let rescued = |note: &str| {
+    // What was done: left, marked as good, both or nothing.
+    let done = |note: &str| {
         said(
             lab,
             &format!(
-                "mkdir -p /var/lib/roomd/fleet; printf '%s' '{note}' > /var/lib/roomd/fleet/update.json; rm -f /run/rescued
-                systemctl start roomd-rescue || true
-                test -e /run/rescued && echo true || echo false"
+                "mkdir -p /var/lib/roomd/fleet; printf '%s' '{note}' > /var/lib/roomd/fleet/update.json
+                rm -f /run/roomd-rescue /run/roomd-good
+                systemctl start roomd-rescue roomd-good || true
+                ls /run | grep -x -e roomd-rescue -e roomd-good || true"
             ),
         )
     };
-    let told: Result<Vec<String>, String> = NOTES.iter().map(|(note, _)| rescued(note)).collect();
+    let told: Result<Vec<String>, String> = NOTES.iter().map(|(note, _)| done(note)).collect();
     said(
         lab,
-        "rm -rf /run/systemd/system/roomd-rescue.service.d /var/lib/roomd/fleet/update.json /run/rescued; systemctl daemon-reload
-        systemctl reset-failed roomd-rescue 2> /dev/null || true",
+        "rm -rf /run/systemd/system/roomd-rescue.service.d /run/systemd/system/roomd-good.service.d
+        rm -f /var/lib/roomd/fleet/update.json /run/roomd-rescue /run/roomd-good; systemctl daemon-reload
+        systemctl reset-failed roomd-rescue roomd-good 2> /dev/null || true",
     )?;
-    for ((note, wanted), told) in NOTES.iter().zip(told?) {
-        ensure(told == wanted.to_string(), || format!("{note}: rescued: {told}"))?;
+    for ((note, is_left), told) in NOTES.iter().zip(told?) {
+        let wanted = if *is_left { "roomd-rescue" } else { "roomd-good" };
+        ensure(told == wanted, || format!("{note}: {told}, not {wanted}"))?;
     }
-    Ok("a release on trial is left; one that was confirmed, the one before it, and one without a note are not".into())
+    Ok("a release on trial is left; one that was confirmed, the one before it, and one without a note are not, and get their tries back".into())
 }
