@@ -92,7 +92,7 @@ fn tell(lab: &mut Lab) -> Evidence {
     let io = |error: std::io::Error| error.to_string();
     fs::rename(&own, &away).map_err(io)?;
     lab.start_again().map_err(why)?;
-    let took = power::until_it_restarts(lab, power::BOUND);
+    let took = power::until_it_restarts(lab);
     lab.machine.cut();
     fs::remove_dir_all(&own).map_err(io)?;
     fs::rename(&away, &own).map_err(io)?;

@@ -111,8 +111,8 @@ pub const STORIES: &[Story] = &[
     )
     .restarts(),
     long(
-        "a_kernel_that_is_dead_is_restarted_by_the_machines_watchdog",
-        power::dead_kernel,
+        "a_first_process_that_is_dead_is_ended_by_the_machines_watchdog",
+        power::dead_first_process,
     )
     .restarts(),
     long(
