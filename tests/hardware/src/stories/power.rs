@@ -109,7 +109,7 @@ const WATCHDOG: &str = "cd /sys/class/watchdog/watchdog0 && cat identity state t
 const DEAD: &str = "mkdir -p /run/systemd/system.conf.d
 printf '[Manager]\nCrashReboot=no\n' > /run/systemd/system.conf.d/lab.conf
 systemctl daemon-reexec
-(sleep 1; kill -SEGV 1) > /dev/null 2>&1 &";
+systemd-run --quiet --no-block sh -c 'sleep 1; kill -SEGV 1'";
 
 /// PID 1 is dead: what is left is the watchdog of the machine, and it restarts it.
 pub fn dead_first_process(lab: &mut Lab) -> Evidence {
