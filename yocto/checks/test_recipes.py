@@ -164,6 +164,11 @@ class Recipes(unittest.TestCase):
         self.assertLessEqual({"mode=1777", "nosuid", "nodev"}, set(options))
 
     @on_every_machine
+    def test_what_bitbake_leaves_out_unless_it_is_accepted_is_accepted(self, _, parser):
+        self.assertIn("openh264", words(parser.data, "PACKAGECONFIG:pn-gstreamer1.0-plugins-bad"))
+        self.assertIn("commercial_openh264", words(parser.data, "LICENSE_FLAGS_ACCEPTED"))
+
+    @on_every_machine
     def test_boot_entries_can_be_written_where_the_firmware_has_them(self, machine, parser):
         self.assertEqual("efi" in words(parser.data, "DISTRO_FEATURES"), machine == "hemicycle-n100")
 
