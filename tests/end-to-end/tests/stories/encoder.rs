@@ -54,14 +54,20 @@ fn codecs(stage: &Stage) -> Vec<Option<Codec>> {
         .collect()
 }
 
+/// A box that has such an encoder, has found it good, and sends H.264 in a meeting.
+fn in_meeting_with(name: &str, folder: &TempDir) -> Stage {
+    let stage = with_good_encoder(name, folder);
+    stage.join(false);
+    stage.all_layers_flow();
+    assert_eq!(codecs(&stage), [Some(Codec::H264); 3]);
+    stage
+}
+
 /// Each layer has an encoder with this flaw, has another chance with it, and goes on by the processor's; nobody leaves. `others` is what
 /// others do until then.
 fn is_followed_by_another(name: &str, others: impl Fn(&Stage)) {
     let folder = TempDir::with_prefix("encoders").unwrap();
-    let stage = with_good_encoder(name, &folder);
-    stage.join(false);
-    stage.all_layers_flow();
-    assert_eq!(codecs(&stage), [Some(Codec::H264); 3]);
+    let stage = in_meeting_with(name, &folder);
     let sessions = stage.guest().sessions;
     stage.conference.reset_far_window();
     let given_up = |stage: &Stage| stage.room_box.words().matches("the encoder is given up").count();
@@ -99,10 +105,7 @@ fn one_whose_pictures_show_nothing_any_more_is_followed_when_others_ask_for_a_ke
 #[test]
 fn one_that_takes_the_worker_with_it_does_so_once_and_nobody_leaves() {
     let folder = TempDir::with_prefix("encoders").unwrap();
-    let stage = with_good_encoder("simulated-aborts-later", &folder);
-    stage.join(false);
-    stage.all_layers_flow();
-    assert_eq!(codecs(&stage), [Some(Codec::H264); 3]);
+    let stage = in_meeting_with("simulated-aborts-later", &folder);
     let joined = stage.guest().joined_ns;
     stage.conference.reset_far_window();
     let gone = |stage: &Stage| stage.room_box.words().matches("media worker gone").count();
@@ -138,10 +141,7 @@ fn what_somebody_in_the_room_does_not_decode_is_not_sent() {
 #[test]
 fn one_that_there_is_room_for_once_makes_the_largest_pictures() {
     let folder = TempDir::with_prefix("encoders").unwrap();
-    let stage = with_good_encoder("simulated-one-at-a-time", &folder);
-    stage.join(false);
-    stage.all_layers_flow();
-    assert_eq!(codecs(&stage), [Some(Codec::H264); 3]);
+    let stage = in_meeting_with("simulated-one-at-a-time", &folder);
     let built = |encoder: &str| {
         let words = stage.room_box.words();
         words.matches(&format!("encoder=\"{encoder}\" path=")).count()
