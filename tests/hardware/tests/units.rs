@@ -11,7 +11,7 @@ use hardware_lab::stage::project;
 use tempfile::TempDir;
 
 /// Programs of the box, and those of the system that a unit names.
-const PROGRAMS: [&str; 5] = ["roomd", "roomd-media", "systemctl", "grep", "sh"];
+const PROGRAMS: [&str; 6] = ["roomd", "roomd-media", "rauc", "systemctl", "grep", "sh"];
 
 fn systemd() -> PathBuf {
     project().join("systemd")
