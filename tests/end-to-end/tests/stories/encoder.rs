@@ -145,7 +145,15 @@ fn one_that_there_is_room_for_once_makes_the_largest_pictures() {
     // What comes after these is what a busy machine made of one of them.
     let words = stage.room_box.words();
     let (_, in_meeting) = words.split_once("milestone=Joined").expect("it has joined");
-    let built = |line: &str| Some(line.split_once("live: encoder encoder=\"")?.1.split_once('"')?.0.to_owned());
+    let built = |line: &str| {
+        Some(
+            line.split_once("live: encoder encoder=\"")?
+                .1
+                .split_once('"')?
+                .0
+                .to_owned(),
+        )
+    };
     let mut first: Vec<String> = in_meeting.lines().filter_map(built).take(3).collect();
     first.sort();
     assert_eq!(first, ["simulated-one-at-a-time", "x264enc", "x264enc"], "{words}");
