@@ -63,18 +63,35 @@ fn in_meeting_with(name: &str, folder: &TempDir) -> Stage {
     stage
 }
 
-/// Each layer has an encoder with this flaw, has another chance with it, and goes on by the processor's; nobody leaves. `others` is what
-/// others do until then.
+/// With what the three layers of a meeting began. What comes after is what became of them.
+fn first_encoders(stage: &Stage) -> Vec<String> {
+    let words = stage.room_box.words();
+    let (_, in_meeting) = words.split_once("milestone=Joined").expect("it has joined");
+    let built = |line: &str| {
+        let (_, named) = line.split_once("live: encoder encoder=\"")?;
+        Some(named.split_once('"')?.0.to_owned())
+    };
+    let mut first: Vec<String> = in_meeting.lines().filter_map(built).take(3).collect();
+    assert_eq!(first.len(), 3, "{words}");
+    first.sort();
+    first
+}
+
+/// Each layer that has an encoder with this flaw has another chance with it, and goes on by the processor's; nobody leaves. `others` is
+/// what others do until then.
 fn is_followed_by_another(name: &str, others: impl Fn(&Stage)) {
     let folder = TempDir::with_prefix("encoders").unwrap();
     let stage = in_meeting_with(name, &folder);
     let sessions = stage.guest().sessions;
     stage.conference.reset_far_window();
+    // On a busy machine it may have passed its trial for some of the layers alone.
+    let layers = first_encoders(&stage).iter().filter(|first| *first == name).count();
     let given_up = |stage: &Stage| stage.room_box.words().matches("the encoder is given up").count();
     stage.wait("each layer was given to the processor at last", |stage| {
         others(stage);
-        given_up(stage) >= 6
+        given_up(stage) >= 2 * layers
     });
+    assert!(layers >= 1);
     let frames = stage.far_frames();
     stage.wait("all of them flow again", |stage| stage.far_frames() > frames + 90);
     let gap = stage.conference.far_side().longest_gap_ms;
@@ -142,21 +159,10 @@ fn what_somebody_in_the_room_does_not_decode_is_not_sent() {
 fn one_that_there_is_room_for_once_makes_the_largest_pictures() {
     let folder = TempDir::with_prefix("encoders").unwrap();
     let stage = in_meeting_with("simulated-one-at-a-time", &folder);
-    // What comes after these is what a busy machine made of one of them.
-    let words = stage.room_box.words();
-    let (_, in_meeting) = words.split_once("milestone=Joined").expect("it has joined");
-    let built = |line: &str| {
-        Some(
-            line.split_once("live: encoder encoder=\"")?
-                .1
-                .split_once('"')?
-                .0
-                .to_owned(),
-        )
-    };
-    let mut first: Vec<String> = in_meeting.lines().filter_map(built).take(3).collect();
-    first.sort();
-    assert_eq!(first, ["simulated-one-at-a-time", "x264enc", "x264enc"], "{words}");
+    assert_eq!(
+        first_encoders(&stage),
+        ["simulated-one-at-a-time", "x264enc", "x264enc"]
+    );
     assert_eq!(stage.conference.verdict(), []);
 }
 
