@@ -18,7 +18,7 @@ fn with_encoder(name: &str, folder: &TempDir) -> Stage {
 /// The same, when it has passed. A busy machine is given another try, as a box gives it.
 fn with_good_encoder(name: &str, folder: &TempDir) -> Stage {
     let has_passed = |stage: &Stage| stage.room_box.words().contains("H264");
-    let tries = (0..3).map(|_| with_encoder(name, folder));
+    let tries = (0..5).map(|_| with_encoder(name, folder));
     let mut tries = tries.skip_while(|stage| !has_passed(stage));
     tries.next().expect("it passes its trial")
 }
