@@ -10,15 +10,22 @@ use tempfile::TempDir;
 
 use crate::stage::{PATIENCE, Stage, conference, options};
 
+/// What the box remembers of trials.
+const VERDICTS: &str = "encoders.json";
+
 /// A box that has such an encoder, and has tried it.
 fn with_encoder(name: &str, folder: &TempDir) -> Stage {
     among(options(), name, folder)
 }
 
-/// The same, when it has passed. A busy machine is given another try, as a box gives it.
+/// The same, when it has passed. A busy machine is given another try, as a box gives it after a while.
 fn with_good_encoder(name: &str, folder: &TempDir) -> Stage {
     let has_passed = |stage: &Stage| stage.room_box.words().contains("H264");
-    let tries = (0..5).map(|_| with_encoder(name, folder));
+    let tries = (0..5).map(|_| {
+        // A refusal is remembered.
+        let _never_tried = std::fs::remove_file(folder.path().join(VERDICTS));
+        with_encoder(name, folder)
+    });
     let mut tries = tries.skip_while(|stage| !has_passed(stage));
     tries.next().expect("it passes its trial")
 }
@@ -38,7 +45,7 @@ fn among(options: Options, name: &str, folder: &TempDir) -> Stage {
     let stage = Stage { conference, room_box };
     stage.wait("the encoder was tried", |stage| {
         let tried = |line: &str| line.contains("codecs of pictures") && line.contains("H264");
-        let verdicts = std::fs::read_to_string(folder.path().join("encoders.json")).unwrap_or_default();
+        let verdicts = std::fs::read_to_string(folder.path().join(VERDICTS)).unwrap_or_default();
         verdicts.contains("refused") || stage.room_box.words().lines().any(tried)
     });
     stage
