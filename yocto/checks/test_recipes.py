@@ -212,6 +212,12 @@ class Recipes(unittest.TestCase):
         init = (META / "recipes-core/initramfs/files/init").read_text()
         self.assertIn("$(argument hemicycle.roothash)", init)
 
+    def test_the_data_partition_is_made_anew_as_it_was_made(self):
+        files = ROOT / "yocto/meta-hemicycle-distro/recipes-core/systemd/files"
+        first = re.findall(r"^ExecStart=(systemd-repart .*)$", (files / "20-hemicycle-data.conf").read_text(), re.M)
+        anew = (files / "hemicycle-erase.service").read_text()
+        self.assertEqual(re.findall(r"^ExecStart=/usr/bin/(systemd-repart .*) --factory-reset=yes$", anew, re.M), first)
+
     def test_u_boot_keeps_what_its_own_build_made(self):
         for machine in MACHINES[1:]:
             data = self.parsers[machine].data.createCopy()

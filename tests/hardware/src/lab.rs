@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::machine::{DATA, DISK, Machine, SLOTS, TPM};
+use crate::machine::{DATA, DISK, Machine, SLOTS, STICK, TPM};
 use crate::stage;
 
 /// From power to the agent's first word. Two idle cores take half a minute; a busy machine is not a broken guest.
@@ -21,6 +21,9 @@ const SLOT_BYTES: u64 = 32 << 20;
 
 /// A disk of a box, by far the most of it never written.
 const DISK_BYTES: u64 = 4 << 30;
+
+/// Size of a stick.
+const STICK_KIBIBYTES: &str = "16384";
 
 /// Between two words of progress.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -111,6 +114,33 @@ impl Lab {
     /// The file of a slot's disk, one of [`SLOTS`].
     pub fn slot(&self, name: &str) -> PathBuf {
         self.folder.path().join(name).with_extension("img")
+    }
+
+    /// Makes a USB stick with this label, which is in the machine from the next power on; its file.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn stick(&self, label: &str) -> Result<PathBuf> {
+        let file = self.folder.path().join(STICK);
+        self.no_stick()?;
+        let mut command = Command::new("mkfs.vfat");
+        command.args(["-n", label, "-C"]).arg(&file).arg(STICK_KIBIBYTES);
+        stage::run(command.stdout(Stdio::null()))?;
+        Ok(file)
+    }
+
+    /// From the next power on no stick is in the machine.
+    ///
+    /// # Errors
+    /// When it cannot be taken away.
+    pub fn no_stick(&self) -> Result<()> {
+        let file = self.folder.path().join(STICK);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io(file.display().to_string())(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The folder of the TPM's seeds: without it the machine has another one from the next power on.

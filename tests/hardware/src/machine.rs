@@ -24,6 +24,9 @@ pub const SLOTS: [&str; 4] = ["boot-a", "root-a", "boot-b", "root-b"];
 /// A disk for all that a box has, empty at first; file and serial number as those of the slots.
 pub const DISK: &str = "disk";
 
+/// A USB stick, which is in the machine when there is such a file.
+pub const STICK: &str = "stick.img";
+
 /// The folder of the TPM's seeds.
 pub const TPM: &str = "tpm";
 
@@ -95,6 +98,15 @@ impl Machine {
             ));
             let device = format!("virtio-blk-pci,drive={name},serial={name}");
             command.args(["-device", &device]);
+        }
+        let stick = folder.join(STICK);
+        if stick.exists() {
+            let drive = format!(
+                "if=none,id=stick,file={},format=raw,cache=writethrough",
+                stick.display()
+            );
+            command.args(["-drive", &drive]);
+            command.args(["-device", "qemu-xhci", "-device", "usb-storage,drive=stick"]);
         }
         command
             .arg("-fsdev")

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 /// Programs without which no guest is made or run, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("swtpm", "swtpm"),
     ("mmdebstrap", "mmdebstrap"),
     ("busybox", "busybox-static"),
     ("modprobe", "kmod"),
     ("mke2fs", "e2fsprogs"),
+    ("mkfs.vfat", "dosfstools"),
+    ("mcopy", "mtools"),
     ("strip", "binutils"),
     ("mksquashfs", "squashfs-tools"),
     ("openssl", "openssl"),

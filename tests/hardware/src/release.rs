@@ -119,10 +119,9 @@ impl Release {
         files.extend(programs.iter().map(|(path, text)| (*path, text.as_bytes(), 0o755)));
         for (path, content, mode) in files {
             let path = tree.join(path);
-            stage::folder_of(&path)?;
-            let written =
-                fs::write(&path, content).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)));
-            written.map_err(Error::io(path.display().to_string()))?;
+            stage::write(&path, content)?;
+            let allowed = fs::set_permissions(&path, fs::Permissions::from_mode(mode));
+            allowed.map_err(Error::io(path.display().to_string()))?;
         }
         stage::run(Command::new("chmod").args(["-R", "go=u-w"]).arg(&tree))?;
         let root = folder.join(ROOT);

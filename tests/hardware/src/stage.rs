@@ -26,10 +26,11 @@ const FOLDERS: [(&str, &str); 7] = [
 ];
 
 /// Endings of the files directly in `systemd/`, and where the image has them.
-const UNITS: [(&str, &str); 6] = [
+const UNITS: [(&str, &str); 7] = [
     ("service", "usr/lib/systemd/system"),
     ("socket", "usr/lib/systemd/system"),
     ("path", "usr/lib/systemd/system"),
+    ("mount", "usr/lib/systemd/system"),
     ("timer", "usr/lib/systemd/system"),
     ("target", "usr/lib/systemd/system"),
     ("toml", "etc/roomd"),
@@ -86,7 +87,10 @@ pub fn project() -> PathBuf {
 }
 
 /// A program of this workspace: beside this one, or above the folder of test programs.
-fn program(name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// It is not built.
+pub fn program(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().map_err(Error::io("the path of this program"))?;
     let found = me
         .ancestors()
@@ -101,6 +105,15 @@ fn program(name: &str) -> Result<PathBuf> {
 pub(crate) fn folder_of(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(Error::io(folder.display().to_string()))
+}
+
+/// Writes a file, and makes the folder that it lies in.
+///
+/// # Errors
+/// When either cannot be written.
+pub fn write(path: &Path, content: &[u8]) -> Result<()> {
+    folder_of(path)?;
+    fs::write(path, content).map_err(Error::io(path.display().to_string()))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

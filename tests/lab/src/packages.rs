@@ -86,6 +86,8 @@ pub const TABLE: &[Package] = &[
     program("busybox-static", "the first program of that machine"),
     program("kmod", "which modules of its kernel need which"),
     package("e2fsprogs", "writes its disk"),
+    program("dosfstools", "makes the stick that a box is delivered with"),
+    program("mtools", "writes that stick"),
     package("rauc", "releases of the image: packed, read, refused"),
     package("squashfs-tools", "what a release is packed with"),
     package("erofs-utils", "the root of a slot"),

@@ -2,24 +2,24 @@
 //! TPM alone. Definitions, units and options are the image's; systemd is Debian's.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use hardware_lab::lab::Lab;
-use hardware_lab::stage::project;
+use hardware_lab::stage::{self, project};
 
 use super::{Evidence, ensure, power, units, why};
 
 const MOMENT: Duration = Duration::from_secs(120);
 
 /// Files of the image, and where it has them.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("60-data.conf", "usr/lib/repart.d"),
     (
         "20-hemicycle-data.conf",
         "usr/lib/systemd/system/systemd-repart.service.d",
     ),
     ("10-hemicycle-reboot.conf", "usr/lib/systemd/system/local-fs.target.d"),
+    ("hemicycle-erase.service", "usr/lib/systemd/system"),
 ];
 
 /// Where they lie.
@@ -54,6 +54,7 @@ if systemctl start systemd-cryptsetup@data; then echo opened; else echo refused;
 /// Made, kept over a cut of the power, refused to other trust and to another TPM, and there again with its own.
 pub fn partition(lab: &mut Lab) -> Evidence {
     let told = deliver(lab).and_then(|()| tell(lab));
+    lab.no_stick().map_err(why)?;
     lab.stage_again().map_err(why)?;
     lab.cut_power(&[]).map_err(why)?;
     lab.until(units::WELL, MOMENT).map_err(why)?;
@@ -87,32 +88,50 @@ fn tell(lab: &mut Lab) -> Evidence {
     let refused = said(lab, OTHER_TRUST)?;
     ensure(refused.lines().last() == Some("refused"), || refused.clone())?;
 
-    lab.machine.cut();
-    let (own, away) = (lab.tpm(), lab.tpm().with_extension("away"));
+    let own = lab.tpm().with_extension("own");
     let io = |error: std::io::Error| error.to_string();
-    fs::rename(&own, &away).map_err(io)?;
+    lab.machine.cut();
+    fs::rename(lab.tpm(), &own).map_err(io)?;
+    let took = restarts_by_itself(lab)?;
+
+    // The stick that has it made anew does nothing while it opens.
+    fs::remove_dir_all(lab.tpm()).map_err(io)?;
+    fs::rename(&own, lab.tpm()).map_err(io)?;
+    lab.stick("HEMI-ERASE").map_err(why)?;
+    lab.cut_power(&[]).map_err(why)?;
+    lab.until("grep -qx kept /mnt/var/kept", MOMENT).map_err(why)?;
+
+    lab.machine.cut();
+    fs::remove_dir_all(lab.tpm()).map_err(io)?;
+    let erased = restarts_by_itself(lab)?;
+    lab.cut_power(&[]).map_err(why)?;
+    lab.until("mountpoint -q /mnt/var", MOMENT).map_err(why)?;
+    let left = said(lab, "ls /mnt/var")?;
+    ensure(left.trim() == "lost+found", || format!("on what was made anew: {left}"))?;
+    ensure(said(lab, SLOT)? == slot, || "a slot was written to".into())?;
+    let lines: Vec<&str> = first.lines().map(str::trim).collect();
+    Ok(format!(
+        "{}; there after a cut of the power; refused when PCR 7 is another; another TPM: restarts after {took:.0} s; its own: there \
+         again; another TPM and the stick that says so: made anew after {erased:.0} s",
+        lines.join("; ")
+    ))
+}
+
+/// Seconds until a start has ended by itself.
+fn restarts_by_itself(lab: &mut Lab) -> Result<f64, String> {
     lab.start_again().map_err(why)?;
     let took = power::until_it_restarts(lab);
     lab.machine.cut();
-    fs::remove_dir_all(&own).map_err(io)?;
-    fs::rename(&away, &own).map_err(io)?;
-    let took = took.map_err(|reason| format!("with another TPM {reason}"))?;
-
-    lab.cut_power(&[]).map_err(why)?;
-    lab.until("grep -qx kept /mnt/var/kept", MOMENT).map_err(why)?;
-    let lines: Vec<&str> = first.lines().map(str::trim).collect();
-    Ok(format!(
-        "{}; there after a cut of the power; refused when PCR 7 is another; another TPM: restarts after {took:.0} s; its own: there again",
-        lines.join("; ")
-    ))
+    took.map_err(|reason| format!("with another TPM {reason}"))
 }
 
 /// From the next start on the guest has what the image has, and a disk as it leaves the factory.
 fn deliver(lab: &Lab) -> Result<(), String> {
     let text = |path: &str| fs::read_to_string(project().join(path)).map_err(|error| format!("{path}: {error}"));
     let over = lab.share().join("over");
+    let write = |path: &str, text: &str| stage::write(&over.join(path), text.as_bytes()).map_err(why);
     for (name, folder) in FILES {
-        write(&over.join(folder).join(name), &text(&format!("{SOURCE}/{name}"))?)?;
+        write(&format!("{folder}/{name}"), &text(&format!("{SOURCE}/{name}"))?)?;
     }
     let service = text(&format!("{SOURCE}/20-hemicycle-data.conf"))?;
     let command = service
@@ -123,10 +142,16 @@ fn deliver(lab: &Lab) -> Result<(), String> {
     // The guest's root is not on the disk that is looked at here.
     let unit = r"dev-disk-by\x2did-virtio\x2ddisk.device";
     let there = format!("[Unit]\nRequires={unit}\nAfter={unit}\n[Service]\nExecStart=\nExecStart={command} {DISK}\n");
-    write(
-        &over.join("usr/lib/systemd/system/systemd-repart.service.d/30-lab.conf"),
-        &there,
-    )?;
+    write("usr/lib/systemd/system/systemd-repart.service.d/30-lab.conf", &there)?;
+    let erase = text(&format!("{SOURCE}/hemicycle-erase.service"))?;
+    let commands = erase.lines().filter(|line| line.starts_with("ExecStart="));
+    let on_disk = |line: &str| match line.contains("/systemd-repart ") {
+        true => format!("{line} {DISK}\n"),
+        false => format!("{line}\n"),
+    };
+    let commands: String = commands.map(on_disk).collect();
+    let there = format!("[Service]\nExecStart=\n{commands}");
+    write("usr/lib/systemd/system/hemicycle-erase.service.d/30-lab.conf", &there)?;
     let image = text(IMAGE)?;
     let line = |beginning: &str| {
         let quoted = image.split('\'').find(|text| text.starts_with(beginning));
@@ -134,8 +159,8 @@ fn deliver(lab: &Lab) -> Result<(), String> {
     };
     let mount = line("/dev/mapper/data ")?.replace("${localstatedir}", PLACE);
     let fstab = format!("/dev/vda / ext4 defaults,noatime 0 0\n{mount}\n");
-    write(&over.join("etc/fstab"), &fstab)?;
-    write(&over.join("etc/crypttab"), &format!("{}\n", line("data /dev/disk/")?))?;
+    write("etc/fstab", &fstab)?;
+    write("etc/crypttab", &format!("{}\n", line("data /dev/disk/")?))?;
 
     let layout = text(LAYOUT)?;
     let mut factory = String::from("set -e; rm -rf /run/factory; mkdir /run/factory\n");
@@ -158,13 +183,6 @@ fn deliver(lab: &Lab) -> Result<(), String> {
     );
     lab.guest.must(&factory, MOMENT).map_err(why)?;
     Ok(())
-}
-
-fn write(path: &Path, content: &str) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, content))
-        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn said(lab: &Lab, script: &str) -> Result<String, String> {

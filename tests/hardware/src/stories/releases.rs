@@ -159,9 +159,7 @@ impl<'lab> Fleet<'lab> {
             ),
             ("loader/order", b"hemicycle-a\n".to_vec()),
         ] {
-            let path = share.join(name);
-            fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(io)?;
-            fs::write(path, content).map_err(io)?;
+            stage::write(&share.join(name), &content).map_err(why)?;
         }
         // Whoever runs this may keep files to himself.
         stage::run(Command::new("chmod").args(["-R", "go=u-w"]).arg(share.join("over"))).map_err(why)?;

@@ -6,6 +6,7 @@ SRC_URI:append:hemicycle = " \
     file://20-hemicycle-data.conf \
     file://20-hemicycle-var.conf \
     file://60-data.conf \
+    file://hemicycle-erase.service \
     file://tmp.mount \
 "
 
@@ -14,6 +15,7 @@ SRC_URI:append:hemicycle = " \
 do_install:append:hemicycle() {
     units=${D}${systemd_system_unitdir}
     install -D -m 0644 ${UNPACKDIR}/10-hemicycle-reboot.conf $units/local-fs.target.d/10-hemicycle-reboot.conf
+    install -D -m 0644 ${UNPACKDIR}/hemicycle-erase.service $units/hemicycle-erase.service
     install -D -m 0644 ${UNPACKDIR}/tmp.mount $units/tmp.mount
     install -d $units/local-fs.target.wants
     ln -s ../tmp.mount $units/local-fs.target.wants/tmp.mount
