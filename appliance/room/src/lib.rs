@@ -30,7 +30,7 @@ pub use input::{JoinCommand, Origin, RoomCommand, RoomInput, WorkerInput};
 pub use machine::Room;
 pub use options::{ChatPolicy, Equipment, RECONNECTING, RoomOptions, Timing};
 pub use outcome::Outcome;
-pub use remote::{Bulletin, RemoteAct, RemoteCommand, Settings};
+pub use remote::{Bulletin, RemoteAct, RemoteCommand, Settings, StickRefusal};
 pub use snapshot::{Countdown, DeviceStatus, Notice, OffReason, People, Person, RoomState, WaitingFor};
 pub use state::{State, Transition, Trigger};
 pub use words::Language;

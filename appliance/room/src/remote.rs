@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::options::ChatPolicy;
 use crate::words::Language;
@@ -44,6 +44,27 @@ pub struct Bulletin {
     /// Shown as a QR code while the room is idle and nothing else is to be said.
     #[serde(skip)]
     pub code: Option<String>,
+}
+
+/// Why a stick that was plugged into a box without an owner makes no box of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StickRefusal {
+    /// Nothing on it is for a box.
+    Empty,
+    /// Its keys are in other boxes.
+    Used,
+    /// A file on it says something else than it should.
+    Unusable,
+    /// The box is in a fleet already.
+    InFleet,
+    /// The box could not write it down.
+    NotKept,
+}
+
+impl StickRefusal {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Empty, Self::Used, Self::Unusable, Self::InFleet, Self::NotKept];
 }
 
 impl std::fmt::Debug for Bulletin {

@@ -6,8 +6,8 @@ use std::{path::PathBuf, time::Instant};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use media_protocol::{FromWorker, NetworkSettings};
 use room::{
-    Effect, Equipment, Milestone, People, RemoteCommand, Room, RoomCommand, RoomInput, RoomOptions, RoomState,
-    SelfTestEnd, Transition, WorkerInput,
+    Bulletin, Effect, Equipment, Milestone, People, RemoteCommand, Room, RoomCommand, RoomInput, RoomOptions,
+    RoomState, SelfTestEnd, Transition, WorkerInput,
     conference::{ConferenceCommand, ConferenceEvent},
 };
 use tokio::{
@@ -53,6 +53,18 @@ pub enum Request {
     State(oneshot::Sender<RoomState>),
     /// Who is there, by name.
     People(oneshot::Sender<People>),
+}
+
+impl Request {
+    /// Shows this while nothing else is to be said, and no other bulletin.
+    pub fn bulletin(text: String) -> Self {
+        let bulletin = Bulletin {
+            text,
+            emergency: false,
+            code: None,
+        };
+        Self::Command(RoomCommand::Remote(RemoteCommand::ShowBulletins(vec![bulletin])))
+    }
 }
 
 /// How meetings are reached.

@@ -28,6 +28,9 @@ pub enum Command {
     Run(Run),
     /// List cameras, microphones, loudspeakers, displays and encoders, and what is missing to use them.
     Check(Check),
+    /// Make this box the one that a stick of `roomctl deliver` is for; roomd-delivery.service does that.
+    #[command(after_help = DELIVER_HELP)]
+    Deliver(Deliver),
     /// Ask the daemon of this box whether a meeting can be held: its room answers, its media worker runs.
     #[command(after_help = HEALTH_HELP)]
     Health(Health),
@@ -89,6 +92,15 @@ Examples:
   roomd health --config /etc/roomd/roomd.toml --wait 90s    # right after a start
 
 Exit codes: 0 a meeting can be held; 1 not (yet), and a sentence says why.";
+
+const DELIVER_HELP: &str = "\
+Example:
+  roomd deliver /media/HEMICYCLE --config /etc/roomd/roomd.toml --own /run/own
+
+Takes the first box of the stick whose maker.key is still there, and takes the key off the stick. box.toml and
+account.password are left in --own, for systemd-creds to encrypt.
+
+Exit codes: 0 delivered; 1 refused, nothing is changed, and a sentence says why, on the wall too.";
 
 /// `roomd join`.
 #[derive(Debug, Args)]
@@ -181,6 +193,19 @@ pub struct Run {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `roomd deliver`.
+#[derive(Debug, Args)]
+pub struct Deliver {
+    /// Where the stick is mounted.
+    pub stick: PathBuf,
+    /// The configuration file of the daemon.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Folder for what is this box's alone.
+    #[arg(long, value_name = "FOLDER")]
+    pub own: PathBuf,
 }
 
 /// `roomd health`.

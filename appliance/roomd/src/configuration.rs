@@ -11,7 +11,10 @@ use tpm::{Tpm, TpmKeys};
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// What is this box's alone, in `$CREDENTIALS_DIRECTORY` (`systemd.exec(5)`, `LoadCredentialEncrypted=`).
-const CREDENTIAL: &str = "box.toml";
+pub const CREDENTIAL: &str = "box.toml";
+
+/// The password of the account of the box, beside it.
+pub const ACCOUNT_PASSWORD: &str = "account.password";
 
 /// What the file may say. Unknown keys are refused: a typing error must not pass silently.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -230,7 +233,11 @@ impl Configuration {
         Self::read_with(path, credentials.as_deref())
     }
 
-    fn read_with(path: &Path, credentials: Option<&Path>) -> Result<Self, ConfigurationError> {
+    /// Reads the file, and over it [`CREDENTIAL`] of another folder.
+    ///
+    /// # Errors
+    /// As [`Configuration::read`].
+    pub fn read_with(path: &Path, credentials: Option<&Path>) -> Result<Self, ConfigurationError> {
         let malformed = |path: &Path, cause| ConfigurationError::Malformed {
             path: path.into(),
             cause: Box::new(cause),

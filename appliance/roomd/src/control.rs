@@ -4,8 +4,9 @@
 use std::{os::unix::fs::FileTypeExt, path::Path, sync::Arc, time::Duration};
 
 use room::{
-    JoinCommand, Origin, People, RoomCommand, RoomState,
+    JoinCommand, Language, Origin, People, RoomCommand, RoomState, StickRefusal,
     conference::{Muted, ParticipantId},
+    words,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -18,6 +19,11 @@ use crate::{appliance::Request, check::DeviceChange};
 
 /// Longest line that is read.
 const MAX_LINE: u64 = 16 * 1024;
+
+/// Longest answer that is read.
+const MAX_ANSWER: u64 = 256 * 1024;
+/// An answer that takes longer is none.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Programs connected at a time; more wait.
 const MAX_CONNECTIONS: usize = 16;
@@ -75,6 +81,10 @@ enum Line {
     },
     /// Somebody in the room touches the box: it stays in the meeting, and asks at once for what it waits for.
     Touch {},
+    /// The stick that was plugged in makes no box of this one (`roomd deliver`).
+    StickRefused {
+        reason: StickRefusal,
+    },
     Stay {},
     People {},
     State {},
@@ -95,6 +105,8 @@ enum Answer {
 pub struct Behind {
     /// Under which the box appears in meetings.
     pub name: watch::Receiver<String>,
+    /// Of what people read.
+    pub language: Language,
     /// Told when somebody in the room touches the box.
     pub touched: watch::Sender<()>,
     /// Into the appliance.
@@ -132,6 +144,21 @@ pub fn serve(path: &Path, behind: Behind) -> std::io::Result<()> {
     Ok(())
 }
 
+/// One line to the socket of a daemon; its answer.
+///
+/// # Errors
+/// Nobody answers there, or not within [`ANSWER_WITHIN`].
+pub async fn say(path: &Path, line: &str) -> std::io::Result<String> {
+    let conversation = async {
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_all(format!("{line}\n").as_bytes()).await?;
+        let mut answer = String::new();
+        BufReader::new(stream).take(MAX_ANSWER).read_line(&mut answer).await?;
+        Ok(answer)
+    };
+    tokio::time::timeout(ANSWER_WITHIN, conversation).await?
+}
+
 async fn converse(stream: UnixStream, behind: &Behind) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
@@ -163,6 +190,10 @@ async fn answer(line: &str, behind: &Behind) -> Answer {
             };
         }
         Ok(Line::Devices(wanted)) => return devices(wanted, requests).await,
+        Ok(Line::StickRefused { reason }) => {
+            let text = words::stick_refused(behind.language, reason);
+            return sent(requests, Request::bulletin(text)).await;
+        }
         Ok(Line::State {}) => {
             return ask(requests, Request::State, |state| Answer::State(Box::new(state))).await;
         }
@@ -203,7 +234,11 @@ async fn answer(line: &str, behind: &Behind) -> Answer {
         Ok(Line::Touch {} | Line::Stay {}) => RoomCommand::Stay,
     };
     behind.touched.send_replace(());
-    match requests.send(Request::Command(command)).await {
+    sent(requests, Request::Command(command)).await
+}
+
+async fn sent(requests: &mpsc::Sender<Request>, request: Request) -> Answer {
+    match requests.send(request).await {
         Ok(()) => Answer::Accepted,
         Err(_) => Answer::Refused {
             reason: "the box is shutting down".into(),
@@ -249,6 +284,8 @@ async fn ask<T>(
 
 #[cfg(test)]
 mod tests {
+    use room::RemoteCommand;
+
     use super::*;
 
     async fn told(line: &str) -> (serde_json::Value, Option<Request>) {
@@ -263,6 +300,7 @@ mod tests {
         let seen = touched.subscribe();
         let behind = Behind {
             name: watch::Sender::new("Salle 4".into()).subscribe(),
+            language: Language::English,
             touched,
             requests,
         };
@@ -308,6 +346,19 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_stick_that_makes_no_box_is_said_on_the_wall_and_is_no_touch() {
+        let (answer, request, touch) = touched(r#"{"command":"stickRefused","reason":"used"}"#).await;
+        assert_eq!((answer, touch), ("accepted".into(), false));
+        let Some(Request::Command(RoomCommand::Remote(RemoteCommand::ShowBulletins(shown)))) = request else {
+            panic!("{request:?}")
+        };
+        assert_eq!(
+            shown[0].text,
+            words::stick_refused(Language::English, StickRefusal::Used)
+        );
     }
 
     #[tokio::test]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use media_protocol::{EncoderGivenUp, FromWorker, Statistics};
-use room::{Language, Milestone, RoomOptions, RoomState, Timing, Transition};
+use media_protocol::{EncoderGivenUp, FromWorker, NetworkSettings, Statistics};
+use room::{Language, Milestone, RoomOptions, RoomState, Timing, Transition, words};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     Failure,
-    appliance::{Appliance, Lifetime, Observer, Participation},
+    appliance::{Appliance, Lifetime, Observer, Participation, Request},
     arguments::{Devices, Run},
     check,
     configuration::Configuration,
@@ -35,30 +35,8 @@ const ENCODERS_GIVEN_UP: usize = 16;
 /// When the configuration cannot be used.
 pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     let configuration = Configuration::read(&run.config)?;
-    let language = configuration.language.parse::<Language>()?;
-    let devices = Devices {
-        camera: configuration.camera,
-        microphone: configuration.microphone,
-        microphone_channels: configuration.microphone_channels,
-        loudspeaker: configuration.loudspeaker,
-        display: configuration.display,
-        media_worker: configuration.media_worker,
-        wait: room::Timing::default().waiting,
-        lobby_wait: room::Timing::default().lobby,
-    };
-    let options = RoomOptions {
-        language,
-        equipment: check::equipment(&devices)?,
-        ask_password: true,
-        chat: configuration.chat,
-        timing: Timing {
-            alone: configuration
-                .leave_when_alone_s
-                .map_or(Timing::default().alone, |seconds| Duration::from_secs(seconds.into())),
-            ..Timing::default()
-        },
-        ..RoomOptions::default()
-    };
+    let (options, network) = understand(&configuration)?;
+    let language = options.language;
     let state_directory = identity::state_directory(configuration.state_directory.as_deref());
     let account = configuration
         .account
@@ -69,14 +47,10 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
         region: configuration.region,
         state_directory: state_directory.clone(),
         account: account.clone(),
-        network: way_out::settings(
-            configuration.network.proxy.as_deref(),
-            configuration.network.no_proxy,
-            configuration.network.ca_file.as_deref(),
-        )?,
+        network,
         ..jitsi::Options::default()
     };
-    let media_worker = identity::media_worker(devices.media_worker.as_deref())?;
+    let media_worker = identity::media_worker(configuration.media_worker.as_deref())?;
     let liveness = Liveness::default();
     let (states, statistics) = (watch::Sender::new(None), watch::Sender::new(None));
     let (encoders, encoders_given_up) = mpsc::channel(ENCODERS_GIVEN_UP);
@@ -114,7 +88,12 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
         // The room works without its fleet.
         match fleet::start(of_fleet, surroundings) {
             Ok(member) => of_the_fleet = Some(member),
-            Err(error) => tracing::error!(error, "this box has no fleet until that is mended"),
+            Err(error) => {
+                tracing::error!(error, "this box has no fleet until that is mended");
+                if !fleet::is_delivered(of_fleet) {
+                    requests.send(Request::bulletin(words::undelivered(language))).await?;
+                }
+            }
         }
     }
     let observer = Onlooker {
@@ -129,6 +108,7 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
     if let Some(path) = &configuration.control {
         let behind = Behind {
             name: name.subscribe(),
+            language,
             touched,
             requests,
         };
@@ -152,6 +132,43 @@ pub async fn run(run: Run, journal: Journal) -> Result<u8, Failure> {
         std::fs::remove_file(path)?;
     }
     Ok(0)
+}
+
+/// Behaviour and way out of the network that a configuration asks for.
+///
+/// # Errors
+/// What in it is no language, no device or no way out.
+pub fn understand(configuration: &Configuration) -> Result<(RoomOptions, NetworkSettings), Failure> {
+    let devices = Devices {
+        camera: configuration.camera.clone(),
+        microphone: configuration.microphone.clone(),
+        microphone_channels: configuration.microphone_channels.clone(),
+        loudspeaker: configuration.loudspeaker.clone(),
+        display: configuration.display.clone(),
+        media_worker: None,
+        wait: Timing::default().waiting,
+        lobby_wait: Timing::default().lobby,
+    };
+    let options = RoomOptions {
+        language: configuration.language.parse::<Language>()?,
+        equipment: check::equipment(&devices)?,
+        ask_password: true,
+        chat: configuration.chat,
+        timing: Timing {
+            alone: configuration
+                .leave_when_alone_s
+                .map_or(Timing::default().alone, |seconds| Duration::from_secs(seconds.into())),
+            ..Timing::default()
+        },
+        ..RoomOptions::default()
+    };
+    let network = &configuration.network;
+    let network = way_out::settings(
+        network.proxy.as_deref(),
+        network.no_proxy.clone(),
+        network.ca_file.as_deref(),
+    )?;
+    Ok((options, network))
 }
 
 /// What the log and the fleet get; no name, no address.

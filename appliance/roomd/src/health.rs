@@ -6,18 +6,12 @@ use std::time::{Duration, Instant};
 
 use room::Language;
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::{Failure, arguments::Health, configuration::Configuration};
+use crate::{Failure, arguments::Health, configuration::Configuration, control};
 
-/// An answer that takes longer is none.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Longest answer that is read.
-const MOST: u64 = 256 * 1024;
 
 /// Asks until it is well, or the time is over. The exit code: 0, or 1.
 ///
@@ -83,18 +77,15 @@ struct State {
 }
 
 async fn look(control: &Path) -> Found {
-    match timeout(ANSWER_WITHIN, ask(control)).await {
-        Ok(Ok(state)) if state.worker_running => Found::Well,
-        Ok(Ok(_)) => Found::NoWorker,
-        Ok(Err(_)) | Err(_) => Found::Silent(control.to_path_buf()),
+    match ask(control).await {
+        Ok(state) if state.worker_running => Found::Well,
+        Ok(_) => Found::NoWorker,
+        Err(_) => Found::Silent(control.to_path_buf()),
     }
 }
 
 async fn ask(control: &Path) -> std::io::Result<State> {
-    let mut stream = UnixStream::connect(control).await?;
-    stream.write_all(b"{\"command\":\"state\"}\n").await?;
-    let mut line = String::new();
-    BufReader::new(stream).take(MOST).read_line(&mut line).await?;
+    let line = control::say(control, r#"{"command":"state"}"#).await?;
     let answer: Answer = serde_json::from_str(&line)?;
     Ok(answer.state)
 }
@@ -102,6 +93,7 @@ async fn ask(control: &Path) -> std::io::Result<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixListener;
 
     async fn found(answer: &'static str) -> Found {

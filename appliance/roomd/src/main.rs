@@ -8,6 +8,7 @@ mod check;
 mod configuration;
 mod control;
 mod daemon;
+mod delivery;
 mod fleet;
 mod health;
 mod identity;
@@ -52,6 +53,7 @@ async fn main() -> ExitCode {
         Command::Join(join) => join::run(*join, language).await,
         Command::Run(run) => daemon::run(run, journal).await,
         Command::Check(check) => check::run(&check).await,
+        Command::Deliver(deliver) => delivery::run(&deliver, language).await,
         Command::Health(health) => health::run(&health, language).await,
         Command::ReportSchema => report::schema().map_err(Into::into).map(|schema| {
             println!("{schema}");

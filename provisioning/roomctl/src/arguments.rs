@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use fleet::contract::LogLevel;
+use fleet::link::Endpoint;
 
 /// Rooms, from one place: what each shall be, what it is, and what it shall do now.
 ///
@@ -76,10 +77,13 @@ Examples:
     /// Gives boxes that you have assembled their first key and certificate, and tells them whom to trust.
     #[command(after_help = "\
 Needs maker.key. What it writes goes onto the box, and nowhere else. With a list, each box has a folder of its own.
+A box of the image takes it from a USB stick with FAT and the label HEMICYCLE (mkfs.vfat -n HEMICYCLE /dev/sdX1): of many
+boxes on a stick the first whose key is still there, whose number is then on the wall. The key is taken off the stick.
 
 Examples:
-  roomctl deliver HC24-000123 --to stick/
-  roomctl deliver -f boxes.csv --to sticks/")]
+  roomctl deliver HC24-000123 --to /media/HEMICYCLE --model N100
+  roomctl deliver -f boxes.csv --to /media/HEMICYCLE
+  roomctl deliver HC24-000123 --to stick/ --enrolment broker.etat.example:8884")]
     Deliver(Deliver),
     /// Says whose boxes are and where they stand: one, or a list. A box does the rest.
     #[command(after_help = "\
@@ -225,6 +229,12 @@ pub struct Deliver {
     /// Folder for the files.
     #[arg(long, value_name = "FOLDER")]
     pub to: PathBuf,
+    /// Where the box enrols, when not where roomctl.toml says.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub enrolment: Option<Endpoint>,
+    /// What its maker calls the box.
+    #[arg(long)]
+    pub model: Option<String>,
 }
 
 /// `claim`.

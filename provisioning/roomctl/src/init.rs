@@ -146,6 +146,8 @@ fn office(plan: &Plan) -> String {
          tenant = {}\n\
          name = {}\n\
          broker = {}\n\
+         # The broker's listener for boxes that nobody knows yet: what roomctl deliver tells them.\n\
+         enrolment = {}\n\
          broker_authority = \"root.pem\"\n\
          certificate = \"people/administrator.pem\"\n\
          key = \"people/administrator.key\"\n\
@@ -158,6 +160,7 @@ fn office(plan: &Plan) -> String {
         text(plan.tenant.as_str()),
         text(&plan.name),
         text(&format!("{}:{}", plan.host, plan.ports.staff)),
+        text(&format!("{}:{}", plan.host, plan.ports.claims)),
     )
 }
 
@@ -178,7 +181,8 @@ fn service(plan: &Plan) -> String {
 }
 
 /// A TOML string (which takes what JSON writes, for the names that are possible here).
-fn toml_text(text: &str) -> String {
+#[must_use]
+pub fn toml_text(text: &str) -> String {
     json!(text).to_string()
 }
 

@@ -22,6 +22,7 @@ struct File {
     tenant: Tenant,
     name: String,
     broker: String,
+    enrolment: Option<String>,
     broker_authority: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
@@ -68,6 +69,12 @@ impl Office {
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.file.tenant
+    }
+
+    /// `HOST:PORT` where boxes that nobody knows yet are heard.
+    #[must_use]
+    pub fn enrolment(&self) -> Option<&str> {
+        self.file.enrolment.as_deref()
     }
 
     fn read<T>(&self, path: &Path, parse: impl FnOnce(&[u8]) -> Option<T>, what: &str) -> Result<T, OfficeError> {

@@ -340,6 +340,15 @@ impl Words {
         }
     }
 
+    /// Nobody has said where boxes enrol.
+    #[must_use]
+    pub fn no_enrolment(self) -> String {
+        self.line(
+            "roomctl.toml has no enrolment: say --enrolment HOST:PORT, the broker's listener for boxes that nobody knows yet".into(),
+            "roomctl.toml n'a pas d'enrolment : dites --enrolment HÔTE:PORT, l'écoute du courtier pour les boîtiers inconnus".into(),
+        )
+    }
+
     /// What a claim changed.
     #[must_use]
     pub fn claimed(self, claimed: &Claimed) -> String {

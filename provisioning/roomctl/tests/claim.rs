@@ -117,6 +117,8 @@ fn no_key_of_a_fleet_can_be_read_by_others() {
     let delivered = desk.type_in(&["deliver", "HC24-1", "--to", "stick"]);
     assert!(delivered.status.success(), "{}", text(&delivered.stderr));
     assert!(desk.path("stick/maker.pem").is_file() && desk.path("stick/root.pem").is_file());
+    let own = std::fs::read_to_string(desk.path("stick/box.toml")).unwrap();
+    assert_eq!(own, "[fleet]\nserial = \"HC24-1\"\nenrolment = \"localhost:8884\"\n");
     assert_eq!(
         desk.type_in(&["deliver", "HC24-2", "--to", "stick"]).status.code(),
         Some(2),
@@ -126,6 +128,13 @@ fn no_key_of_a_fleet_can_be_read_by_others() {
     let delivered = desk.type_in(&["deliver", "-f", "boxes.csv", "--to", "sticks"]);
     assert!(delivered.status.success(), "{}", text(&delivered.stderr));
     assert!(desk.path("sticks/HC24-3/maker.key").is_file() && desk.path("sticks/HC24-4/maker.key").is_file());
+    let elsewhere = ["--enrolment", "b.example:443", "--model", "N100"];
+    desk.type_in(&[&["deliver", "HC24-5", "--to", "other"], &elsewhere[..]].concat());
+    let own = std::fs::read_to_string(desk.path("other/box.toml")).unwrap();
+    assert!(
+        own.contains("b.example:443") && own.contains("model = \"N100\""),
+        "{own}"
+    );
     let keys: Vec<PathBuf> = files_below(desk.0.path())
         .into_iter()
         .filter(|path| path.extension().is_some_and(|ending| ending == "key"))

@@ -34,7 +34,7 @@ fn words(output: &Output) -> String {
 
 /// Names of the units.
 fn units() -> Vec<String> {
-    let endings = ["service", "socket", "path"];
+    let endings = ["service", "socket", "path", "mount"];
     let mut names: Vec<String> = fs::read_dir(systemd())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -121,6 +121,7 @@ fn the_daemon_is_exposed_by_one_and_a_half_at_most_and_the_worker_by_two() {
     assert!(is_safe("roomd.service", 15));
     assert!(is_safe("roomd-media@.service", 20));
     assert!(is_safe("roomd-health.service", 15));
+    assert!(is_safe("roomd-delivery.service", 15));
     assert!(!is_safe("roomd.service", 5), "the scale is in tenths");
 }
 

@@ -148,7 +148,8 @@ impl Anchors {
 }
 
 /// CN of a certificate's subject, or nothing.
-pub(crate) fn common_name(certificate: &X509Ref) -> String {
+#[must_use]
+pub fn common_name(certificate: &X509Ref) -> String {
     subject(certificate, openssl::nid::Nid::COMMONNAME)
 }
 

@@ -23,7 +23,7 @@ mod secrets;
 mod software_keys;
 mod verifier;
 
-pub use anchors::{AnchorError, Anchors, MAX_ROOTS};
+pub use anchors::{AnchorError, Anchors, MAX_ROOTS, common_name};
 pub use authority::{Authority, Validity, new_key};
 pub use documents::{SignedDocument, TrustedDocuments};
 pub use enrolling::{EnrolmentError, certificate_request};

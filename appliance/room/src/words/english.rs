@@ -11,6 +11,7 @@ use media_protocol::DeviceFault;
 use super::{DeviceWord, Words};
 use crate::conference::{Device, JoinStep, WaitReason};
 use crate::outcome::Outcome;
+use crate::remote::StickRefusal;
 use crate::snapshot::WaitingFor;
 
 pub(super) const fn outcome(outcome: Outcome) -> Words {
@@ -319,6 +320,21 @@ pub(super) fn unclaimed(serial: &str) -> String {
 
 pub(super) fn unwanted(serial: &str) -> String {
     format!("Device not accepted. Call support with its serial number: {serial}.")
+}
+
+pub(super) fn undelivered() -> String {
+    "New device without an owner. Plug in the USB stick that was prepared for it, or call support.".into()
+}
+
+pub(super) fn stick_refused(reason: StickRefusal) -> String {
+    match reason {
+        StickRefusal::Empty => "Nothing on the USB stick is for a device. Ask whoever prepared it.",
+        StickRefusal::Used => "The USB stick has been used already. Ask for another one.",
+        StickRefusal::Unusable => "What is on the USB stick cannot be used. Ask for another one.",
+        StickRefusal::InFleet => "This device is in service already. Take the USB stick out.",
+        StickRefusal::NotKept => "The device could not keep what is on the USB stick. Call support.",
+    }
+    .into()
 }
 
 pub(super) const fn located() -> Words {

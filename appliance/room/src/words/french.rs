@@ -11,6 +11,7 @@ use media_protocol::DeviceFault;
 use super::{DeviceWord, Words};
 use crate::conference::{Device, JoinStep, WaitReason};
 use crate::outcome::Outcome;
+use crate::remote::StickRefusal;
 use crate::snapshot::WaitingFor;
 
 pub(super) const fn outcome(outcome: Outcome) -> Words {
@@ -321,6 +322,21 @@ pub(super) fn unclaimed(serial: &str) -> String {
 
 pub(super) fn unwanted(serial: &str) -> String {
     format!("Appareil refusé. Appelez l’assistance avec son numéro de série\u{a0}: {serial}.")
+}
+
+pub(super) fn undelivered() -> String {
+    "Nouvel appareil sans propriétaire. Branchez la clé USB préparée pour lui, ou appelez l’assistance.".into()
+}
+
+pub(super) fn stick_refused(reason: StickRefusal) -> String {
+    match reason {
+        StickRefusal::Empty => "La clé USB ne contient rien pour un appareil. Voyez avec qui l’a préparée.",
+        StickRefusal::Used => "La clé USB a déjà servi. Demandez-en une autre.",
+        StickRefusal::Unusable => "Le contenu de la clé USB est inutilisable. Demandez-en une autre.",
+        StickRefusal::InFleet => "Cet appareil est déjà en service. Retirez la clé USB.",
+        StickRefusal::NotKept => "L’appareil n’a pas pu garder le contenu de la clé USB. Appelez l’assistance.",
+    }
+    .into()
 }
 
 pub(super) const fn located() -> Words {

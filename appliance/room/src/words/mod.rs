@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conference::{Device, JoinStep, WaitReason};
 use crate::outcome::Outcome;
+use crate::remote::StickRefusal;
 use crate::snapshot::{Notice, WaitingFor};
 
 /// A language of the catalogue.
@@ -196,6 +197,14 @@ in_language! {
 in_language! {
     /// The fleet does not want the box.
     unwanted(serial: &str) -> String
+}
+in_language! {
+    /// Nobody has said whose box this is.
+    undelivered() -> String
+}
+in_language! {
+    /// A stick that should have said it does not.
+    stick_refused(reason: StickRefusal) -> String
 }
 in_language! {
     /// The box that is looked for.

@@ -110,7 +110,9 @@ fn every_text(language: Language) -> Vec<String> {
             service_says(language, "no"),
             unclaimed(language, "HC24-000123"),
             unwanted(language, "HC24-000123"),
+            undelivered(language),
         ])
+        .chain(StickRefusal::ALL.map(|reason| stick_refused(language, reason)))
         .collect()
 }
 

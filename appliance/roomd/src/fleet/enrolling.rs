@@ -19,9 +19,9 @@ use crate::appliance::Request;
 use crate::configuration::FleetConfiguration;
 
 /// Certificate of the maker's key and those up to the maker, PEM.
-const MAKER: &str = "maker.pem";
+pub const MAKER: &str = "maker.pem";
 /// Whom the box believes as it is delivered, PEM.
-const ROOT: &str = "root.pem";
+pub const ROOT: &str = "root.pem";
 
 /// What the box was delivered with.
 ///

@@ -32,6 +32,7 @@ mod upload;
 mod ways;
 
 pub use apply::Own;
+pub use enrolling::{MAKER, ROOT};
 pub use member::Surroundings;
 
 use std::sync::Arc;
@@ -56,6 +57,11 @@ use updates::Updates;
 
 /// Name of the store's file.
 const STORE: &str = "fleet.redb";
+
+/// Whether somebody has said whose box this is.
+pub fn is_delivered(configuration: &FleetConfiguration) -> bool {
+    configuration.directory.join(MAKER).exists()
+}
 
 /// Starts the fleet side of the box; it lives as long as the appliance takes requests, and then says goodbye. A box that
 /// belongs to no fleet asks for its place first.

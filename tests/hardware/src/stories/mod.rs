@@ -4,6 +4,7 @@
 mod boot;
 mod codec;
 mod data;
+mod delivery;
 mod exposure;
 mod inventory;
 mod meeting;
@@ -118,6 +119,11 @@ pub const STORIES: &[Story] = &[
     long(
         "the_data_partition_is_made_at_the_first_start_and_opens_for_this_tpm_alone",
         data::partition,
+    )
+    .restarts(),
+    long(
+        "a_box_is_whose_the_stick_says_and_a_stick_serves_each_box_once",
+        delivery::by_stick,
     )
     .restarts(),
     long(

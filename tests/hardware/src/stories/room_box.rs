@@ -10,7 +10,7 @@ use super::{units, why};
 const MOMENT: Duration = Duration::from_secs(120);
 
 /// Where the daemon of the units takes orders.
-const CONTROL: &str = "/run/roomd/control";
+pub const CONTROL: &str = "/run/roomd/control";
 
 /// The box of the units takes orders when this returns.
 pub fn start(lab: &Lab) -> Result<(), String> {

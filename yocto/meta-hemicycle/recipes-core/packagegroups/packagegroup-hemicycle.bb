@@ -48,6 +48,7 @@ RDEPENDS:${PN} = "\
     rauc-conf \
     rauc-service \
     roomd \
+    systemd-extra-utils \
     ttf-dejavu-sans \
     tzdata \
 "

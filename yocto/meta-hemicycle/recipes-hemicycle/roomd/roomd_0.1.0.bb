@@ -41,6 +41,7 @@ CARGO_BUILD_FLAGS += "--package roomd --package media --bins"
 HEMICYCLE_FILES = "\
     systemd/dbus-1/hemicycle.conf:${datadir}/dbus-1/system.d \
     systemd/journald.conf.d/hemicycle.conf:${systemd_unitdir}/journald.conf.d \
+    systemd/roomd-delivery.service:${systemd_system_unitdir} \
     systemd/roomd-good.service:${systemd_system_unitdir} \
     systemd/roomd-health.service:${systemd_system_unitdir} \
     systemd/roomd-media.socket:${systemd_system_unitdir} \
@@ -49,6 +50,7 @@ HEMICYCLE_FILES = "\
     systemd/roomd-rescue.service:${systemd_system_unitdir} \
     systemd/roomd.service:${systemd_system_unitdir} \
     systemd/roomd.toml:${sysconfdir}/roomd \
+    systemd/run-delivery.mount:${systemd_system_unitdir} \
     systemd/system.conf.d/hemicycle.conf:${systemd_unitdir}/system.conf.d \
     systemd/sysusers.d/hemicycle.conf:${nonarch_libdir}/sysusers.d \
     systemd/tmpfiles.d/hemicycle.conf:${nonarch_libdir}/tmpfiles.d \
